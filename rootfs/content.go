@@ -1,0 +1,120 @@
+package rootfs
+
+import (
+	"fmt"
+	"io"
+
+	"golang.org/x/sys/unix"
+)
+
+// Content is a regular file opened for reading.
+type Content struct {
+	fd   int
+	path string
+}
+
+// Extent is a run of bytes in a file.
+type Extent struct {
+	Offset, Length int64
+}
+
+// openFlags never follow a link, never block (a FIFO put in a file's place), never
+// become a controlling terminal.
+const openFlags = unix.O_RDONLY | unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_NOCTTY | unix.O_CLOEXEC
+
+// openAt opens a name without changing its access time where that is allowed: the
+// kernel grants O_NOATIME to the owner and to CAP_FOWNER only.
+func openAt(dirfd int, name string, flags int) (int, error) {
+	var fd int
+	err := retry(func() (err error) {
+		fd, err = unix.Openat(dirfd, name, openFlags|flags|unix.O_NOATIME, 0)
+		return
+	})
+	if err == unix.EPERM {
+		err = retry(func() (err error) {
+			fd, err = unix.Openat(dirfd, name, openFlags|flags, 0)
+			return
+		})
+	}
+	return fd, err
+}
+
+// Close closes the file.
+func (c *Content) Close() error { return unix.Close(c.fd) }
+
+// ReadAt reads like pread(2): it returns fewer bytes than asked for, with
+// io.EOF, only at the end of the file.
+func (c *Content) ReadAt(p []byte, off int64) (int, error) {
+	total := 0
+	for total < len(p) {
+		n, err := unix.Pread(c.fd, p[total:], off+int64(total))
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return total, fmt.Errorf("read %s: %w", c.path, err)
+		}
+		if n == 0 {
+			return total, io.EOF
+		}
+		total += n
+	}
+	return total, nil
+}
+
+// Stat returns the file's state now: the fields that a change of the file
+// changes (Size, Mtime, Ctime) and the others of its inode.
+func (c *Content) Stat() (Entry, error) {
+	var e Entry
+	if _, err := statFD(c.fd, &e); err != nil {
+		return e, fmt.Errorf("stat %s: %w", c.path, err)
+	}
+	e.Path = c.path
+	return e, nil
+}
+
+// WillNeed asks the kernel to read the first n bytes ahead.
+func (c *Content) WillNeed(n int64) {
+	// Only a hint: what it answers does not matter.
+	_ = unix.Fadvise(c.fd, 0, n, unix.FADV_WILLNEED)
+}
+
+// Data returns the runs of the file's first size bytes that hold data, in order;
+// what lies between them are holes, which read as zeros and are never read. A
+// filesystem that knows no holes gives one run.
+func (c *Content) Data(size int64) ([]Extent, error) {
+	var runs []Extent
+	for off := int64(0); off < size; {
+		start, err := unix.Seek(c.fd, off, unix.SEEK_DATA)
+		if err == unix.ENXIO {
+			break // nothing but a hole up to the end
+		}
+		if err == unix.EINVAL || err == unix.ENOTSUP {
+			return []Extent{{0, size}}, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("find data of %s: %w", c.path, err)
+		}
+		if start >= size {
+			break
+		}
+		end, err := unix.Seek(c.fd, start, unix.SEEK_HOLE)
+		if err == unix.ENXIO {
+			break // the file shrank between the calls
+		}
+		if err != nil {
+			return nil, fmt.Errorf("find holes of %s: %w", c.path, err)
+		}
+		end = min(end, size)
+		if end <= start {
+			return nil, fmt.Errorf("find holes of %s: the filesystem gives a run of no bytes at %d", c.path, start)
+		}
+		if n := len(runs); n > 0 && runs[n-1].Offset+runs[n-1].Length == start {
+			runs[n-1].Length = end - runs[n-1].Offset
+		} else {
+			runs = append(runs, Extent{start, end - start})
+		}
+		off = end
+	}
+	return runs, nil
+}

@@ -1,0 +1,152 @@
+package rootfs
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// Node is a name that the walk came to. It holds on to the directory that the
+// name is in, so it must be released.
+type Node struct {
+	// Path is what Entry.Path will be.
+	Path string
+	// Dir says whether the walk took the name for a directory.
+	Dir bool
+	// Err says why what the directory holds could not be listed; the directory
+	// itself may still be read.
+	Err error
+
+	root *Root
+	// Either own, the directory itself, is set, or at and name are, or added.
+	own   *dir
+	at    *dir
+	name  string
+	added *Entry
+	// covered: at shows what lies under a mount that is left out, where the
+	// directory may be opened without waking that mount.
+	covered bool
+	// hidden: what lies under that mount cannot be seen.
+	hidden bool
+	kind   uint8
+}
+
+// Release lets go of the directory.
+func (n *Node) Release() {
+	if n.own != nil {
+		n.own.release()
+	}
+	if n.at != nil {
+		n.at.release()
+	}
+	n.own, n.at = nil, nil
+}
+
+// Stat fills e with the name's inode only: no link target, no xattrs, nothing
+// opened.
+func (n *Node) Stat(e *Entry) error {
+	*e = Entry{Path: n.Path}
+	var err error
+	switch {
+	case n.added != nil:
+		*e = *n.added
+	case n.own != nil:
+		_, err = statFD(n.own.fd, e)
+	default:
+		_, err = statName(n.at.fd, n.name, e)
+	}
+	if err != nil {
+		return fmt.Errorf("stat %s: %w", n.Path, err)
+	}
+	return nil
+}
+
+// Read fills e with what the name is now, and opens it when it is a regular
+// file. lost tells of attributes that were there and could not be read. When err
+// is not nil, e is at least named; err wraps fs.ErrNotExist when the name
+// vanished. Nodes may be read from several goroutines, each node from one.
+func (n *Node) Read(e *Entry) (c *Content, lost, err error) {
+	if n.added != nil {
+		*e = *n.added
+		return nil, nil, nil
+	}
+	*e = Entry{Path: n.Path}
+	if n.own != nil {
+		if _, err := statFD(n.own.fd, e); err != nil {
+			return nil, nil, fmt.Errorf("stat %s: %w", n.Path, err)
+		}
+		readFlags(n.own.fd, e)
+		return nil, n.root.readXattrs(xattrsOfFD(n.own.fd), e), nil
+	}
+	if n.hidden && !n.Dir {
+		return nil, nil, fmt.Errorf("open %s: it is under a mount that is left out; to look there takes CAP_SYS_ADMIN and Linux 5.2", n.Path)
+	}
+	if n.kind != unix.DT_REG {
+		if _, err := statName(n.at.fd, n.name, e); err != nil {
+			return nil, nil, fmt.Errorf("stat %s: %w", n.Path, err)
+		}
+		switch {
+		case e.Type == Symlink:
+			if e.Link, err = readLink(n.at.fd, n.name); err != nil {
+				return nil, nil, fmt.Errorf("read link %s: %w", n.Path, err)
+			}
+		case e.Type == Dir && n.covered:
+			return nil, n.readCovered(e), nil
+		case e.Type == Dir && n.hidden:
+			return nil, nil, nil // the mounted directory: opening it could wake it
+		case e.Type == Dir && n.Err != nil:
+			return nil, n.root.readXattrs(xattrsOfName(n.at.fd, n.name), e), nil
+		case e.Type == Dir:
+			return nil, nil, fmt.Errorf("list %s: the directory took the place of what was listed", n.Path)
+		}
+		if e.Type != File {
+			return nil, n.root.readXattrs(xattrsOfName(n.at.fd, n.name), e), nil
+		}
+	}
+	return n.open(e)
+}
+
+// open opens a regular file. The listing of the directory says that it is one;
+// should something else be in its place by now, openFlags make the opening
+// harmless and fstat tells.
+func (n *Node) open(e *Entry) (c *Content, lost, err error) {
+	fd, err := openAt(n.at.fd, n.name, 0)
+	if err != nil {
+		e.Type = File
+		return nil, nil, fmt.Errorf("open %s: %w", n.Path, err)
+	}
+	if _, err := statFD(fd, e); err != nil {
+		unix.Close(fd)
+		return nil, nil, fmt.Errorf("stat %s: %w", n.Path, err)
+	}
+	if e.Type != File {
+		unix.Close(fd)
+		return nil, nil, fmt.Errorf("open %s: a %s took the place of the file", n.Path, e.Type)
+	}
+	readFlags(fd, e)
+	return &Content{fd, n.Path}, n.root.readXattrs(xattrsOfFD(fd), e), nil
+}
+
+func (n *Node) readCovered(e *Entry) error {
+	fd, err := openAt(n.at.fd, n.name, unix.O_DIRECTORY)
+	if err != nil {
+		return fmt.Errorf("open %s: %w", n.Path, err)
+	}
+	defer unix.Close(fd)
+	readFlags(fd, e)
+	return n.root.readXattrs(xattrsOfFD(fd), e)
+}
+
+func readLink(dirfd int, name string) (string, error) {
+	for size := 256; ; size *= 4 {
+		buf := make([]byte, size)
+		var n int
+		err := retry(func() (err error) { n, err = unix.Readlinkat(dirfd, name, buf); return })
+		if err != nil {
+			return "", err
+		}
+		if n < size {
+			return string(buf[:n]), nil
+		}
+	}
+}

@@ -1,0 +1,165 @@
+package rootfs
+
+import (
+	"errors"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+)
+
+// statxMissing is set when the kernel (before 4.11) or a seccomp filter of an old
+// container runtime, which answers EPERM, does not let statx(2) through.
+var statxMissing atomic.Bool
+
+// mountRoot tells whether a directory is the root of a mount.
+type mountRoot uint8
+
+const (
+	mountUnknown mountRoot = iota // the kernel is too old (before 5.8) to tell
+	mountNo
+	mountYes
+)
+
+// statFD fills e, but for its path, link target and xattrs, from a descriptor.
+func statFD(fd int, e *Entry) (mountRoot, error) {
+	return statAt(fd, "", unix.AT_EMPTY_PATH, e)
+}
+
+// statName fills e from a name in a directory, without following a link and
+// without triggering an automount.
+func statName(dirfd int, name string, e *Entry) (mountRoot, error) {
+	return statAt(dirfd, name, unix.AT_SYMLINK_NOFOLLOW|unix.AT_NO_AUTOMOUNT, e)
+}
+
+func statAt(dirfd int, name string, flags int, e *Entry) (mountRoot, error) {
+	if statxMissing.Load() {
+		return mountUnknown, fstatAt(dirfd, name, flags, e)
+	}
+	var st unix.Statx_t
+	err := retry(func() error { return unix.Statx(dirfd, name, flags, unix.STATX_BASIC_STATS, &st) })
+	if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EPERM) {
+		statxMissing.Store(true)
+		return mountUnknown, fstatAt(dirfd, name, flags, e)
+	}
+	if err != nil {
+		return mountUnknown, err
+	}
+	setMode(e, uint32(st.Mode))
+	e.UID, e.GID = st.Uid, st.Gid
+	e.Size, e.Blocks = int64(st.Size), int64(st.Blocks)
+	e.Mtime = Time{st.Mtime.Sec, st.Mtime.Nsec}
+	e.Ctime = Time{st.Ctime.Sec, st.Ctime.Nsec}
+	e.ID = FileID{unix.Mkdev(st.Dev_major, st.Dev_minor), st.Ino}
+	e.Nlink = uint64(st.Nlink)
+	e.Major, e.Minor = st.Rdev_major, st.Rdev_minor
+	e.Flags = 0
+	for _, f := range []struct {
+		bit  uint64
+		flag Flags
+	}{
+		{unix.STATX_ATTR_IMMUTABLE, Immutable},
+		{unix.STATX_ATTR_APPEND, AppendOnly},
+		{unix.STATX_ATTR_NODUMP, NoDump},
+	} {
+		if st.Attributes&f.bit != 0 {
+			e.Flags |= f.flag
+		}
+	}
+	clean(e)
+	switch {
+	case st.Attributes_mask&unix.STATX_ATTR_MOUNT_ROOT == 0:
+		return mountUnknown, nil
+	case st.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0:
+		return mountYes, nil
+	}
+	return mountNo, nil
+}
+
+// fstatAt is statAt for kernels without statx. Inode flags need a descriptor
+// there, so they are left to readFlags.
+func fstatAt(dirfd int, name string, flags int, e *Entry) error {
+	var st unix.Stat_t
+	var err error
+	if name == "" {
+		err = retry(func() error { return unix.Fstat(dirfd, &st) })
+	} else {
+		err = retry(func() error { return unix.Fstatat(dirfd, name, &st, flags) })
+	}
+	if err != nil {
+		return err
+	}
+	setMode(e, st.Mode)
+	e.UID, e.GID = st.Uid, st.Gid
+	e.Size, e.Blocks = st.Size, st.Blocks
+	e.Mtime = Time{st.Mtim.Sec, uint32(st.Mtim.Nsec)}
+	e.Ctime = Time{st.Ctim.Sec, uint32(st.Ctim.Nsec)}
+	e.ID = FileID{st.Dev, st.Ino}
+	e.Nlink = uint64(st.Nlink)
+	e.Major, e.Minor = unix.Major(st.Rdev), unix.Minor(st.Rdev)
+	clean(e)
+	return nil
+}
+
+// readFlags adds the inode flags of an open file or directory where statx did
+// not tell them; see ioctl_iflags(2).
+func readFlags(fd int, e *Entry) {
+	if !statxMissing.Load() {
+		return
+	}
+	bits, err := unix.IoctlGetUint32(fd, unix.FS_IOC_GETFLAGS)
+	if err != nil {
+		return // this filesystem has no inode flags
+	}
+	// linux/fs.h
+	const immutable, appendOnly, noDump = 0x10, 0x20, 0x40
+	if bits&immutable != 0 {
+		e.Flags |= Immutable
+	}
+	if bits&appendOnly != 0 {
+		e.Flags |= AppendOnly
+	}
+	if bits&noDump != 0 {
+		e.Flags |= NoDump
+	}
+}
+
+// clean drops what the kernel reports but has no meaning for the type.
+func clean(e *Entry) {
+	if e.Type != File {
+		e.Size, e.Blocks = 0, 0
+	}
+	if e.Type != CharDevice && e.Type != BlockDevice {
+		e.Major, e.Minor = 0, 0
+	}
+}
+
+func setMode(e *Entry, mode uint32) {
+	e.Perm = mode & 0o7777
+	switch mode & unix.S_IFMT {
+	case unix.S_IFREG:
+		e.Type = File
+	case unix.S_IFDIR:
+		e.Type = Dir
+	case unix.S_IFLNK:
+		e.Type = Symlink
+	case unix.S_IFCHR:
+		e.Type = CharDevice
+	case unix.S_IFBLK:
+		e.Type = BlockDevice
+	case unix.S_IFIFO:
+		e.Type = FIFO
+	case unix.S_IFSOCK:
+		e.Type = Socket
+	default:
+		e.Type = 0
+	}
+}
+
+// retry calls f until a signal no longer interrupts it.
+func retry(f func() error) error {
+	for {
+		if err := f(); err != unix.EINTR {
+			return err
+		}
+	}
+}

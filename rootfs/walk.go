@@ -1,0 +1,332 @@
+package rootfs
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/moby/sys/mountinfo"
+	"golang.org/x/sys/unix"
+)
+
+// WalkOptions say what the walk leaves out and adds. The functions are called by
+// the walking goroutine, in order.
+type WalkOptions struct {
+	// Mounts decides which mount points are entered; see Root.Mounts. Nil enters
+	// none.
+	Mounts *Mounts
+	// Drop says whether to leave out a path, and all that is below it. Nil drops
+	// nothing.
+	Drop func(path string, dir bool) bool
+	// Added returns what the tree shall hold directly below a directory besides
+	// what it holds, sorted by path. It gets the modification time of that
+	// directory. A name that the tree has already is left as it is. Nil adds nothing.
+	Added func(dir string) []Entry
+}
+
+// maxOpenDirs bounds the descriptors that a deep path takes; directories further
+// up are closed, and opened again on the way back.
+const maxOpenDirs = 128
+
+// Walk calls visit for every name of the tree: the root first, names in a
+// directory sorted by bytes, a directory before what it holds and all that it
+// holds right after it. The node passes to visit, which must release it. Walk
+// returns the first error of visit or of ctx; what goes wrong with a name in the
+// tree is told by its node. One thing in the tree ends the walk: a directory more
+// than a hundred levels above that is moved out of the root before the walk is back
+// in it, as the names that it still has to give cannot be reached.
+func (r *Root) Walk(ctx context.Context, opt WalkOptions, visit func(Node) error) error {
+	if opt.Mounts == nil {
+		opt.Mounts = &Mounts{root: r, opt: MountOptions{OneFileSystem: true}}
+	}
+	w := &walker{ctx: ctx, root: r, opt: opt, visit: visit, buf: make([]byte, 64<<10)}
+	// The root's own descriptor has one position for all who list it, and was opened
+	// without O_NOATIME.
+	fd, err := openAt(r.dir.fd, ".", unix.O_DIRECTORY)
+	if err != nil {
+		return fmt.Errorf("open %s: %w", r.path, err)
+	}
+	return w.dir(newDir(fd, ".", r.dir.id))
+}
+
+type walker struct {
+	ctx   context.Context
+	root  *Root
+	opt   WalkOptions
+	visit func(Node) error
+	buf   []byte
+	// stack holds the directories from the root down to the one being listed; spare
+	// are listings to use again.
+	stack []*frame
+	spare []*listing
+}
+
+type frame struct {
+	d    *dir // nil while closed to save descriptors
+	path string
+	id   FileID
+}
+
+// dir visits an open directory and all that it holds. It takes over d.
+func (w *walker) dir(d *dir) error {
+	f := w.push(d)
+	defer w.pop()
+	list := w.listing()
+	defer func() { w.spare = append(w.spare, list) }()
+
+	err := list.read(d.fd, w.buf)
+	if err != nil {
+		err = fmt.Errorf("list %s: %w", d.path, err)
+	}
+	if err := w.visit(Node{Path: d.path, Dir: true, Err: err, root: w.root, own: d.retain()}); err != nil {
+		return err
+	}
+	added, err := w.added(f)
+	if err != nil {
+		return err
+	}
+	for _, item := range list.items {
+		if err := w.ctx.Err(); err != nil {
+			return err
+		}
+		name := string(list.name(item))
+		path := f.path + "/" + name
+		for len(added) > 0 && added[0].Path < path {
+			if err := w.visitAdded(&added[0]); err != nil {
+				return err
+			}
+			added = added[1:]
+		}
+		isDir := w.isDir(f, name, item.kind)
+		dropped := w.opt.Drop != nil && w.opt.Drop(path, isDir)
+		if len(added) > 0 && added[0].Path == path {
+			if dropped {
+				if err := w.visitAdded(&added[0]); err != nil {
+					return err
+				}
+				added = added[1:]
+				continue
+			}
+			added = added[1:]
+		}
+		if dropped {
+			continue
+		}
+		if isDir {
+			err = w.enter(f, path, name)
+			if err == nil && f.d == nil {
+				err = fmt.Errorf("list %s: the directory was moved while it was walked", f.path)
+			}
+		} else {
+			err = w.visit(w.leaf(f, path, name, item.kind))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for i := range added {
+		if err := w.visitAdded(&added[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// leaf makes the node of what is no directory. Such a name can be a mount point
+// too: a file that is bind-mounted over another, as containers and systemd do it.
+func (w *walker) leaf(f *frame, path, name string, kind uint8) Node {
+	n := Node{Path: path, root: w.root, at: f.d.retain(), name: path[len(path)-len(name):], kind: kind}
+	if m := w.opt.Mounts.at(path); m != nil {
+		if m.Captured {
+			n.kind = unix.DT_UNKNOWN // the listing tells of what is under the mount
+			return n
+		}
+		return w.covered(n, m)
+	}
+	return n
+}
+
+// enter visits a directory by name, and what it holds where that is wanted.
+func (w *walker) enter(f *frame, path, name string) error {
+	node := Node{Path: path, Dir: true, root: w.root, at: f.d.retain(), name: name}
+	if m := w.opt.Mounts.at(path); m != nil && !m.Captured {
+		return w.visit(w.covered(node, m))
+	}
+	fd, err := openAt(f.d.fd, name, unix.O_DIRECTORY)
+	if err != nil {
+		if err != unix.ENOENT && err != unix.ELOOP && err != unix.ENOTDIR {
+			node.Err = fmt.Errorf("open %s: %w", path, err)
+		}
+		// Else it vanished or something took its place: reading the node tells.
+		return w.visit(node)
+	}
+	var e Entry
+	mounted, err := statFD(fd, &e)
+	if err != nil {
+		unix.Close(fd)
+		node.Err = fmt.Errorf("stat %s: %w", path, err)
+		return w.visit(node)
+	}
+	if mounted == mountYes || e.ID.Dev != f.id.Dev {
+		captured, err := w.opt.Mounts.crossed(path)
+		if err != nil {
+			unix.Close(fd)
+			node.Release()
+			return err
+		}
+		if captured && w.above(e.ID) {
+			// A filesystem mounted below itself while the walk was on its way here.
+			captured = false
+			w.opt.Mounts.leaveOut(path, "it holds the directory that it is mounted in")
+		}
+		if !captured {
+			unix.Close(fd)
+			return w.visit(w.covered(node, w.opt.Mounts.at(path)))
+		}
+	}
+	node.Release()
+	return w.dir(newDir(fd, path, e.ID))
+}
+
+// covered makes the node of a mount point that is left out show what lies under
+// the mount. That is what the captured filesystem holds, and does not wake a
+// network filesystem that hangs: see open_tree(2), Linux 5.2, which needs
+// CAP_SYS_ADMIN.
+//
+// Without that, a directory is shown as it is mounted, and what can hang or refuse
+// (the server is gone; a FUSE mount is for its user only) as root's with mode 0755.
+// A file cannot be shown at all: its node cannot be read.
+func (w *walker) covered(n Node, m *Mount) Node {
+	fd, err := unix.OpenTree(n.at.fd, "", unix.AT_EMPTY_PATH|unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
+	if err == nil {
+		d := newDir(fd, n.at.path, n.at.id)
+		n.at.release()
+		n.at, n.covered = d, true
+		return n
+	}
+	n.hidden = true
+	if !n.Dir {
+		return n
+	}
+	switch kindOf(&mountinfo.Info{FSType: m.FSType, Source: m.Source}) {
+	case kindNetwork, kindFUSE:
+		var above Entry
+		if _, err := statFD(n.at.fd, &above); err == nil {
+			n.added = &Entry{Path: n.Path, Type: Dir, Perm: 0o755, Mtime: above.Mtime, Nlink: 1}
+		}
+	}
+	return n
+}
+
+func (w *walker) visitAdded(e *Entry) error {
+	return w.visit(Node{Path: e.Path, Dir: e.Type == Dir, root: w.root, added: e})
+}
+
+// added returns what to add below the directory, with its time.
+func (w *walker) added(f *frame) ([]Entry, error) {
+	if w.opt.Added == nil {
+		return nil, nil
+	}
+	list := w.opt.Added(f.path)
+	if len(list) == 0 {
+		return nil, nil
+	}
+	var e Entry
+	if _, err := statFD(f.d.fd, &e); err != nil {
+		return nil, fmt.Errorf("stat %s: %w", f.path, err)
+	}
+	out := make([]Entry, len(list))
+	for i := range list {
+		out[i] = list[i]
+		out[i].Mtime = e.Mtime
+		out[i].Nlink = 1
+	}
+	return out, nil
+}
+
+// isDir tells by the listing, or by lstat where the filesystem does not say.
+func (w *walker) isDir(f *frame, name string, kind uint8) bool {
+	if kind != unix.DT_UNKNOWN {
+		return kind == unix.DT_DIR
+	}
+	var e Entry
+	_, err := statName(f.d.fd, name, &e)
+	return err == nil && e.Type == Dir
+}
+
+func (w *walker) above(id FileID) bool {
+	for _, f := range w.stack {
+		if f.id == id {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *walker) listing() *listing {
+	if n := len(w.spare); n > 0 {
+		l := w.spare[n-1]
+		w.spare = w.spare[:n-1]
+		return l
+	}
+	return &listing{}
+}
+
+// push makes d the directory being listed and closes one far up the path when
+// too many are open. The root stays open.
+func (w *walker) push(d *dir) *frame {
+	f := &frame{d, d.path, d.id}
+	w.stack = append(w.stack, f)
+	if i := len(w.stack) - maxOpenDirs; i > 0 && w.stack[i].d != nil {
+		w.stack[i].d.release()
+		w.stack[i].d = nil
+	}
+	return f
+}
+
+// pop goes back to the directory above, which is opened again when it was closed.
+// Its descriptor is wanted by the remaining names only, but also by the next pop.
+func (w *walker) pop() {
+	last := w.stack[len(w.stack)-1]
+	w.stack = w.stack[:len(w.stack)-1]
+	if n := len(w.stack); n > 0 && w.stack[n-1].d == nil {
+		w.reopen(w.stack[n-1], last.d)
+	}
+	if last.d != nil {
+		last.d.release()
+	}
+}
+
+// reopen opens the parent of below again, and makes sure that it is the same
+// directory. When below was moved meanwhile, the way leads from the root down.
+func (w *walker) reopen(f *frame, below *dir) {
+	if below != nil {
+		if fd, err := openAt(below.fd, "..", unix.O_DIRECTORY); err == nil {
+			if f.d = sameDir(fd, f); f.d != nil {
+				return
+			}
+		}
+	}
+	fd, err := openAt(w.root.dir.fd, ".", unix.O_DIRECTORY)
+	for _, name := range strings.Split(f.path, "/")[1:] {
+		if err != nil {
+			break
+		}
+		up := fd
+		fd, err = openAt(up, name, unix.O_DIRECTORY)
+		unix.Close(up)
+	}
+	if err == nil {
+		f.d = sameDir(fd, f)
+	}
+}
+
+// sameDir takes over fd when it is the directory of the frame, else closes it.
+func sameDir(fd int, f *frame) *dir {
+	var e Entry
+	if _, err := statFD(fd, &e); err != nil || e.ID != f.id {
+		unix.Close(fd)
+		return nil
+	}
+	return newDir(fd, f.path, f.id)
+}
