@@ -1,0 +1,267 @@
+// Package edit plans what shall differ between a tree and its image: what is left
+// out, which directories are shipped empty, which are added. The source itself is
+// never touched; a walk asks the plan about each name.
+//
+// Paths are written as tar writes them with -C ROOT: "." and "./a/b", in bytes,
+// without a slash at the end. Names need not be UTF-8.
+//
+// # Exclude patterns
+//
+// They follow GNU tar's --exclude at its defaults, which are --wildcards,
+// --no-anchored and --wildcards-match-slash (see tar's manual, "Controlling
+// Pattern-Matching", and gnulib's exclude.c):
+//
+//   - A pattern matches some parts of a path in a row, as a whole: "log" drops
+//     ./log and ./var/log, but not ./var/log2. What is below a dropped directory is
+//     gone with it. As all names start with "./", so does a pattern for one place.
+//   - "*" matches anything and "?" one character, slashes and leading dots too.
+//   - "[a-z]", "[!a-z]", "[^a-z]", "[[:alpha:]]", "[[=x=]]" and "[[.x.]]" match one
+//     character; "[" without its "]" is an ordinary character.
+//   - A backslash takes the special meaning from what follows it.
+//
+// It differs from tar where tar is silent or depends on the host:
+//
+//   - A pattern that can match no name is an error: an empty one, with a slash at
+//     its begin or end or two in a row, with a NUL byte or (between wildcards) a
+//     backslash at its end, with an unknown character class. tar leaves nothing out
+//     then. One that matches the root itself, such as "*" or ".*", is an error too;
+//     tar writes an empty archive and calls it a success.
+//   - The locale does not matter. A character is a UTF-8 character, or else a
+//     single byte, which ranges order after all characters. glibc tries bytes for
+//     the whole name when characters do not match, or when there is a stray byte.
+//     Ranges go by code point, classes beyond ASCII by Unicode.
+//   - A pattern has MaxPattern bytes at most, a file of them MaxExcludeFile.
+//
+// Matching takes time in proportion to the length of the pattern times that of
+// the path, at most.
+package edit
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"image-capture/rootfs"
+)
+
+// Plan is what shall differ. The zero value changes nothing. It is built first.
+// Then one walk uses Drop and Added, in its order, from one goroutine; after the
+// walk Unmatched and Edits tell what came of it. Hidden, and a View, only read what
+// was built and may be used by several goroutines, during the walk too.
+type Plan struct {
+	excludes excludes
+	kept     directories[keep]
+	added    directories[addition]
+}
+
+// directories are what to do with single directories, in the order given.
+type directories[T any] struct {
+	byPath map[string]*T
+	order  []string
+}
+
+// at returns what is planned for the path, which it begins with when there is
+// nothing yet.
+func (d *directories[T]) at(path string) *T {
+	if d.byPath == nil {
+		d.byPath = map[string]*T{}
+	}
+	t := d.byPath[path]
+	if t == nil {
+		t = new(T)
+		d.byPath[path] = t
+		d.order = append(d.order, path)
+	}
+	return t
+}
+
+// keep is a directory that is shipped empty.
+type keep struct {
+	seen  bool // the tree has it
+	count int  // names directly below that were dropped
+}
+
+// addition is a directory that the tree may lack.
+type addition struct {
+	perm    uint32
+	asked   bool // the walk came to the directory above
+	present bool // the tree has the name, and it stays
+}
+
+// Exclude leaves out what the pattern matches, and all that is below it. The
+// error says why the pattern cannot be right; see the package comment.
+func (p *Plan) Exclude(pattern string) error {
+	c, err := compile(pattern)
+	if err != nil {
+		return err
+	}
+	p.excludes.add(c, false)
+	return nil
+}
+
+// ExcludeFrom excludes by the patterns that r holds, as tar -X does: one a line,
+// white space at the end of a line cut off, empty lines skipped, no comments. More
+// than MaxExcludeFile bytes are an error. Errors call the file by name; after one,
+// the plan is as it was.
+func (p *Plan) ExcludeFrom(name string, r io.Reader) error {
+	list, err := readPatterns(name, r)
+	if err != nil {
+		return err
+	}
+	for _, c := range list {
+		p.excludes.add(c, false)
+	}
+	return nil
+}
+
+// defaults hold what lives while a system runs. The directories stay, as a system
+// mounts on them when it boots. Digital Rebar's Image Builder leaves out the same.
+var defaults = []string{"./proc/*", "./sys/*", "./dev/*", "./run/*", "./tmp/*", "./var/tmp/*"}
+
+// Defaults excludes what no image should hold: what is in /proc, /sys, /dev, /run,
+// /tmp and /var/tmp. Unmatched never names these patterns.
+func (p *Plan) Defaults() {
+	for _, text := range defaults {
+		c, err := compile(text)
+		if err != nil {
+			panic(err) // a constant of this file; a test compiles them all
+		}
+		p.excludes.add(c, true)
+	}
+}
+
+// KeepOnly keeps a directory, such as a mount point that is left out, and drops
+// what it holds. No character of the path has a special meaning. The root cannot be
+// emptied.
+func (p *Plan) KeepOnly(path string) error {
+	if err := checkPath(path); err != nil {
+		return fmt.Errorf("keep only directory %q: %w", path, err)
+	}
+	p.kept.at(path)
+	return nil
+}
+
+// AddDir adds an empty directory of root:root where the image would have nothing
+// by that name; what the tree has there, of whatever type, is left as it is. perm is
+// as in rootfs.Entry. Excludes do not apply to it, so that it takes the place of
+// what they drop. The directory above must be one of the tree that the walk enters:
+// else nothing is added, and Edits does not tell of it. Of several calls for one
+// path the last counts. An added directory stays empty: it is an error to add one
+// below another.
+func (p *Plan) AddDir(path string, perm uint32) error {
+	err := checkPath(path)
+	if err == nil && perm&^0o7777 != 0 {
+		err = fmt.Errorf("mode %#o has bits other than permissions", perm)
+	}
+	for _, other := range p.added.order {
+		if err == nil && (isBelow(path, other) || isBelow(other, path)) {
+			err = fmt.Errorf("%q is added too, and stays empty", min(path, other))
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("add directory %q: %w", path, err)
+	}
+	p.added.at(path).perm = perm
+	return nil
+}
+
+// Drop says whether to leave the path out, and counts what matched. The walk calls
+// it once for each name, and not for what is below a dropped one. dir says that the
+// path is a directory. The root is never dropped.
+func (p *Plan) Drop(path string, dir bool) bool {
+	dropped := false
+	for e := range p.excludes.matching(path) {
+		e.count++
+		dropped = true
+	}
+	if k := p.keptAbove(path); k != nil {
+		k.count++
+		dropped = true
+	}
+	if dropped {
+		if dir {
+			p.excludes.cover(path)
+		}
+		return true
+	}
+	if k := p.kept.byPath[path]; k != nil && dir {
+		k.seen = true
+		p.excludes.cover(path)
+	}
+	if a := p.added.byPath[path]; a != nil {
+		a.present = true
+	}
+	return false
+}
+
+// Hidden says whether the path, or a directory above it, is dropped. It may be
+// asked for any path in any order, and counts nothing. It is about the tree only: an
+// added directory can stand at a hidden path.
+func (p *Plan) Hidden(path string) bool {
+	return p.keptAbove(path) != nil || p.excludes.hides(path)
+}
+
+// keptAbove returns the directory above the path that is shipped empty, if any.
+func (p *Plan) keptAbove(path string) *keep {
+	if len(p.kept.order) == 0 {
+		return nil
+	}
+	for i := len(path) - 1; i > 0; i-- {
+		if path[i] != '/' {
+			continue
+		}
+		if k := p.kept.byPath[path[:i]]; k != nil {
+			return k
+		}
+	}
+	return nil
+}
+
+// Added returns what the image gets directly below a directory of the tree, sorted
+// by name. Where the tree has an entry of that name, and Drop leaves it in, the walk
+// takes that one instead. The times are zero: the walk sets those of dir, so that an
+// image depends on the tree only.
+func (p *Plan) Added(dir string) []rootfs.Entry {
+	var list []rootfs.Entry
+	for _, path := range p.addedIn(dir) {
+		p.added.byPath[path].asked = true
+		list = append(list, p.entry(path))
+	}
+	return list
+}
+
+// addedIn returns the paths to add directly below a directory, sorted.
+func (p *Plan) addedIn(dir string) []string {
+	var list []string
+	for _, path := range p.added.order {
+		if parent, _ := splitPath(path); parent == dir {
+			list = append(list, path)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+func (p *Plan) entry(path string) rootfs.Entry {
+	return rootfs.Entry{Path: path, Type: rootfs.Dir, Perm: p.added.byPath[path].perm}
+}
+
+// checkPath makes sure that a path is that of a name below the root.
+func checkPath(path string) error {
+	name, ok := strings.CutPrefix(path, "./")
+	if !ok || !validName(name) || name == "." {
+		return errors.New(`not a path below the root, such as "./a/b"`)
+	}
+	return nil
+}
+
+func splitPath(path string) (parent, name string) {
+	i := strings.LastIndexByte(path, '/')
+	return path[:i], path[i+1:]
+}
+
+func isBelow(path, dir string) bool {
+	return len(path) > len(dir) && path[len(dir)] == '/' && path[:len(dir)] == dir
+}
