@@ -1,0 +1,157 @@
+package manifest
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// signature is the first line of an mtree specification.
+const signature = "#mtree"
+
+// Reader reads a MANIFEST entry by entry. It holds one entry at a time and, of what
+// came before, only the facts.
+type Reader struct {
+	lines *lineReader
+	facts Facts
+	seen  int64
+	enc   encoder
+	words []byte // the xattr words of an entry's own line
+	err   error
+}
+
+// Parse reads the facts of a MANIFEST that Spool.Write wrote. It takes no other
+// mtree specification, and no fact or keyword that it does not know: what is new
+// in a later version's MANIFEST is refused, not overlooked.
+func Parse(r io.Reader) (*Reader, error) {
+	p := &Reader{lines: newLineReader(r)}
+	l := p.lines
+	if l.err != nil || string(l.line) != signature {
+		return nil, p.fail(cmp.Or(cutShort(l.err), fmt.Errorf("the first line is not %q", signature)))
+	}
+	l.advance()
+	if err := p.facts.read(l); err != nil {
+		return nil, p.fail(err)
+	}
+	return p, nil
+}
+
+// Facts returns the facts. The caller may keep them, but not change their lists
+// while another caller reads them.
+func (r *Reader) Facts() Facts { return r.facts }
+
+// Next returns the next entry, which the caller may keep, or io.EOF after the last
+// one. Ctime, Blocks and ID are zero; Nlink is 1 for a directory.
+//
+// Any other error names the line. A MANIFEST that is cut short, or has another
+// number of entries than its facts say, gives an error and no io.EOF.
+func (r *Reader) Next() (*Entry, error) {
+	if r.err != nil {
+		return nil, r.err
+	}
+	e, err := r.next()
+	if err != nil && err != io.EOF {
+		err = r.fail(err)
+	}
+	r.err = err
+	return e, err
+}
+
+func (r *Reader) next() (*Entry, error) {
+	l := r.lines
+	switch {
+	case l.err != nil:
+		return nil, r.cutShort()
+	case string(l.line) == endLine:
+		return nil, r.end()
+	case r.seen == r.facts.Entries:
+		return nil, fmt.Errorf("more than the %d entries that the facts say", r.facts.Entries)
+	}
+	e := new(Entry)
+	words, err := parseEntry(e, l.line)
+	if err != nil {
+		return nil, err
+	}
+	r.seen++
+	r.words = append(r.words[:0], words...)
+	at, size := l.at, len(l.line)
+	var extra extraWords
+	for l.advance(); l.err == nil && bytes.HasPrefix(l.line, []byte("#:")); l.advance() {
+		if size += len(l.line); size > maxEntry {
+			return nil, fmt.Errorf("an entry over %d bytes", maxEntry)
+		}
+		if err := extra.line(e, l.line); err != nil {
+			return nil, err
+		}
+	}
+	if l.err != nil {
+		return nil, r.cutShort() // an entry is never the last line
+	}
+	// The reader stands on the next entry's line.
+	if err := cmp.Or(r.finish(e), extra.check(e.Type)); err != nil {
+		return nil, atLine{at, err}
+	}
+	return e, nil
+}
+
+// cutShort is the error where no line follows.
+func (r *Reader) cutShort() error {
+	if r.lines.err == io.EOF {
+		return fmt.Errorf("cut short after %d of %d entries", r.seen, r.facts.Entries)
+	}
+	return r.lines.err
+}
+
+// finish looks at what lines of the entry say together.
+func (r *Reader) finish(e *Entry) error {
+	if len(e.Xattrs) == 0 {
+		if err := parseXattrs(e, r.words); err != nil {
+			return err
+		}
+	} else if len(r.words) > 0 && !r.enc.sameXattrs(r.words, e.Xattrs) {
+		return errors.New(`the xattrs differ from those after "#:"`)
+	}
+	return e.check()
+}
+
+// end is at the last line.
+func (r *Reader) end() error {
+	if r.seen != r.facts.Entries {
+		return fmt.Errorf("%d entries instead of the %d that the facts say", r.seen, r.facts.Entries)
+	}
+	r.lines.advance()
+	switch err := r.lines.err; err {
+	case io.EOF:
+		return io.EOF
+	case nil:
+		return fmt.Errorf("text after %q", endLine)
+	default:
+		return err
+	}
+}
+
+// atLine is an error of another line than the one where the reader is.
+type atLine struct {
+	line int
+	error
+}
+
+// fail names the line.
+func (r *Reader) fail(err error) error {
+	at := r.lines.at
+	if e, ok := err.(atLine); ok {
+		at, err = e.line, e.error
+	}
+	return fmt.Errorf("manifest line %d: %w", at, err)
+}
+
+// cutShort turns io.EOF where a line must follow into an error of ours: to a caller
+// io.EOF means a whole MANIFEST.
+func cutShort(err error) error {
+	if err == io.EOF {
+		return errors.New("cut short")
+	}
+	return err
+}

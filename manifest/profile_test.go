@@ -1,0 +1,106 @@
+package manifest
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v4"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// golden compares with testdata/name.
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	file := filepath.Join("testdata", name)
+	if *update {
+		require.NoError(t, os.WriteFile(file, got, 0o644))
+	}
+	want, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Equal(t, string(want), string(got))
+}
+
+const sum = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+func TestProfile(t *testing.T) {
+	for name, p := range map[string]ProfileParams{
+		"profile-tgz.yaml": {Name: "my-image-deploy", Path: "images/rhel-tarball-20190827-184435-cf99cd80eb.tgz",
+			Endpoint: "https://192.168.124.1:8092"},
+		"profile-tgz-template.yaml": {Path: "images/centos-8-rootfs-20201105-233755-53fcfe709c.tgz", SHA256: sum, Title: "CentOS: \"8\"\nx"},
+		"profile-tar-zst.yaml":      {Path: "my images/8-{{x}}+ä.tar.zst", Format: TarZst, SHA256: sum, Endpoint: "https://[fe80::1%25eth0]:8092/"},
+		"profile-tar.yaml":          {Path: "images/a.tar", Format: Tar, SHA256: sum, Endpoint: "drp.example.com"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b, err := Profile(p)
+			require.NoError(t, err)
+			golden(t, name, b)
+			var back struct {
+				Name   string
+				Params map[string]any
+			}
+			require.NoError(t, yaml.Unmarshal([]byte(strings.Replace(string(b), "Name:", "name:", 1)), &back))
+			// The server's own rule, models.ValidName.
+			require.Regexp(t, regexp.MustCompile(`^\pL+([- _.]+|\pN+|\pL+)+$`), back.Name)
+		})
+	}
+}
+
+func TestProfileURL(t *testing.T) {
+	for endpoint, want := range map[string]string{
+		"":                                "{{ .ProvisionerURL }}/files/images/a%20b.tgz",
+		"https://10.0.0.1:8092":           "http://10.0.0.1:8091/files/images/a%20b.tgz",
+		"https://user:secret@10.0.0.1":    "http://10.0.0.1:8091/files/images/a%20b.tgz",
+		"10.0.0.1":                        "http://10.0.0.1:8091/files/images/a%20b.tgz",
+		"drp:8092":                        "http://drp:8091/files/images/a%20b.tgz",
+		"https://[2001:db8::1]:8092":      "http://[2001:db8::1]:8091/files/images/a%20b.tgz",
+		"2001:db8::1":                     "http://[2001:db8::1]:8091/files/images/a%20b.tgz",
+		"[2001:db8::1]:8092":              "http://[2001:db8::1]:8091/files/images/a%20b.tgz",
+		"https://[fe80::1%25eth0]:8092/x": "http://[fe80::1%25eth0]:8091/files/images/a%20b.tgz",
+	} {
+		u, err := ProfileParams{Path: "images/a b.tgz", Endpoint: endpoint}.url()
+		require.NoError(t, err, endpoint)
+		require.Equal(t, want, u, endpoint)
+	}
+}
+
+func TestProfileErrors(t *testing.T) {
+	good := ProfileParams{Path: "images/a.tar", Format: Tar, SHA256: sum}
+	for want, change := range map[string]func(*ProfileParams){
+		"begins with a slash":     func(p *ProfileParams) { p.Path = "/images/a.tar" },
+		`".." is no name`:         func(p *ProfileParams) { p.Path = "../a.tar" },
+		`empty name`:              func(p *ProfileParams) { p.Path = "" },
+		`"a/b" is no name`:        func(p *ProfileParams) { p.Name = "a/b" },
+		`"1a" is no name`:         func(p *ProfileParams) { p.Name = "1a" },
+		`sha256sum ""`:            func(p *ProfileParams) { p.SHA256 = "" },
+		`sha256sum "E3`:           func(p *ProfileParams) { p.SHA256 = strings.ToUpper(sum) },
+		"unknown image format":    func(p *ProfileParams) { p.Format = 3 },
+		"endpoint: not a URL":     func(p *ProfileParams) { p.Endpoint = "https://x:secret@{{y}}" },
+		`endpoint: "" is no host`: func(p *ProfileParams) { p.Endpoint = "https://:8092" },
+		`endpoint: "a<b" is no`:   func(p *ProfileParams) { p.Endpoint = "http://a<b" },
+	} {
+		p := good
+		change(&p)
+		_, err := Profile(p)
+		require.ErrorContains(t, err, want)
+		require.NotContains(t, err.Error(), "secret")
+	}
+}
+
+func TestProfileName(t *testing.T) {
+	for path, want := range map[string]string{
+		"images/centos-8.tgz": "centos-8",
+		"images/8-ä b.tgz":    "image-8---b",
+		"a/x.tgz":             "image-x",
+		"a/'\"$.tgz":          "image-",
+		"a/x+y.raw.tgz":       "x-y.raw",
+	} {
+		require.Equal(t, want, ProfileParams{Path: path}.name())
+		require.Regexp(t, profileName, ProfileParams{Path: path}.name())
+	}
+}
