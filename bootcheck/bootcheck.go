@@ -1,0 +1,103 @@
+// Package bootcheck says whether a deployer could boot a Linux root, by rules
+// over a view of its tree.
+//
+// The view is an [fs.FS] of the tree as it will be in the image. It must also
+// be an [fs.ReadLinkFS], and its Open and Stat must follow symbolic links
+// inside the root: an absolute target starts at the root again, ".." stops at
+// it. Most images hold absolute links (Debian's /sbin/init, everything that
+// update-alternatives makes), so an FS which follows them on the running host
+// gives findings about that host. An FS without ReadLink works, but links and
+// masked units are then not seen.
+//
+// The rules read and never run anything: no chroot, no package database. They
+// find what is missing, empty, dangling, masked or switched off; a loader that
+// is present but broken is not noticed. Every look is bounded: a file is read
+// up to 1 MiB (a longer one is not judged), of a directory the first 4096
+// names are looked at, and what is not a regular file is never opened. A path
+// that cannot be read, or that a bound cuts, is a finding of the rule that
+// wanted it, not an error.
+//
+// The rules come from reading and running curtin, which image-deploy drives,
+// and from the layouts of the Debian, Red Hat and SUSE families; each rule's
+// comment names its source.
+package bootcheck
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+)
+
+// Options choose what is judged. The zero value judges for image-deploy.
+type Options struct {
+	Deployer Deployer // who will unpack the image; zero is ImageDeploy
+}
+
+// Finding is the verdict of one rule about one thing. Every rule gives at
+// least one, also when all is well.
+type Finding struct {
+	Rule  string `json:"rule"` // a short name that stays the same between versions
+	Level Level  `json:"level"`
+	// Path is absolute inside the image ("/boot/efi"), or empty where the
+	// finding is about no single path. Like Problem and Hint it is one line of
+	// printable text: other characters, bytes that are not UTF-8, and
+	// backslashes are escaped as in a Go string.
+	Path    string `json:"path,omitempty"`
+	Problem string `json:"problem"`        // one line in plain words, also for level OK
+	Hint    string `json:"hint,omitempty"` // what to type or install, one line
+}
+
+// Report is what Check found, in the order of the rules.
+type Report struct {
+	System   System    `json:"system"`
+	Findings []Finding `json:"findings"`
+}
+
+// Counts are numbers of findings by level.
+type Counts struct {
+	OK   int `json:"ok"`
+	Info int `json:"info"`
+	Warn int `json:"warn"`
+	Fail int `json:"fail"`
+}
+
+// Worst returns the highest level among the findings, OK when there is none.
+func (r Report) Worst() Level {
+	worst := OK
+	for _, f := range r.Findings {
+		worst = max(worst, f.Level)
+	}
+	return worst
+}
+
+// Counts returns how many findings there are of each level.
+func (r Report) Counts() Counts {
+	var c Counts
+	for _, f := range r.Findings {
+		switch f.Level {
+		case OK:
+			c.OK++
+		case Info:
+			c.Info++
+		case Warn:
+			c.Warn++
+		case Fail:
+			c.Fail++
+		}
+	}
+	return c
+}
+
+// Check applies every rule to the tree. The findings depend on the tree and
+// the options only. The error is the context's, looked at between rules; the
+// report then holds what was found so far.
+func Check(ctx context.Context, fsys fs.FS, opt Options) (Report, error) {
+	s := survey{tree: tree{fsys: fsys}, opt: opt, system: Identify(fsys)}
+	for _, r := range rules {
+		if err := ctx.Err(); err != nil {
+			return Report{System: s.system, Findings: s.findings}, fmt.Errorf("check image: %w", err)
+		}
+		s.apply(r)
+	}
+	return Report{System: s.system, Findings: s.findings}, nil
+}
