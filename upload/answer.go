@@ -1,0 +1,45 @@
+package upload
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+)
+
+// refusal makes an Error of an answer with a status that was not wished for. The
+// message is read if it can be; the status alone says enough.
+func (x *exchange) refusal() *Error {
+	body, _ := x.answer()
+	e := &Error{
+		Kind: kindOf(x.resp.StatusCode, x.resp.Request.Method),
+		Op:   x.op, Path: x.path, Status: x.resp.StatusCode,
+	}
+	text := messages(body)
+	if s := e.Status; s >= 300 && s < 400 {
+		text = "the server points to " + x.resp.Header.Get("Location")
+	}
+	e.Msg = x.client.redact.message(text)
+	return e
+}
+
+// messages takes the text from an error of the API, {"Type":"AUTH","Messages":[...]},
+// or from whatever else a proxy put in its place.
+func messages(body []byte) string {
+	var e struct{ Messages []string }
+	if json.Unmarshal(body, &e) == nil && len(e.Messages) > 0 {
+		return strings.Join(e.Messages, "; ")
+	}
+	return string(body)
+}
+
+// nonsense is an answer with the right status that cannot be believed.
+func (x *exchange) nonsense(msg string) *Error {
+	return &Error{
+		Kind: Failed, Op: x.op, Path: x.path,
+		Status: x.resp.StatusCode, Msg: x.client.redact.message(msg),
+	}
+}
+
+func refusedToShow(status int) bool {
+	return status == http.StatusForbidden || status == http.StatusNotFound
+}

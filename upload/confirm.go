@@ -1,0 +1,174 @@
+package upload
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	pathpkg "path"
+	"strings"
+)
+
+// Confirm asks the server for the SHA-256 of a stored file and compares it with
+// sha256hex. It reports false, and no error, when that cannot be known: the server
+// answers 403 or 404, which is what a token without the get claim sees, whether
+// the file is there or not, or it gives no digest. Another digest is an Error of
+// kind Failed.
+//
+// The server reads the whole file before it answers, at about 1 s a GB; see
+// Timeouts.Digest.
+func (c *Client) Confirm(ctx context.Context, path, sha256hex string) (verified bool, err error) {
+	const op = "confirm"
+	want := strings.ToLower(sha256hex)
+	if !isSHA256(want) {
+		return false, fmt.Errorf("%s: %q is not a SHA-256 in hex", op, bounded(sha256hex, 200))
+	}
+	x, err := c.ask(ctx, request{op: op, path: path, method: http.MethodHead, headers: c.timeouts.Digest})
+	if err != nil {
+		return false, err
+	}
+	defer x.close()
+	switch status := x.resp.StatusCode; {
+	case refusedToShow(status):
+		return false, nil
+	case status != http.StatusOK:
+		return false, x.refusal()
+	}
+	got := digestOf(x.resp.Header)
+	switch got {
+	case "":
+		return false, nil
+	case want:
+		return true, nil
+	}
+	return false, x.nonsense(fmt.Sprintf("the stored file has SHA-256 %s, and %s was sent", got, want))
+}
+
+// ask is an exchange with the files API about a path, without a body.
+func (c *Client) ask(ctx context.Context, r request) (*exchange, error) {
+	if c.endpoint == nil {
+		return nil, fmt.Errorf("%s: %w", r.op, errNoEndpoint)
+	}
+	if err := checkPath(r.path); err != nil {
+		return nil, fmt.Errorf("%s: %w", r.op, err)
+	}
+	if r.url == nil {
+		r.url = c.apiURL(r.path)
+	}
+	return c.exchange(ctx, r)
+}
+
+// digestOf finds the SHA-256 in an answer, in lower case: older servers have a
+// header for it, newer ones an entity tag, which a proxy may have made weak.
+func digestOf(h http.Header) string {
+	if d := strings.ToLower(strings.TrimSpace(h.Get("X-DRP-SHA256SUM"))); isSHA256(d) {
+		return d
+	}
+	tag := strings.TrimSpace(h.Get("ETag"))
+	tag = strings.TrimPrefix(tag, "W/")
+	tag = strings.ToLower(strings.Trim(tag, `"`))
+	if d, ok := strings.CutPrefix(tag, "sha256:"); ok && isSHA256(d) {
+		return d
+	}
+	return ""
+}
+
+// isSHA256 reports whether s is 64 hex digits.
+func isSHA256(s string) bool {
+	b, err := hex.DecodeString(s)
+	return err == nil && len(b) == 32
+}
+
+// Existence is what can be known about a name.
+type Existence uint8
+
+// The answers of Exists.
+const (
+	// Unknown: this token may not see. The server says 404 to a token without the
+	// get claim as it does for a file that is not there, so a 404 alone says nothing.
+	Unknown Existence = iota
+	// Absent: the folder's list, which the token may read, does not have the name.
+	Absent
+	// Present: a file or a folder of that name is there.
+	Present
+)
+
+// String names the answer.
+func (e Existence) String() string {
+	switch e {
+	case Absent:
+		return "absent"
+	case Present:
+		return "present"
+	}
+	return "unknown"
+}
+
+// Exists looks whether path is in use. A token with the get claim can see that it
+// is, and only one with the list claim that it is not.
+func (c *Client) Exists(ctx context.Context, path string) (Existence, error) {
+	const op = "look for"
+	// A HEAD would make the server read the whole file for its digest. One byte of
+	// it is as good, and where Range is not understood the answer is cut off after
+	// its head.
+	x, err := c.ask(ctx, request{
+		op: op, path: path, method: http.MethodGet, headers: c.timeouts.Headers,
+		header: map[string]string{"Range": "bytes=0-0"},
+	})
+	if err != nil {
+		return Unknown, err
+	}
+	defer x.close()
+	switch status := x.resp.StatusCode; {
+	case status == http.StatusOK, status == http.StatusPartialContent, status == http.StatusRequestedRangeNotSatisfiable:
+		return Present, nil // 416: there, and empty
+	case status == http.StatusUnauthorized, status >= 500:
+		return Unknown, x.refusal()
+	}
+	x.close()
+
+	folder, name := pathpkg.Split(path)
+	u := c.endpoint.JoinPath("api/v3/files")
+	if folder = strings.TrimSuffix(folder, "/"); folder != "" {
+		u.RawQuery = url.Values{"path": {folder}}.Encode()
+	}
+	x, err = c.ask(ctx, request{op: op, path: path, method: http.MethodGet, url: u, headers: c.timeouts.Headers})
+	if err != nil {
+		return Unknown, err
+	}
+	defer x.close()
+	switch status := x.resp.StatusCode; {
+	case status == http.StatusUnauthorized, status >= 500:
+		return Unknown, x.refusal()
+	case status != http.StatusOK:
+		return Unknown, nil // no list claim, or no such folder: it does not tell
+	}
+	return listed(x, name)
+}
+
+// listed looks for a name in a folder's list, entry by entry: a folder may hold
+// more than would be read of any other answer.
+func listed(x *exchange, name string) (Existence, error) {
+	d := json.NewDecoder(&patientReader{x: x})
+	switch t, err := d.Token(); {
+	case err == nil && t == nil:
+		return Absent, nil // null is how Go writes an empty list
+	case err != nil || t != json.Delim('['):
+		return Unknown, listFailure(x, err)
+	}
+	for d.More() {
+		var entry string
+		if err := d.Decode(&entry); err != nil {
+			return Unknown, listFailure(x, err)
+		}
+		if strings.TrimSuffix(entry, "/") == name {
+			return Present, nil
+		}
+	}
+	if _, err := d.Token(); err != nil { // the list may have been cut off
+		return Unknown, listFailure(x, err)
+	}
+	return Absent, nil
+}

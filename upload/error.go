@@ -1,0 +1,139 @@
+package upload
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+)
+
+// Kind says what went wrong, as far as a caller would act on it.
+type Kind uint8
+
+// The kinds of Error.
+const (
+	// Refused: 401, 403, or 404 to a POST. The token is expired, foreign, or lacks
+	// the claim.
+	Refused Kind = iota + 1
+	// Taken: 409. The name is in use, or cannot be made there; see
+	// Error.PartInTheWay.
+	Taken
+	// TooLarge: 413, from a proxy as a rule.
+	TooLarge
+	// NoSpace: 507, the server's disk is full.
+	NoSpace
+	// Failed: any other status, an answer that makes no sense, or something else
+	// stored than was sent.
+	Failed
+	// Broken: no connection, or it broke, stalled, or timed out.
+	Broken
+	// TLS: the peer's certificate was not accepted, or the handshake failed.
+	TLS
+)
+
+// String names the kind.
+func (k Kind) String() string {
+	switch k {
+	case Refused:
+		return "refused"
+	case Taken:
+		return "taken"
+	case TooLarge:
+		return "too large"
+	case NoSpace:
+		return "no space"
+	case Failed:
+		return "failed"
+	case Broken:
+		return "broken"
+	case TLS:
+		return "tls"
+	}
+	return "unknown"
+}
+
+// Error is what the endpoint, or the way to it, did to a request. All its text is
+// free of secrets and control characters.
+//
+// Two things are not an Error: the caller's own context, whose cause is wrapped,
+// and an error from reading the caller's body, which is returned as it is.
+type Error struct {
+	Kind Kind
+	// Op is "store", "confirm", "look for" or "open".
+	Op string
+	// Path is the file, or for "open" the URL without its query.
+	Path string
+	// Status is the HTTP status, or 0 if no answer came.
+	Status int
+	// Msg is the server's message, of at most 1 KiB, or what happened. It may be
+	// empty.
+	Msg string
+	// Fingerprint is set for TLS when a certificate was seen: its SHA-256, as
+	// Config.Fingerprint takes it.
+	Fingerprint string
+	// Err is the cause, if there is one beneath this package.
+	Err error
+}
+
+// Error tells the operation, the path, the status and the message.
+func (e *Error) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s", e.Op, printable(e.Path))
+	if e.Status != 0 {
+		fmt.Fprintf(&b, ": %d", e.Status)
+		if t := http.StatusText(e.Status); t != "" {
+			b.WriteString(" " + t)
+		}
+	}
+	if e.Msg != "" {
+		b.WriteString(": " + e.Msg)
+	}
+	return b.String()
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Retryable reports whether the same request may succeed if it is sent again
+// after a while, by itself. A refusal, a taken name, a full disk, a distrusted
+// certificate and a stored file that differs stay what they are.
+func (e *Error) Retryable() bool {
+	switch e.Kind {
+	case Broken:
+		return true
+	case Failed:
+		switch e.Status {
+		case http.StatusRequestTimeout, http.StatusTooManyRequests:
+			return true
+		case http.StatusNotImplemented, http.StatusHTTPVersionNotSupported, http.StatusInsufficientStorage:
+			return false
+		}
+		return e.Status >= 500
+	}
+	return false
+}
+
+// PartInTheWay reports that the server holds PATH.part: another upload of this
+// path is running, or a server that was killed left it behind. In the latter case
+// each later POST is refused until PATH.part is deleted.
+func (e *Error) PartInTheWay() bool {
+	return e.Kind == Taken && strings.Contains(strings.ToLower(e.Msg), "already uploading")
+}
+
+// kindOf sorts a status. For the 404, see Refused.
+func kindOf(status int, method string) Kind {
+	switch status {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return Refused
+	case http.StatusNotFound:
+		if method == http.MethodPost {
+			return Refused
+		}
+	case http.StatusConflict:
+		return Taken
+	case http.StatusRequestEntityTooLarge:
+		return TooLarge
+	case http.StatusInsufficientStorage:
+		return NoSpace
+	}
+	return Failed
+}

@@ -1,0 +1,167 @@
+package upload
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// maxRedirects is as many as browsers follow, roughly, and halved.
+const maxRedirects = 10
+
+// Download is a file that is being read. Its Read fails with an *Error of kind
+// Broken if the connection breaks or stalls or the file is cut short.
+type Download struct {
+	// Size is in bytes, or -1 if the server did not tell.
+	Size int64
+	x    *exchange
+	r    patientReader
+}
+
+// Read reads from the file.
+func (d *Download) Read(p []byte) (int, error) { return d.r.Read(p) }
+
+// Close ends the transfer.
+func (d *Download) Close() error {
+	d.x.close()
+	return nil
+}
+
+// Open reads a http or https URL; ctx holds for all of the download. The TLS rules
+// are those of the endpoint.
+//
+// Credentials are sent only where scheme, host and port are the endpoint's.
+// Redirects are followed, but never from https to http, and once one has led away
+// from the endpoint no credentials are sent any more, even if another leads back.
+func (c *Client) Open(ctx context.Context, rawURL string) (*Download, error) {
+	const op = "open"
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		// The parser's own words quote what may be a password.
+		return nil, fmt.Errorf("%s: not a valid URL", op)
+	}
+	if err := checkRemote(u); err != nil {
+		return nil, fmt.Errorf("%s %s: %w", op, c.redact.message(shown(u)), err)
+	}
+	trusted := true
+	for range maxRedirects + 1 {
+		trusted = trusted && c.owns(u)
+		x, err := c.exchange(ctx, request{
+			op: op, path: shown(u), method: http.MethodGet, url: u,
+			anyone: !trusted, headers: c.timeouts.Headers,
+		})
+		if err != nil {
+			return nil, err
+		}
+		switch x.resp.StatusCode {
+		case http.StatusOK:
+			return &Download{Size: x.resp.ContentLength, x: x, r: patientReader{x: x}}, nil
+		case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
+			http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+			next, err := redirect(u, x.resp.Header.Get("Location"))
+			if err != nil {
+				err = x.nonsense(err.Error())
+				x.close()
+				return nil, err
+			}
+			x.close()
+			u = next
+		default:
+			err := x.refusal()
+			x.close()
+			return nil, err
+		}
+	}
+	return nil, &Error{Kind: Failed, Op: op, Path: c.redact.clean(shown(u)), Msg: fmt.Sprintf("more than %d redirects", maxRedirects)}
+}
+
+// shown is a URL for messages: a query may hold a signature, and user information
+// a password.
+func shown(u *url.URL) string {
+	v := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}
+	return v.String()
+}
+
+func checkRemote(u *url.URL) error {
+	switch {
+	case u.Scheme != "http" && u.Scheme != "https":
+		return errors.New("not a http or https URL")
+	case u.Hostname() == "":
+		return errors.New("the URL has no host")
+	case u.User != nil:
+		return errors.New("the URL has user information in it")
+	}
+	return nil
+}
+
+func redirect(from *url.URL, location string) (*url.URL, error) {
+	if location == "" {
+		return nil, errors.New("a redirect to nowhere")
+	}
+	to, err := from.Parse(location)
+	if err != nil {
+		return nil, errors.New("a redirect to something that is no URL")
+	}
+	if err := checkRemote(to); err != nil {
+		return nil, fmt.Errorf("a redirect that is not followed: %w", err)
+	}
+	if from.Scheme == "https" && to.Scheme == "http" {
+		return nil, fmt.Errorf("a redirect from https to http is not followed: %s", shown(to))
+	}
+	return to, nil
+}
+
+// owns reports whether u has the scheme, host and port of the endpoint.
+func (c *Client) owns(u *url.URL) bool {
+	return c.endpoint != nil && u.Scheme == c.endpoint.Scheme &&
+		strings.EqualFold(u.Hostname(), c.endpoint.Hostname()) && port(u) == port(c.endpoint)
+}
+
+func port(u *url.URL) string {
+	if p := u.Port(); p != "" {
+		return p
+	}
+	if u.Scheme == "https" {
+		return "443"
+	}
+	return "80"
+}
+
+// patientReader reads an answer of any length, and gives up when no byte came for
+// Timeouts.Stall. Only the time within Read counts, so a slow caller is no stall.
+type patientReader struct {
+	x     *exchange
+	timer *time.Timer
+}
+
+func (r *patientReader) Read(p []byte) (int, error) {
+	stall := r.x.client.timeouts.Stall
+	if r.timer == nil {
+		r.timer = time.AfterFunc(stall, func() { r.x.cancel(errSilent) })
+	} else {
+		r.timer.Reset(stall)
+	}
+	n, err := r.x.resp.Body.Read(p)
+	r.timer.Stop()
+	if err != nil && err != io.EOF {
+		err = r.x.failure(err)
+	}
+	return n, err
+}
+
+// listFailure makes an Error of a list that could not be read to its end.
+func listFailure(x *exchange, err error) error {
+	var e *Error
+	if errors.As(err, &e) || x.parent.Err() != nil {
+		return err
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return x.failure(err)
+	}
+	return x.nonsense("the answer is not a list of names")
+}
