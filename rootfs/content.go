@@ -3,6 +3,7 @@ package rootfs
 import (
 	"fmt"
 	"io"
+	"math"
 
 	"golang.org/x/sys/unix"
 )
@@ -46,6 +47,14 @@ func (c *Content) Close() error { return unix.Close(c.fd) }
 // io.EOF, only at the end of the file.
 func (c *Content) ReadAt(p []byte, off int64) (int, error) {
 	total := 0
+	// The kernel refuses to read at an offset that a file cannot have (EINVAL).
+	if room := math.MaxInt64 - off; int64(len(p)) > room {
+		n, err := c.ReadAt(p[:room], off)
+		if err == nil {
+			err = io.EOF
+		}
+		return n, err
+	}
 	for total < len(p) {
 		n, err := unix.Pread(c.fd, p[total:], off+int64(total))
 		if err == unix.EINTR {

@@ -37,7 +37,7 @@ func kindOf(m *mountinfo.Info) string {
 	if kind, ok := fsKinds[m.FSType]; ok {
 		return kind
 	}
-	if m.FSType == "fuseblk" || strings.HasPrefix(m.FSType, "fuse") {
+	if strings.HasPrefix(m.FSType, "fuse") { // fuse.sshfs, fuseblk, ...
 		return kindFUSE
 	}
 	// Of a type that nobody here has heard of, the device tells.

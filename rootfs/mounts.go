@@ -17,7 +17,8 @@ import (
 type MountOptions struct {
 	// OneFileSystem leaves out every mount point but those in Include.
 	OneFileSystem bool
-	// Include captures a mount point whatever is mounted there.
+	// Include captures a mount point whatever is mounted there, unless that is a
+	// directory that the mount point lies in.
 	Include []string
 	// Exclude leaves out a mount point; its directory stays, empty.
 	Exclude []string
