@@ -1,0 +1,328 @@
+package archive
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+
+	"image-capture/rootfs"
+)
+
+// encoder writes items as tar, in order. It belongs to one goroutine.
+type encoder struct {
+	opt     Options
+	pre     *prefetcher
+	frames  *frames
+	links   *links
+	hash    *contentHash
+	headers headers
+	scratch []byte
+	sum     *Summary
+}
+
+// encode writes all items that the prefetcher hands over, and the end of the
+// archive.
+func (w *encoder) encode(ctx context.Context) error {
+	for {
+		b, err := w.pre.next(ctx)
+		if err != nil {
+			return err
+		}
+		if b == nil {
+			break
+		}
+		for i := range b.items {
+			if err := w.item(&b.items[i]); err != nil {
+				w.pre.recycle(b)
+				return err
+			}
+			w.pre.drop(&b.items[i])
+		}
+		w.pre.recycle(b)
+	}
+	if err := ctx.Err(); err != nil {
+		return context.Cause(ctx)
+	}
+	// Two blocks of zeros end a tar.
+	return w.zeros(2*blockSize, nil)
+}
+
+// item writes one entry, or tells why there is none.
+func (w *encoder) item(it *item) error {
+	m := &it.m
+	if it.content != nil && !it.read && it.err == nil && m.Size <= maxSettled && (m.Nlink == 1 || !w.links.known(m.ID)) {
+		// No buffer was free when its turn came to be read ahead.
+		if w.scratch == nil {
+			w.scratch = make([]byte, maxSettled+1)
+		}
+		it.settle(w.scratch)
+	}
+	if m.Path == "." && (it.err != nil || it.node.Err != nil) {
+		// Nothing is left to capture.
+		return cmp.Or(it.err, it.node.Err)
+	}
+	switch {
+	case it.skip != "":
+		w.sum.Omitted = append(w.sum.Omitted, Note{m.Path, it.skip})
+		return nil
+	case errors.Is(it.err, fs.ErrNotExist):
+		w.sum.Changed = append(w.sum.Changed, Note{m.Path, "vanished before it was read"})
+		return nil
+	case it.err != nil:
+		w.unreadable(m.Path, it.err)
+		return nil
+	case m.Type == rootfs.Socket:
+		w.sum.Omitted = append(w.sum.Omitted, Note{m.Path, "socket"})
+		return nil
+	}
+	if it.node.Err != nil {
+		w.unreadable(m.Path, it.node.Err)
+	}
+	if it.lost != nil {
+		for _, err := range unjoin(it.lost) {
+			w.unreadable(m.Path, err)
+		}
+	}
+	esp(&m.Entry)
+	linked := m.Nlink > 1 && m.Type != rootfs.Dir
+	if linked {
+		if later, what := w.links.resolve(m); later {
+			if what != "" {
+				w.sum.Changed = append(w.sum.Changed, Note{m.Path, what})
+			}
+			if _, err := w.frames.Write(w.headers.encode(m, nil)); err != nil {
+				return err
+			}
+			return w.done(m)
+		}
+	}
+	if m.Type == rootfs.File {
+		ok, err := w.file(it)
+		if err != nil || !ok {
+			return err
+		}
+	} else if _, err := w.frames.Write(w.headers.encode(m, nil)); err != nil {
+		return err
+	}
+	if linked {
+		w.links.add(m)
+	}
+	return w.done(m)
+}
+
+// done reports a member that is in the archive.
+func (w *encoder) done(m *Member) error {
+	w.sum.Entries++
+	if p := w.opt.Progress; p != nil {
+		p.Entries.Add(1)
+	}
+	if w.opt.Member == nil {
+		return nil
+	}
+	return w.opt.Member(m)
+}
+
+// file writes a regular file. It is false when the file could not be read and is
+// left out.
+func (w *encoder) file(it *item) (bool, error) {
+	m := &it.m
+	if !it.read && it.content != nil && it.sparse == nil {
+		it.sparse, it.err = mapOf(it.content, &m.Entry)
+	}
+	if it.err != nil {
+		w.unreadable(m.Path, it.err)
+		return false, nil
+	}
+	if it.changed != "" {
+		w.sum.Changed = append(w.sum.Changed, Note{m.Path, it.changed})
+	}
+	if it.content == nil && !it.read {
+		// Added to the tree, which only empty files can be.
+		if m.Size > 0 {
+			return false, fmt.Errorf("%s: file of %d bytes without content", m.Path, m.Size)
+		}
+		sum := sha256.Sum256(nil)
+		m.SHA256, it.read = sum[:], true
+	}
+	if _, err := w.frames.Write(w.headers.encode(m, it.sparse)); err != nil {
+		return false, err
+	}
+	if it.read && it.sparse == nil {
+		if _, err := w.frames.Write(it.data); err != nil {
+			return false, err
+		}
+		w.progress(len(it.data))
+		return true, w.zeros(padding(m.Size), nil)
+	}
+	return true, w.stream(it)
+}
+
+// stream writes the content of a file that was not read whole, or that has holes,
+// and takes its digest.
+func (w *encoder) stream(it *item) error {
+	m := &it.m
+	runs, stored := []rootfs.Extent{{Offset: 0, Length: m.Size}}, m.Size
+	sum := w.hash
+	sum.begin()
+	payload := false // whether the digest is over map and data
+	if s := it.sparse; s != nil {
+		runs, stored = s.data, s.stored()
+		payload = s.holes() > MaxHashedHoles
+		var h *contentHash
+		if payload {
+			h = sum
+		}
+		if err := w.write(s.text, h); err != nil {
+			return err
+		}
+	}
+	at, used := int64(0), 0
+	for _, run := range runs {
+		if !payload {
+			sum.zeros(run.Offset - at)
+		}
+		at = run.Offset + run.Length
+		var err error
+		if it.read {
+			err = w.write(it.data[used:used+int(run.Length)], sum)
+			used += int(run.Length)
+			w.progress(int(run.Length))
+		} else {
+			err = w.copy(it, run, sum)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if !payload {
+		sum.zeros(m.Size - at)
+	}
+	if err := w.zeros(padding(stored), nil); err != nil {
+		return err
+	}
+	digest := sum.end()
+	if payload {
+		m.SparseSHA256 = digest
+	} else {
+		m.SHA256 = digest
+	}
+	if it.read {
+		return nil
+	}
+	now, err := it.content.Stat()
+	if err != nil {
+		w.unreadable(m.Path, err)
+	} else if what := difference(&m.Entry, &now); what != "" {
+		w.sum.Changed = append(w.sum.Changed, Note{m.Path, what})
+	}
+	return nil
+}
+
+// copy reads a run of a file into the archive. What the file lacks by now, or
+// cannot be read any more, is filled with zeros: the header is out.
+func (w *encoder) copy(it *item, run rootfs.Extent, sum *contentHash) error {
+	if it.broken {
+		return w.zeros(run.Length, sum)
+	}
+	for done := int64(0); done < run.Length; {
+		room, err := w.frames.room()
+		if err != nil {
+			return err
+		}
+		// Pieces small enough that hashing and reading overlap.
+		room = room[:min(int64(len(room)), run.Length-done, 1<<20)]
+		n, err := it.content.ReadAt(room, run.Offset+done)
+		if n > 0 {
+			sum.add(w.frames, room[:n])
+			w.frames.advance(n)
+			w.progress(n)
+			done += int64(n)
+		}
+		if err == nil {
+			continue
+		}
+		if err != io.EOF {
+			it.broken = true
+			w.unreadable(it.m.Path, fmt.Errorf("zeros are in place of what follows byte %d: %w", run.Offset+done, err))
+		}
+		return w.zeros(run.Length-done, sum)
+	}
+	return nil
+}
+
+// write takes p into the archive, and into the digest when there is one.
+func (w *encoder) write(p []byte, sum *contentHash) error {
+	for len(p) > 0 {
+		room, err := w.frames.room()
+		if err != nil {
+			return err
+		}
+		n := copy(room, p)
+		if sum != nil {
+			sum.add(w.frames, room[:n])
+		}
+		w.frames.advance(n)
+		p = p[n:]
+	}
+	return nil
+}
+
+var zeroPage [64 << 10]byte
+
+// zeros writes n bytes of zeros.
+func (w *encoder) zeros(n int64, sum *contentHash) error {
+	for n > 0 {
+		k := min(n, int64(len(zeroPage)))
+		if err := w.write(zeroPage[:k], sum); err != nil {
+			return err
+		}
+		n -= k
+	}
+	return nil
+}
+
+func (w *encoder) progress(n int) {
+	if p := w.opt.Progress; p != nil {
+		p.Bytes.Add(int64(n))
+	}
+}
+
+// unreadable notes something that should be in the archive and is not.
+func (w *encoder) unreadable(path string, err error) {
+	w.sum.Unreadable = append(w.sum.Unreadable, Note{path, reason(path, err)})
+}
+
+// reason is the error without the path, which the note names already.
+func reason(path string, err error) string {
+	s := err.Error()
+	for _, of := range []string{" of ", " "} {
+		if before, after, ok := strings.Cut(s, of+path+": "); ok {
+			return before + ": " + after
+		}
+	}
+	return s
+}
+
+// unjoin splits what errors.Join put together.
+func unjoin(err error) []error {
+	if j, ok := err.(interface{ Unwrap() []error }); ok {
+		return j.Unwrap()
+	}
+	return []error{err}
+}
+
+// esp applies the rule of the EFI system partition: it is vfat where the image is
+// deployed, which knows no owners, no xattrs and no hard links, and an extracting
+// tar fails when it has to make them.
+func esp(e *rootfs.Entry) {
+	const dir = "./boot/efi"
+	if e.Path != dir && !strings.HasPrefix(e.Path, dir+"/") {
+		return
+	}
+	e.UID, e.GID, e.Xattrs, e.Flags, e.Nlink = 0, 0, nil, 0, 1
+}

@@ -1,0 +1,65 @@
+package archive
+
+import (
+	"sync"
+
+	"image-capture/rootfs"
+)
+
+// links finds the later names of an inode. The key is device and inode: inode
+// numbers alone repeat between filesystems. The encoder adds and asks in order;
+// workers that read ahead only ask, to spare reading a file a second time.
+type links struct {
+	mu    sync.RWMutex
+	first map[rootfs.FileID]*firstName
+}
+
+// firstName is what is in the archive of an inode.
+type firstName struct {
+	path                 string
+	typ                  rootfs.Type
+	perm, uid, gid       uint32
+	size                 int64
+	mtime, ctime         rootfs.Time
+	left                 uint64 // names that may still come
+	sha256, sparseSHA256 []byte
+}
+
+func newLinks() *links { return &links{first: map[rootfs.FileID]*firstName{}} }
+
+func (l *links) known(id rootfs.FileID) bool {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.first[id] != nil
+}
+
+// add remembers a member as the first name of its inode.
+func (l *links) add(m *Member) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.first[m.ID] = &firstName{
+		path: m.Path, typ: m.Type, perm: m.Perm, uid: m.UID, gid: m.GID, size: m.Size, mtime: m.Mtime, ctime: m.Ctime,
+		left: m.Nlink - 1, sha256: m.SHA256, sparseSHA256: m.SparseSHA256,
+	}
+}
+
+// resolve makes m a later name if a first one was added, and tells whether the
+// inode has changed since. An inode whose names have all come is forgotten.
+func (l *links) resolve(m *Member) (later bool, changed string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f := l.first[m.ID]
+	if f == nil || f.typ != m.Type {
+		return false, ""
+	}
+	if f.left--; f.left == 0 {
+		delete(l.first, m.ID)
+	}
+	if m.Ctime != f.ctime {
+		changed = "changed after it was read as " + f.path
+	}
+	// Both names have in the archive what the first one was read with.
+	m.Perm, m.UID, m.GID, m.Size, m.Mtime = f.perm, f.uid, f.gid, f.size, f.mtime
+	m.HardLink, m.SHA256, m.SparseSHA256 = f.path, f.sha256, f.sparseSHA256
+	return true, changed
+}

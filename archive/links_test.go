@@ -1,0 +1,63 @@
+package archive
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"image-capture/rootfs"
+)
+
+func member(path string, dev, ino, nlink uint64) *Member {
+	return &Member{Entry: rootfs.Entry{Path: path, Type: rootfs.File, ID: rootfs.FileID{Dev: dev, Ino: ino}, Nlink: nlink, Ctime: rootfs.Time{Sec: 1}}}
+}
+
+func TestLinks(t *testing.T) {
+	l := newLinks()
+	first := member("./a", 1, 7, 3)
+	first.SHA256, first.Size, first.Perm = []byte{1}, 5, 0o600
+	require.False(t, l.known(first.ID))
+	l.add(first)
+	require.True(t, l.known(first.ID))
+
+	// Another filesystem has the same inode number.
+	other := member("./other", 2, 7, 3)
+	require.False(t, l.known(other.ID))
+	later, _ := l.resolve(other)
+	require.False(t, later)
+
+	b := member("./b", 1, 7, 3)
+	b.Size, b.Perm = 5, 0o600
+	later, changed := l.resolve(b)
+	require.True(t, later)
+	require.Empty(t, changed)
+	require.Equal(t, "./a", b.HardLink)
+	require.Equal(t, []byte{1}, b.SHA256)
+	require.True(t, l.known(first.ID), "a third name is to come")
+
+	// What the inode has become since is not what the archive has of it.
+	c := member("./c", 1, 7, 3)
+	c.Size, c.Perm, c.Ctime.Nsec = 6, 0o644, 1
+	later, changed = l.resolve(c)
+	require.True(t, later)
+	require.Equal(t, "changed after it was read as ./a", changed)
+	require.EqualValues(t, 5, c.Size)
+	require.EqualValues(t, 0o600, c.Perm)
+
+	require.False(t, l.known(first.ID), "all names have come")
+	require.Empty(t, l.first, "what has come is not forgotten")
+
+	// A name too many, made during the walk, is a first name again.
+	later, _ = l.resolve(member("./d", 1, 7, 3))
+	require.False(t, later)
+}
+
+// The number of an inode that is gone can be that of a new one.
+func TestLinksOtherType(t *testing.T) {
+	l := newLinks()
+	l.add(member("./a", 1, 7, 2))
+	m := member("./b", 1, 7, 2)
+	m.Type = rootfs.Symlink
+	later, _ := l.resolve(m)
+	require.False(t, later)
+}

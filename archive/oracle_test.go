@@ -1,0 +1,134 @@
+package archive_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"image-capture/archive"
+)
+
+// headersOf reads an archive with the tar of the standard library.
+func headersOf(t testing.TB, image []byte) []*tar.Header {
+	t.Helper()
+	var list []*tar.Header
+	for r := tar.NewReader(bytes.NewReader(image)); ; {
+		h, err := r.Next()
+		if err == io.EOF {
+			return list
+		}
+		require.NoError(t, err)
+		list = append(list, h)
+	}
+}
+
+// contentsOf reads the regular files of an archive.
+func contentsOf(t testing.TB, image []byte) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	for r := tar.NewReader(bytes.NewReader(image)); ; {
+		h, err := r.Next()
+		if err == io.EOF {
+			return all
+		}
+		require.NoError(t, err)
+		if h.Typeflag != tar.TypeReg {
+			continue
+		}
+		b, err := io.ReadAll(r)
+		require.NoError(t, err, h.Name)
+		all[h.Name] = string(b)
+	}
+}
+
+// framesTree has content for a few frames of each codec, some of it random.
+func framesTree(t testing.TB) string {
+	dir := t.TempDir()
+	for i := range 4 {
+		b := append(noise(2<<20), bytes.Repeat([]byte(fmt.Sprintf("line %d\n", i)), 150000)...)
+		require.NoError(t, os.WriteFile(filepath.Join(dir, fmt.Sprintf("file-%d", i)), b, 0o644))
+	}
+	return dir
+}
+
+// TestSeekTable reads the table as zstd's contrib/seekable_format describes it, and
+// has zstd decode each frame alone.
+func TestSeekTable(t *testing.T) {
+	dir := framesTree(t)
+	plain, _, _ := capture(t, dir, archive.Options{Codec: archive.None})
+	image, sum, _ := capture(t, dir, archive.Options{Codec: archive.Zstd})
+	le := binary.LittleEndian
+
+	footer := image[len(image)-9:]
+	require.EqualValues(t, 0x8F92EAB1, le.Uint32(footer[5:]))
+	require.Zero(t, footer[4], "checksums")
+	n := int(le.Uint32(footer))
+	table := image[len(image)-9-8*n-8:]
+	require.EqualValues(t, 0x184D2A5E, le.Uint32(table))
+	require.EqualValues(t, 8*n+9, le.Uint32(table[4:]))
+	require.Equal(t, (len(plain)+8<<20-1)/(8<<20), n)
+
+	at, tarAt := 0, 0
+	for i := range n {
+		size, content := int(le.Uint32(table[8+8*i:])), int(le.Uint32(table[12+8*i:]))
+		if i < n-1 {
+			require.Equal(t, 8<<20, content)
+		}
+		got := run(t, image[at:at+size], "zstd", "-dcq")
+		require.True(t, string(plain[tarAt:tarAt+content]) == got, "frame %d", i)
+		at, tarAt = at+size, tarAt+content
+	}
+	require.Equal(t, len(image)-len(table), at)
+	require.Equal(t, len(plain), tarAt)
+	require.EqualValues(t, len(plain), sum.Unpacked)
+
+	file := filepath.Join(t.TempDir(), "image.tar.zst")
+	require.NoError(t, os.WriteFile(file, image, 0o600))
+	list := run(t, nil, "zstd", "-lv", file)
+	require.Regexp(t, regexp.MustCompile(fmt.Sprintf(`(?m)^(# Zstandard Frames|Number of frames|Frames): *%d$`, n)), list)
+	require.Contains(t, list, "XXH64")
+}
+
+// TestGzipMembers has gzip decode each member alone.
+func TestGzipMembers(t *testing.T) {
+	dir := framesTree(t)
+	plain, _, _ := capture(t, dir, archive.Options{Codec: archive.None})
+	image, _, _ := capture(t, dir, archive.Options{Codec: archive.Gzip})
+	// The header of every member: no name, no time, no system; the method is deflate.
+	magic := []byte("\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff")
+	members := bytes.Split(image, magic)
+	require.Zero(t, len(members[0]))
+	members = members[1:]
+	require.Len(t, members, (len(plain)+1<<20-1)/(1<<20))
+	for i, m := range members {
+		got := run(t, append(bytes.Clone(magic), m...), "gzip", "-dc")
+		from := i << 20
+		require.True(t, got == string(plain[from:min(from+1<<20, len(plain))]), "member %d", i)
+	}
+}
+
+// TestDigests holds the digests of the summary against the tools of the trade.
+func TestDigests(t *testing.T) {
+	dir := smallTree(t)
+	for name, codec := range codecs {
+		image, sum, members := capture(t, dir, archive.Options{Codec: codec})
+		require.Equal(t, fmt.Sprintf("%x  -\n", sum.MD5), run(t, image, "md5sum"), name)
+		require.Equal(t, fmt.Sprintf("%x  -\n", sum.SHA256), run(t, image, "sha256sum"), name)
+		require.EqualValues(t, len(members), sum.Entries)
+		for _, m := range members {
+			if m.SHA256 != nil {
+				out := run(t, nil, "sha256sum", "-z", filepath.Join(dir, m.Path))
+				require.Equal(t, fmt.Sprintf("%x", m.SHA256), strings.Fields(out)[0], m.Path)
+			}
+		}
+	}
+}

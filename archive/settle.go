@@ -1,0 +1,127 @@
+package archive
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"time"
+
+	"image-capture/rootfs"
+)
+
+const (
+	// tries is how often a file is read that does not hold still.
+	tries = 3
+	// tick is longer than the time for which the kernel gives changes of a file the
+	// same ctime: a tick of its clock, at most 10 ms, before Linux 6.13. A
+	// filesystem that keeps whole seconds only hides more than that.
+	tick = 20 * time.Millisecond
+)
+
+// look reads the metadata of the name, and opens a file.
+func (it *item) look() {
+	if it.content != nil {
+		it.content.Close()
+	}
+	it.at = time.Now()
+	it.content, it.lost, it.err = it.node.Read(&it.m.Entry)
+}
+
+// fresh says whether the inode had changed so shortly before the look at it that
+// another change could go with the same ctime.
+func (it *item) fresh() bool {
+	age := it.at.Sub(time.Unix(it.m.Ctime.Sec, int64(it.m.Ctime.Nsec)))
+	// A time well in the future is that of another host's clock.
+	return age < tick && age > -time.Second
+}
+
+// settle reads a file of at most maxSettled bytes into buf until it held still
+// while it was read. The file stays unread, with err or without, when it cannot be
+// read or has outgrown buf.
+func (it *item) settle(buf []byte) {
+	e := &it.m.Entry
+	for try := 1; e.Size < int64(len(buf)); try++ {
+		it.data, it.sparse, it.err = readStored(it.content, e, buf)
+		if it.err != nil {
+			return
+		}
+		now, err := it.content.Stat()
+		if err != nil {
+			it.err = err
+			return
+		}
+		what := difference(e, &now)
+		if what == "" && it.fresh() {
+			what = "was written to just before it was read, and maybe meanwhile"
+		}
+		if what == "" || try == tries {
+			it.changed = what
+			it.read = true
+			if it.sparse == nil {
+				sum := sha256.Sum256(it.data)
+				it.m.SHA256 = sum[:]
+			}
+			return
+		}
+		time.Sleep(tick)
+		// All of it again: the attributes belong to the content.
+		if it.look(); it.content == nil {
+			return
+		}
+	}
+	it.data, it.sparse = nil, nil
+}
+
+// readStored reads what is to be stored of a file: all of it, or its data without
+// the holes. What the file lacks by now is zeros.
+func readStored(c *rootfs.Content, e *rootfs.Entry, buf []byte) ([]byte, *sparseMap, error) {
+	sparse, err := mapOf(c, e)
+	if err != nil {
+		return nil, nil, err
+	}
+	runs := []rootfs.Extent{{Offset: 0, Length: e.Size}}
+	if sparse != nil {
+		runs = sparse.data
+	}
+	n := 0
+	for _, run := range runs {
+		part := buf[n : n+int(run.Length)]
+		k, err := c.ReadAt(part, run.Offset)
+		if err != nil && err != io.EOF {
+			return nil, nil, err
+		}
+		clear(part[k:])
+		n += len(part)
+	}
+	return buf[:n:n], sparse, nil
+}
+
+// mapOf returns the sparse map of a file, nil when it has no holes. Only a file
+// with fewer blocks than its size needs is asked for them.
+func mapOf(c *rootfs.Content, e *rootfs.Entry) (*sparseMap, error) {
+	if e.Blocks*blockSize >= e.Size {
+		return nil, nil
+	}
+	data, err := c.Data(e.Size)
+	if err != nil {
+		return nil, err
+	}
+	return newSparseMap(data, e.Size), nil
+}
+
+// difference tells how a file changed between two looks at it, or "". ctime is
+// what nobody can set back; size and mtime are compared for filesystems that keep
+// none.
+func difference(before, after *rootfs.Entry) string {
+	switch {
+	case after.Size > before.Size:
+		return fmt.Sprintf("grew from %d to %d bytes while it was read", before.Size, after.Size)
+	case after.Size < before.Size:
+		return fmt.Sprintf("shrank from %d to %d bytes while it was read", before.Size, after.Size)
+	case after.Mtime != before.Mtime:
+		return "changed while it was read"
+	case after.Ctime != before.Ctime:
+		return "its attributes changed while it was read"
+	}
+	return ""
+}

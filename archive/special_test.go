@@ -1,0 +1,285 @@
+package archive_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"image-capture/archive"
+	"image-capture/rootfs"
+	"image-capture/rootfs/roottest"
+)
+
+// write makes files with a content.
+func write(t testing.TB, dir string, files map[string]string) {
+	t.Helper()
+	for name, content := range files {
+		require.NoError(t, os.MkdirAll(filepath.Dir(dir+"/"+name), 0o755))
+		require.NoError(t, os.WriteFile(dir+"/"+name, []byte(content), 0o644))
+	}
+}
+
+func idOf(t testing.TB, path string) rootfs.FileID {
+	t.Helper()
+	var st unix.Stat_t
+	require.NoError(t, unix.Lstat(path, &st))
+	return rootfs.FileID{Dev: st.Dev, Ino: st.Ino}
+}
+
+func byPath(members []archive.Member) map[string]archive.Member {
+	all := map[string]archive.Member{}
+	for _, m := range members {
+		all[m.Path] = m
+	}
+	return all
+}
+
+// TestOmitted leaves out what is skipped, under all of its names, and sockets.
+func TestOmitted(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"a": "a", "out": "the image", "z": "z"})
+	require.NoError(t, os.Link(dir+"/out", dir+"/y-again"))
+	require.NoError(t, unix.Mknod(dir+"/sock", unix.S_IFSOCK|0o600, 0))
+	require.NoError(t, os.Mkdir(dir+"/dir", 0o755))
+	image, sum, members := capture(t, dir, archive.Options{Codec: archive.None, Skip: map[rootfs.FileID]string{
+		idOf(t, dir+"/out"): "the image of this capture", idOf(t, dir+"/dir"): "directories are not skipped",
+	}})
+	require.Equal(t, []archive.Note{
+		{Path: "./out", Reason: "the image of this capture"}, {Path: "./sock", Reason: "socket"}, {Path: "./y-again", Reason: "the image of this capture"},
+	}, sum.Omitted)
+	require.Equal(t, map[string]string{"./a": "a", "./z": "z"}, contentsOf(t, image))
+	require.Contains(t, byPath(members), "./dir")
+	require.EqualValues(t, 4, sum.Entries)
+}
+
+// TestHardLinks has names of an inode that are left out, or lie outside: the first
+// name that is in the archive carries the data.
+func TestHardLinks(t *testing.T) {
+	top := t.TempDir()
+	dir := top + "/root"
+	write(t, dir, map[string]string{"a": "data", "small-outside": "outside", "big": string(noise(3 << 20))})
+	require.NoError(t, os.Link(dir+"/a", dir+"/b"))
+	require.NoError(t, os.Link(dir+"/a", dir+"/c"))
+	require.NoError(t, os.Link(dir+"/big", dir+"/big-again"))
+	require.NoError(t, os.Link(dir+"/small-outside", top+"/elsewhere"))
+	drop := func(path string, _ bool) bool { return path == "./a" }
+	for range 5 {
+		image, sum, list := capture(t, dir, archive.Options{Codec: archive.None, Walk: rootfs.WalkOptions{Drop: drop}})
+		require.Empty(t, sum.Unreadable)
+		members := byPath(list)
+		require.NotContains(t, members, "./a")
+		require.Empty(t, members["./b"].HardLink)
+		require.Equal(t, "./b", members["./c"].HardLink)
+		require.Equal(t, digest("data"), members["./c"].SHA256)
+		require.Equal(t, "./big", members["./big-again"].HardLink)
+		require.Equal(t, members["./big"].SHA256, members["./big-again"].SHA256)
+		require.Empty(t, members["./small-outside"].HardLink)
+		content := contentsOf(t, image)
+		require.Equal(t, "data", content["./b"])
+		require.NotContains(t, content, "./c")
+		require.Equal(t, "outside", content["./small-outside"])
+	}
+}
+
+// TestFirstNameVanishes removes the name that is to carry the data.
+func TestFirstNameVanishes(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"a-big": string(noise(5 << 20)), "z1": "data"})
+	require.NoError(t, os.Link(dir+"/z1", dir+"/z2"))
+	for i := range 2000 {
+		require.NoError(t, os.WriteFile(fmt.Sprintf("%s/b-%04d", dir, i), nil, 0o644))
+	}
+	content, sum, members := during(t, dir, func() { require.NoError(t, os.Remove(dir+"/z1")) })
+	require.Equal(t, []archive.Note{{Path: "./z1", Reason: "vanished before it was read"}}, sum.Changed)
+	require.Equal(t, "data", content["./z2"])
+	require.Empty(t, members["./z2"].HardLink)
+}
+
+// TestChangedBetweenNames writes to an inode after its first name is in the archive:
+// both names get what was read then, and that is told.
+func TestChangedBetweenNames(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"a": "first", "b-big": string(noise(5 << 20))})
+	for i := range 2000 {
+		require.NoError(t, os.WriteFile(fmt.Sprintf("%s/c-%04d", dir, i), nil, 0o644))
+	}
+	require.NoError(t, os.Link(dir+"/a", dir+"/z"))
+	content, sum, members := during(t, dir, func() { require.NoError(t, os.WriteFile(dir+"/a", []byte("and more"), 0o644)) })
+	require.Equal(t, []archive.Note{{Path: "./z", Reason: "changed after it was read as ./a"}}, sum.Changed)
+	require.Equal(t, "first", content["./a"])
+	require.Equal(t, "./a", members["./z"].HardLink)
+	require.EqualValues(t, 5, members["./z"].Size)
+	require.Equal(t, digest("first"), members["./z"].SHA256)
+	require.Equal(t, members["./a"].Mtime, members["./z"].Mtime)
+}
+
+// TestAdded puts names into the archive that are not in the tree.
+func TestAdded(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"b": "b"})
+	add := func(in string) []rootfs.Entry {
+		if in != "." {
+			return nil
+		}
+		return []rootfs.Entry{
+			{Path: "./.autorelabel", Type: rootfs.File, Perm: 0o644}, {Path: "./curtin", Type: rootfs.Dir, Perm: 0o755},
+			{Path: "./link", Type: rootfs.Symlink, Perm: 0o777, Link: "b"},
+		}
+	}
+	image, sum, list := capture(t, dir, archive.Options{Codec: archive.None, Walk: rootfs.WalkOptions{Added: add}})
+	require.Empty(t, sum.Unreadable)
+	members := byPath(list)
+	require.Equal(t, digest(""), members["./.autorelabel"].SHA256)
+	require.Equal(t, map[string]string{"./.autorelabel": "", "./b": "b"}, contentsOf(t, image))
+	var types []byte
+	for _, h := range headersOf(t, image) {
+		types = append(types, h.Typeflag)
+	}
+	require.Equal(t, []byte{tar.TypeDir, tar.TypeReg, tar.TypeReg, tar.TypeDir, tar.TypeSymlink}, types)
+
+	// Content cannot be added: it is an error, not an empty file.
+	root, err := rootfs.Open(dir)
+	require.NoError(t, err)
+	defer root.Close()
+	_, err = archive.Write(context.Background(), &bytes.Buffer{}, root, archive.Options{Walk: rootfs.WalkOptions{Added: func(in string) []rootfs.Entry {
+		return []rootfs.Entry{{Path: in + "/x", Type: rootfs.File, Size: 1}}
+	}}})
+	require.EqualError(t, err, "./x: file of 1 bytes without content")
+}
+
+// TestESP ships what a vfat filesystem can hold of the EFI system partition.
+func TestESP(t *testing.T) {
+	roottest.NeedRoot(t)
+	dir := t.TempDir()
+	names := []string{"boot/efi/EFI/BOOT/BOOTX64.EFI", "boot/efi/big", "boot/efi/edge", "boot/efifoo", "boot/ef", "srv/boot/efi/x"}
+	for _, n := range names {
+		write(t, dir, map[string]string{n: n})
+	}
+	require.NoError(t, os.WriteFile(dir+"/boot/efi/big", noise(3<<20), 0o644))
+	require.NoError(t, os.Link(dir+"/boot/efi/big", dir+"/boot/efi/zz-again"))
+	require.NoError(t, os.Link(dir+"/boot/ef", dir+"/boot/efi/link-from-outside"))
+	for _, n := range append(names, "boot/efi", "boot/efi/EFI") {
+		require.NoError(t, os.Lchown(dir+"/"+n, 12, 34))
+		require.NoError(t, unix.Setxattr(dir+"/"+n, "user.x", []byte("y"), 0))
+	}
+	image, sum, list := capture(t, dir, archive.Options{Codec: archive.None})
+	require.Empty(t, sum.Unreadable)
+	members := byPath(list)
+	headers := map[string]*tar.Header{}
+	for _, h := range headersOf(t, image) {
+		headers[strings.TrimSuffix(h.Name, "/")] = h
+	}
+	for _, n := range append(names, "boot/efi", "boot/efi/EFI") {
+		h, m := headers["./"+n], members["./"+n]
+		if n == "boot/efi" || strings.HasPrefix(n, "boot/efi/") {
+			require.Zero(t, h.Uid+h.Gid, n)
+			require.NotContains(t, h.PAXRecords, "SCHILY.xattr.user.x", n)
+			require.Zero(t, m.UID+m.GID, n)
+			require.Empty(t, m.Xattrs)
+		} else {
+			require.Equal(t, []int{12, 34}, []int{h.Uid, h.Gid}, n)
+			require.Equal(t, "y", h.PAXRecords["SCHILY.xattr.user.x"], n)
+		}
+	}
+	// There are no hard links on vfat either.
+	for _, n := range []string{"./boot/efi/zz-again", "./boot/efi/link-from-outside"} {
+		require.EqualValues(t, tar.TypeReg, headers[n].Typeflag, n)
+		require.Empty(t, members[n].HardLink)
+		require.EqualValues(t, 1, members[n].Nlink)
+	}
+	require.Equal(t, contentsOf(t, image)["./boot/efi/big"], contentsOf(t, image)["./boot/efi/zz-again"])
+	require.Equal(t, "boot/ef", contentsOf(t, image)["./boot/efi/link-from-outside"])
+}
+
+// TestExabytes captures files that nobody could read, had they not holes.
+func TestExabytes(t *testing.T) {
+	dir := tmpfs(t)
+	const size = 7 << 60
+	f, err := os.Create(dir + "/exabytes")
+	require.NoError(t, err)
+	require.NoError(t, f.Truncate(size))
+	_, err = f.WriteAt([]byte("island"), 3<<60)
+	require.NoError(t, err)
+	require.NoError(t, f.Close())
+	require.NoError(t, os.WriteFile(dir+"/hole", nil, 0o600))
+	require.NoError(t, os.Truncate(dir+"/hole", size))
+
+	progress := &archive.Progress{}
+	image, sum, list := capture(t, dir, archive.Options{Codec: archive.None, Progress: progress})
+	require.Empty(t, sum.Unreadable)
+	require.Empty(t, sum.Changed)
+	require.Less(t, len(image), 64<<10)
+	require.LessOrEqual(t, progress.Bytes.Load(), int64(os.Getpagesize()))
+	require.EqualValues(t, 3, progress.Entries.Load())
+	m := byPath(list)["./exabytes"]
+	require.EqualValues(t, size, m.Size)
+	require.Nil(t, m.SHA256)
+	require.Len(t, m.SparseSHA256, 32)
+	headers := headersOf(t, image)
+	require.EqualValues(t, size, headers[1].Size)
+	got, _, err := readAll(bytes.NewReader(image))
+	require.NoError(t, err)
+	require.Equal(t, m.SparseSHA256, byPath(got)["./exabytes"].SparseSHA256)
+
+	out := tmpfs(t)
+	run(t, image, "tar", "-Sxpf", "-", "--numeric-owner", "-C", out)
+	var st unix.Stat_t
+	require.NoError(t, unix.Stat(out+"/exabytes", &st))
+	require.EqualValues(t, size, st.Size)
+	require.LessOrEqual(t, st.Blocks, int64(16))
+	f, err = os.Open(out + "/exabytes")
+	require.NoError(t, err)
+	defer f.Close()
+	b := make([]byte, 6)
+	_, err = f.ReadAt(b, 3<<60)
+	require.NoError(t, err)
+	require.Equal(t, "island", string(b))
+}
+
+// tmpfs is a directory of a filesystem whose files may be of nearly 8 EiB.
+func tmpfs(t testing.TB) string {
+	t.Helper()
+	const magic = 0x01021994
+	var st unix.Statfs_t
+	err := unix.Statfs("/dev/shm", &st)
+	if err == nil && st.Type == magic {
+		dir, err := os.MkdirTemp("/dev/shm", "archive-test-")
+		if err == nil {
+			t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
+			return dir
+		}
+	}
+	roottest.Need(t, false, "a tmpfs at /dev/shm")
+	return ""
+}
+
+// TestHashedHoles looks at which digest a sparse file gets, and takes it by another
+// tool.
+func TestHashedHoles(t *testing.T) {
+	dir := t.TempDir()
+	const page = 4096
+	for name, holes := range map[string]int64{"below": archive.MaxHashedHoles - page, "at": archive.MaxHashedHoles, "above": archive.MaxHashedHoles + page} {
+		write(t, dir, map[string]string{name: strings.Repeat("x", page)})
+		require.NoError(t, os.Truncate(dir+"/"+name, page+holes))
+	}
+	_, _, list := capture(t, dir, archive.Options{Codec: archive.None})
+	for _, m := range list[1:] {
+		if m.Path == "./above" {
+			require.Nil(t, m.SHA256)
+			text := fmt.Sprintf("2\n0\n%d\n%d\n0\n", page, page+archive.MaxHashedHoles+page)
+			text += strings.Repeat("\x00", 512-len(text))
+			require.Equal(t, digest(text+strings.Repeat("x", page)), m.SparseSHA256)
+			continue
+		}
+		require.Nil(t, m.SparseSHA256)
+		require.Equal(t, fmt.Sprintf("%x", m.SHA256), strings.Fields(run(t, nil, "sha256sum", dir+"/"+m.Path))[0], m.Path)
+	}
+}

@@ -1,0 +1,113 @@
+package archive
+
+import (
+	"context"
+	"io"
+	"runtime"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"image-capture/rootfs"
+)
+
+// Options say what goes into the archive and how. The zero value is gzip at the
+// default level, one job a processor, nothing left out.
+type Options struct {
+	Codec Codec
+	Level Level
+	// Jobs is the number of frames compressed at once; 0 means one a processor, but
+	// no more than 16: memory grows with them, and taking the MD5 of the whole is
+	// not faster. The bytes do not depend on it.
+	Jobs int
+	Walk rootfs.WalkOptions
+	// Skip names files that are never captured, with the reason.
+	Skip map[rootfs.FileID]string
+	// Member, if not nil, is called with each member when it is in the archive, in
+	// order, by one goroutine. The member is not used again.
+	Member func(*Member) error
+	// Progress, if not nil, is kept up to date.
+	Progress *Progress
+}
+
+// Progress counts what is in the archive so far. It may be read at any time.
+type Progress struct {
+	Entries atomic.Int64
+	Bytes   atomic.Int64 // content of files, holes not counted
+}
+
+// Note says something of a path.
+type Note struct {
+	Path   string
+	Reason string
+}
+
+// Summary is what became of the tree.
+type Summary struct {
+	Entries  int64
+	Unpacked int64 // bytes of tar
+	Size     int64 // bytes written
+	MD5      []byte
+	SHA256   []byte
+	// Omitted entries are left out by design: sockets, which tar cannot hold, and
+	// what Options.Skip names.
+	Omitted []Note
+	// Unreadable entries are not in the archive, or lack something that the reason
+	// names, although they should be there. With any, the archive is incomplete.
+	Unreadable []Note
+	// Changed files changed while they were read, or vanished.
+	Changed []Note
+}
+
+// Write writes the tree to w. Names that cannot be read do not stop it: they are in
+// the summary. It fails when w fails, when ctx ends, or when the root itself cannot
+// be read; what w got by then is no archive.
+func Write(ctx context.Context, w io.Writer, root *rootfs.Root, opt Options) (*Summary, error) {
+	if opt.Jobs <= 0 {
+		opt.Jobs = min(runtime.GOMAXPROCS(0), 16)
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	links := newLinks()
+	pre := newPrefetcher(opt, links)
+	frames := newFrames(ctx, opt.Codec, opt.Jobs)
+	sum := &Summary{}
+	enc := &encoder{
+		opt: opt, pre: pre, frames: frames, links: links, sum: sum,
+		hash: &contentHash{parts: make(chan hashPart, 8)},
+	}
+
+	g.Go(func() error { return pre.walk(ctx, root) })
+	for range readers(opt.Jobs) {
+		g.Go(func() error { pre.reader(ctx); return nil })
+	}
+	g.Go(func() error { enc.hash.run(); return nil })
+	g.Go(func() error {
+		defer close(enc.hash.parts)
+		if err := enc.encode(ctx); err != nil {
+			frames.abandon()
+			return err
+		}
+		frames.close()
+		return nil
+	})
+	for range opt.Jobs {
+		g.Go(func() error { return frames.compress(opt.Codec, opt.Level) })
+	}
+	var d *digests
+	g.Go(func() (err error) {
+		d, err = frames.write(w, opt.Codec)
+		return err
+	})
+	err := g.Wait()
+	pre.abandon()
+	if err != nil {
+		return nil, err
+	}
+	sum.Unpacked, sum.Size = frames.written, d.size
+	sum.MD5, sum.SHA256 = d.md5.Sum(nil), d.sha256.Sum(nil)
+	return sum, nil
+}
+
+// readers is the number of files read at once. More than processors: reading waits
+// for the disk.
+func readers(jobs int) int { return min(max(4, 2*jobs), 16) }
