@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -53,7 +54,7 @@ func during(t *testing.T, dir string, do func()) (map[string]string, *archive.Su
 // more of it is to be read than the pipeline holds.
 func TestBigFileChanges(t *testing.T) {
 	const size = 7 << 20
-	original := noise(size)
+	original := randomBytes(size)
 	for _, c := range []struct {
 		what   string
 		change func(path string) error
@@ -91,7 +92,7 @@ func TestBigFileChanges(t *testing.T) {
 			require.Equal(t, "later", content["./later"])
 			got := content["./big"]
 			require.Len(t, got, size)
-			require.True(t, strings.HasPrefix(got, string(original[:1<<20])))
+			require.True(t, strings.HasPrefix(got, string(original[:1<<19])))
 			require.EqualValues(t, size, members["./big"].Size)
 			require.EqualValues(t, 0o644, members["./big"].Perm)
 			require.Equal(t, digest(got), members["./big"].SHA256, "the digest is not that of what is stored")
@@ -119,7 +120,7 @@ func TestBigFileChanges(t *testing.T) {
 // that are read ahead.
 func TestTreeChanges(t *testing.T) {
 	dir := t.TempDir()
-	require.NoError(t, os.WriteFile(dir+"/a-big", noise(5<<20), 0o644))
+	require.NoError(t, os.WriteFile(dir+"/a-big", randomBytes(5<<20), 0o644))
 	for i := range 2000 {
 		require.NoError(t, os.WriteFile(fmt.Sprintf("%s/b-%04d", dir, i), nil, 0o644))
 	}
@@ -166,7 +167,7 @@ func TestTreeChanges(t *testing.T) {
 func TestDirectoryVanishes(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.Mkdir(dir+"/d", 0o755))
-	require.NoError(t, os.WriteFile(dir+"/d/a-big", noise(5<<20), 0o644))
+	require.NoError(t, os.WriteFile(dir+"/d/a-big", randomBytes(5<<20), 0o644))
 	for i := range 2000 {
 		require.NoError(t, os.WriteFile(fmt.Sprintf("%s/d/b-%04d", dir, i), nil, 0o644))
 	}
@@ -237,6 +238,13 @@ func TestSmallFileRewritten(t *testing.T) {
 			}
 		}
 	}
+}
+
+// randomBytes are the same each time.
+func randomBytes(n int) []byte {
+	b := make([]byte, n)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(b)
+	return b
 }
 
 func digest(s string) []byte {

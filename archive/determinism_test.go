@@ -24,7 +24,7 @@ func TestSameBytes(t *testing.T) {
 	for i := range 500 {
 		require.NoError(t, os.WriteFile(fmt.Sprintf("%s/many/%d", dir, i*7919%500), bytes.Repeat([]byte{byte(i), 'x'}, 10*i), 0o644))
 	}
-	text := bytes.Repeat([]byte("all work and no play makes Jack a dull boy\n"), 200000)
+	text := bytes.Repeat([]byte("all work and no play makes Jack a dull boy\n"), 100000)
 	for i := range text {
 		if i%97 == 0 {
 			text[i] = byte(i >> 7)

@@ -55,7 +55,7 @@ func TestMemory(t *testing.T) {
 		require.NoError(t, err)
 		defer f.Close()
 		require.NoError(t, f.Truncate(size))
-		part := append(noise(mib), []byte(strings.Repeat("compressible ", mib/13))...)
+		part := append(randomBytes(mib), []byte(strings.Repeat("compressible ", mib/13))...)
 		parts := data / int64(len(part))
 		for i := range parts {
 			_, err := f.WriteAt(part, i*(size/parts)&^4095)

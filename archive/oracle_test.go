@@ -54,7 +54,7 @@ func contentsOf(t testing.TB, image []byte) map[string]string {
 func framesTree(t testing.TB) string {
 	dir := t.TempDir()
 	for i := range 4 {
-		b := append(noise(2<<20), bytes.Repeat([]byte(fmt.Sprintf("line %d\n", i)), 150000)...)
+		b := append(randomBytes(2<<20), bytes.Repeat([]byte(fmt.Sprintf("line %d\n", i)), 150000)...)
 		require.NoError(t, os.WriteFile(filepath.Join(dir, fmt.Sprintf("file-%d", i)), b, 0o644))
 	}
 	return dir

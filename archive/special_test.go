@@ -65,7 +65,7 @@ func TestOmitted(t *testing.T) {
 func TestHardLinks(t *testing.T) {
 	top := t.TempDir()
 	dir := top + "/root"
-	write(t, dir, map[string]string{"a": "data", "small-outside": "outside", "big": string(noise(3 << 20))})
+	write(t, dir, map[string]string{"a": "data", "small-outside": "outside", "big": string(randomBytes(3 << 20))})
 	require.NoError(t, os.Link(dir+"/a", dir+"/b"))
 	require.NoError(t, os.Link(dir+"/a", dir+"/c"))
 	require.NoError(t, os.Link(dir+"/big", dir+"/big-again"))
@@ -92,7 +92,7 @@ func TestHardLinks(t *testing.T) {
 // TestFirstNameVanishes removes the name that is to carry the data.
 func TestFirstNameVanishes(t *testing.T) {
 	dir := t.TempDir()
-	write(t, dir, map[string]string{"a-big": string(noise(5 << 20)), "z1": "data"})
+	write(t, dir, map[string]string{"a-big": string(randomBytes(5 << 20)), "z1": "data"})
 	require.NoError(t, os.Link(dir+"/z1", dir+"/z2"))
 	for i := range 2000 {
 		require.NoError(t, os.WriteFile(fmt.Sprintf("%s/b-%04d", dir, i), nil, 0o644))
@@ -107,7 +107,7 @@ func TestFirstNameVanishes(t *testing.T) {
 // both names get what was read then, and that is told.
 func TestChangedBetweenNames(t *testing.T) {
 	dir := t.TempDir()
-	write(t, dir, map[string]string{"a": "first", "b-big": string(noise(5 << 20))})
+	write(t, dir, map[string]string{"a": "first", "b-big": string(randomBytes(5 << 20))})
 	for i := range 2000 {
 		require.NoError(t, os.WriteFile(fmt.Sprintf("%s/c-%04d", dir, i), nil, 0o644))
 	}
@@ -163,7 +163,7 @@ func TestESP(t *testing.T) {
 	for _, n := range names {
 		write(t, dir, map[string]string{n: n})
 	}
-	require.NoError(t, os.WriteFile(dir+"/boot/efi/big", noise(3<<20), 0o644))
+	require.NoError(t, os.WriteFile(dir+"/boot/efi/big", randomBytes(3<<20), 0o644))
 	require.NoError(t, os.Link(dir+"/boot/efi/big", dir+"/boot/efi/zz-again"))
 	require.NoError(t, os.Link(dir+"/boot/ef", dir+"/boot/efi/link-from-outside"))
 	for _, n := range append(names, "boot/efi", "boot/efi/EFI") {

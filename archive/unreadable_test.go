@@ -82,7 +82,7 @@ func TestUnreadable(t *testing.T) {
 	require.NoError(t, os.Chmod(dir, 0o755))
 	nobody := &syscall.Credential{Uid: 65534, Gid: 65534}
 	write(t, dir, map[string]string{
-		"a": "a", "b-secret": "s", "c-linked": "linked", "dir/secret": "s", "listed/x": "x", "z": "z", "zz-big": string(noise(2 << 20)),
+		"a": "a", "b-secret": "s", "c-linked": "linked", "dir/secret": "s", "listed/x": "x", "z": "z", "zz-big": string(randomBytes(2 << 20)),
 	})
 	require.NoError(t, os.Link(dir+"/c-linked", dir+"/d-linked"))
 	require.NoError(t, os.Chmod(dir+"/b-secret", 0o600))
@@ -165,7 +165,7 @@ func cutOff(t *testing.T, block int, parts ...[]byte) string {
 func TestReadError(t *testing.T) {
 	roottest.NeedRoot(t)
 	t.Run("small", func(t *testing.T) {
-		dir := cutOff(t, 2, noise(100<<10))
+		dir := cutOff(t, 2, randomBytes(100<<10))
 		image, sum, members := capture(t, dir, archive.Options{Codec: archive.None})
 		require.Equal(t, []archive.Note{{Path: "./file", Reason: "read: input/output error"}}, sum.Unreadable)
 		require.NotContains(t, byPath(members), "./file")
@@ -173,7 +173,7 @@ func TestReadError(t *testing.T) {
 	})
 	t.Run("big", func(t *testing.T) {
 		const size, good = 8 << 20, 1000 * 4096
-		dir := cutOff(t, good/4096, noise(size))
+		dir := cutOff(t, good/4096, randomBytes(size))
 		image, sum, members := capture(t, dir, archive.Options{Codec: archive.None})
 		require.Len(t, sum.Unreadable, 1)
 		note := sum.Unreadable[0]
@@ -184,7 +184,7 @@ func TestReadError(t *testing.T) {
 		require.LessOrEqual(t, at, good)
 		require.Positive(t, at, "nothing at all was read")
 		content := contentsOf(t, image)
-		want := noise(size)
+		want := randomBytes(size)
 		clear(want[at:])
 		require.True(t, string(want) == content["./file"])
 		require.Equal(t, digest(content["./file"]), byPath(members)["./file"].SHA256)
@@ -192,7 +192,7 @@ func TestReadError(t *testing.T) {
 	})
 	t.Run("big, with holes", func(t *testing.T) {
 		const part = 4 << 20
-		dir := cutOff(t, 500, noise(part), noise(part), noise(part))
+		dir := cutOff(t, 500, randomBytes(part), randomBytes(part), randomBytes(part))
 		image, sum, _ := capture(t, dir, archive.Options{Codec: archive.None})
 		require.Len(t, sum.Unreadable, 1, "told once for each run of data")
 		content := contentsOf(t, image)["./file"]
