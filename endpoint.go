@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"image-capture/upload"
+)
+
+// endpoint is the DRP endpoint of this run.
+type endpoint struct {
+	app    *app
+	client *upload.Client
+	url    string
+}
+
+// tlsConfig reads the TLS flags.
+func tlsConfig(fl *flags) (upload.Config, error) {
+	cfg := upload.Config{
+		Fingerprint: fl.fingerprint, Insecure: fl.insecure,
+		Proxy: http.ProxyFromEnvironment, UserAgent: "image-capture/" + versionText(),
+	}
+	if fl.caCert != "" {
+		pem, err := readSmall("ca-cert", fl.caCert)
+		if err != nil {
+			return cfg, err
+		}
+		cfg.CACert = pem
+	}
+	return cfg, nil
+}
+
+// endpointURL is --endpoint, RS_ENDPOINT, or the first of RS_ENDPOINTS.
+func (a *app) endpointURL(fl *flags) string {
+	if fl.endpoint != "" {
+		return fl.endpoint
+	}
+	if e := a.env("RS_ENDPOINT"); e != "" {
+		return e
+	}
+	if all := strings.Fields(a.env("RS_ENDPOINTS")); len(all) > 0 {
+		return all[0]
+	}
+	return ""
+}
+
+// connect makes the client. The token comes from a file or the environment, never
+// from an argument, which anyone on the machine can read.
+func (a *app) connect(fl *flags) (*endpoint, error) {
+	cfg, err := tlsConfig(fl)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Endpoint = a.endpointURL(fl); cfg.Endpoint == "" {
+		return nil, usagef("set RS_ENDPOINT, or use --endpoint https://HOST:8092", "no endpoint is given")
+	}
+	cfg.Token = a.env("RS_TOKEN")
+	if fl.tokenFile != "" {
+		b, err := readSmall("token-file", fl.tokenFile)
+		if err != nil {
+			return nil, err
+		}
+		if cfg.Token = strings.TrimSpace(string(b)); cfg.Token == "" {
+			return nil, usagef("", "--token-file: %s is empty", fl.tokenFile)
+		}
+	}
+	if cfg.Token == "" {
+		if key := a.env("RS_KEY"); key != "" {
+			user, password, ok := strings.Cut(key, ":")
+			if !ok {
+				return nil, usagef("write it as user:password", "RS_KEY has no colon")
+			}
+			cfg.User, cfg.Password = user, password
+		}
+	}
+	if cfg.Token == "" && cfg.User == "" {
+		return nil, usagef("set RS_TOKEN, use --token-file FILE, or set RS_KEY to user:password", "no token is given")
+	}
+	client, err := upload.New(cfg)
+	if err != nil {
+		return nil, usagef("", "%w", err)
+	}
+	return &endpoint{a, client, cfg.Endpoint}, nil
+}
+
+// ready finds out, before anything is read, whether the files can be stored: what
+// a readable token grants, and whether the names are free.
+func (e *endpoint) ready(ctx context.Context, overwrite bool, paths ...string) error {
+	for _, path := range paths {
+		switch check := e.client.CheckToken(time.Now(), "post", path); check.State {
+		case upload.Expired:
+			return &failure{exitRefused, fmt.Errorf("the token expired at %s", check.Expires.UTC().Format(time.RFC3339)), "it ends with its job: run this within the job, or get a new token"}
+		case upload.Lacking:
+			return &failure{exitRefused, fmt.Errorf("the token lacks the claim %q", check.Need), "give the task ExtraClaims: scope files, action \"post, get\", specific \"*\""}
+		}
+		if overwrite {
+			// A file may be replaced. A folder is not: the endpoint would say yes and store
+			// nothing. What it can list the content of is one.
+			in, err := e.client.Exists(ctx, path+"/.image-capture")
+			if err != nil {
+				return err
+			}
+			if in != upload.Unknown {
+				return &failure{exitTaken, fmt.Errorf("%s is a folder on the endpoint", path), "use another name (--rootfs-name, --manifest-name, --upload-path)"}
+			}
+			continue
+		}
+		found, err := e.client.Exists(ctx, path)
+		if err != nil {
+			return err
+		}
+		if found == upload.Present {
+			return &failure{exitTaken, fmt.Errorf("%s exists on the endpoint", path), "use another name (--rootfs-name, --manifest-name, --upload-path), or --overwrite to replace it"}
+		}
+	}
+	return nil
+}
+
+// storedOther means that what the endpoint has is not what was sent.
+type storedOther struct{ error }
+
+func (e storedOther) Unwrap() error { return e.error }
+
+// confirm compares what the endpoint has with what was sent.
+func (e *endpoint) confirm(ctx context.Context, path, sum string) (bool, error) {
+	ok, err := e.client.Confirm(ctx, path, sum)
+	var remote *upload.Error
+	if errors.As(err, &remote) && remote.Kind == upload.Failed && remote.Status == http.StatusOK {
+		return false, &failure{exitEndpoint, storedOther{err}, "delete it there, and look at the endpoint's disk and log"}
+	}
+	if err == nil && !ok {
+		// It may not be there at all: the endpoint says yes to a name at which a folder
+		// stands, and stores nothing.
+		var found upload.Existence
+		if found, err = e.client.Exists(ctx, path); err == nil && found == upload.Absent {
+			return false, &failure{exitEndpoint, storedOther{fmt.Errorf("the endpoint said yes to %s, and does not have it", path)}, "look whether a folder of that name is there, and at the endpoint's log"}
+		}
+	}
+	switch {
+	case err != nil:
+		return false, err
+	case ok:
+		e.app.term.say("stored %s, the endpoint has the same SHA-256", path)
+	default:
+		e.app.term.say("stored %s; its SHA-256 is not verifiable with this token, which has no claim to get it", path)
+	}
+	return ok, nil
+}
+
+// store sends a body of which the digest is known only when it was read, and
+// confirms it.
+func (e *endpoint) store(ctx context.Context, path string, body io.Reader, size int64) (bool, error) {
+	sum := sha256.New()
+	if _, err := e.client.Store(ctx, path, io.TeeReader(body, sum), size); err != nil {
+		return false, err
+	}
+	return e.confirm(ctx, path, hex.EncodeToString(sum.Sum(nil)))
+}
+
+// attempts calls try until it succeeds, a new attempt makes no sense, or there are
+// none left.
+func (e *endpoint) attempts(ctx context.Context, most int, try func(n int) error) error {
+	for n := 1; ; n++ {
+		err := try(n)
+		var remote *upload.Error
+		if err == nil || n >= most || !errors.As(err, &remote) || !remote.Retryable() {
+			return err
+		}
+		wait := min(time.Duration(1<<n)*time.Second, time.Minute)
+		e.app.term.warn("", "attempt %d of %d: %v; again in %s", n, most, err, wait)
+		select {
+		case <-e.app.after(wait):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}

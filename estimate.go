@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"sync"
+
+	"image-capture/rootfs"
+)
+
+// total finds out how many bytes there are to capture, for the percentage.
+type total struct {
+	job    *captureJob
+	ctx    context.Context
+	cancel context.CancelFunc
+	once   sync.Once
+	wait   sync.WaitGroup
+	mu     sync.Mutex
+	bytes  int64
+}
+
+func (j *captureJob) total(ctx context.Context) *total {
+	t := &total{job: j}
+	t.ctx, t.cancel = context.WithCancel(ctx)
+	return t
+}
+
+// get returns the total, 0 while it is not known. What is in use on a filesystem
+// the kernel knows; the files of a mere directory are counted in the background,
+// from the first time that somebody asks.
+func (t *total) get() int64 {
+	t.once.Do(func() {
+		if n, ok := t.job.tree.mounts.Used(); ok {
+			t.bytes = n
+			return
+		}
+		t.wait.Go(t.count)
+	})
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.bytes
+}
+
+func (t *total) stop() {
+	t.cancel()
+	t.once.Do(func() {})
+	t.wait.Wait()
+}
+
+// count walks a second time, by a plan of its own: a plan counts what it drops.
+func (t *total) count() {
+	tree, err := t.job.app.openTree(t.job.fl, t.job.path)
+	if err != nil {
+		return // the capture tells
+	}
+	defer tree.close()
+	sum := int64(0)
+	err = tree.root.Walk(t.ctx, rootfs.WalkOptions{Mounts: tree.mounts, Drop: tree.plan.Drop}, func(n rootfs.Node) error {
+		defer n.Release()
+		var e rootfs.Entry
+		if n.Stat(&e) == nil {
+			sum += min(e.Size, e.Blocks*512)
+		}
+		return nil
+	})
+	if err == nil {
+		t.mu.Lock()
+		t.bytes = sum
+		t.mu.Unlock()
+	}
+}

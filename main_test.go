@@ -1,0 +1,200 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/signal"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/stretchr/testify/require"
+)
+
+// TestMain lets the test binary be the program, too: scripts run it as a process
+// of its own, with real exit codes, signals and files.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"image-capture": func() {
+		a := newApp(os.Stdin, os.Stdout, os.Stderr, os.Getenv)
+		a.after = func(time.Duration) <-chan time.Time { return time.After(time.Millisecond) }
+		os.Exit(start(a, os.Args[1:]))
+	}})
+}
+
+// result of a run inside the test's process.
+type ran struct {
+	code           int
+	stdout, stderr string
+}
+
+// runHere runs the program in this process.
+func runHere(ctx context.Context, env map[string]string, args ...string) ran {
+	var out, errs bytes.Buffer
+	a := newApp(strings.NewReader(""), &out, &errs, func(k string) string { return env[k] })
+	a.after = func(time.Duration) <-chan time.Time { return time.After(time.Millisecond) }
+	code := a.run(ctx, args)
+	return ran{code, out.String(), errs.String()}
+}
+
+// TestUsage goes through what is refused before anything is looked at, let alone
+// written: each with exit code 2 and with words that name the flag.
+func TestUsage(t *testing.T) {
+	t.Chdir(t.TempDir())
+	root := t.TempDir()
+	require.NoError(t, os.WriteFile("list", []byte("a\n[[:nonsense:]]\n"), 0o600))
+	require.NoError(t, os.WriteFile("empty", nil, 0o600))
+	require.NoError(t, os.WriteFile("token", []byte("a-token\n"), 0o600))
+	require.NoError(t, os.WriteFile("big", make([]byte, 1<<20+1), 0o600))
+	long := strings.Repeat("n", 251)
+	for _, row := range []struct {
+		args string // words, of which ROOT is a directory, LONG a name of 251 bytes
+		want string // in stderr
+	}{
+		{"", "takes one argument, the root"},
+		{"ROOT ROOT", "takes one argument, the root"},
+		{"capture", "takes one argument, the root"},
+		{"--nonsense ROOT", "unknown flag: --nonsense"},
+		{"capture ROOT --jobs x", "--jobs"},
+		{"capture ROOT --jobs -1", "--jobs"},
+		{"capture ROOT --attempts 0", "--attempts"},
+		{"capture ROOT --format tgx", "--format"},
+		{"capture ROOT --level 9", "--level"},
+		{"capture ROOT --check maybe", "--check is \"maybe\": it must be one of warn, enforce, off"},
+		{"capture ROOT --progress fast", "--progress is \"fast\""},
+		{"capture ROOT/none", "none: no such file or directory"},
+		{"capture empty", "empty"},
+		{"capture ROOT --upload-path ../x", "../x"},
+		{"capture ROOT --upload-path /x", "/x"},
+		{"capture ROOT --upload-path a//b", "a//b"},
+		{"capture ROOT --rootfs-name a/b", "a/b"},
+		{"capture ROOT --rootfs-name a\x1bb", `a\x1bb`},
+		{"capture ROOT --rootfs-name LONG", "nnn"},
+		{"capture ROOT --manifest-name LONG", "nnn"},
+		{"capture ROOT --rootfs-name $HOST", "$HOST"},
+		{"capture ROOT --manifest-name $", "$"},
+		{"capture ROOT --tag A/B", "--tag"},
+		{"capture ROOT --exclude *", "--exclude"},
+		{"capture ROOT --exclude /etc", "--exclude"},
+		{"capture ROOT --exclude-from none", "--exclude-from"},
+		{"capture ROOT --exclude-from list", "list"},
+		{"capture ROOT --include-mount ./none", "./none"},
+		{"capture ROOT --output - --json", "--json and --output - both want stdout"},
+		{"capture ROOT --output ROOT", "is a directory"},
+		{"capture ROOT --output x.tgz --manifest ./x.tgz", "x.tgz"},
+		{"capture ROOT --output x.tgz --profile x.MANIFEST.txt", "x.MANIFEST.txt"},
+		{"capture ROOT --upload", "no endpoint is given"},
+		{"capture ROOT --upload --endpoint http://h:1", "no token is given"},
+		{"capture ROOT --upload --endpoint h:1 --token-file token", "does not begin with https:// or http://"},
+		{"capture ROOT --upload --endpoint http://h:1 --token-file none", "--token-file"},
+		{"capture ROOT --upload --endpoint http://h:1 --token-file empty", "empty"},
+		{"capture ROOT --upload --endpoint http://h:1 --token-file big", "larger than 1 MiB"},
+		{"capture ROOT --upload --endpoint https://h:1 --token-file token --ca-cert list", "PEM"},
+		{"capture ROOT --upload --endpoint https://h:1 --token-file token --fingerprint ab", "ingerprint"},
+		{"capture ROOT --upload --endpoint https://h:1 --token-file token --insecure --fingerprint " + strings.Repeat("ab", 32), "ingerprint"},
+		{"check", "check takes one argument"},
+		{"check ROOT ROOT", "check takes one argument"},
+		{"check ROOT --format tgx", "--format"},
+		{"check ROOT --level best", "unknown flag: --level"},
+		{"check ROOT/none", "no such file"},
+		{"upload", "upload takes an image and its MANIFEST"},
+		{"upload a b c", "upload takes an image and its MANIFEST"},
+		{"upload a b --progress fast", "--progress"},
+		{"upload a b --attempts 0", "--attempts"},
+		{"upload a none", "none"},
+		{"upload a empty", "empty"},
+		{"upload a b --output c", "unknown flag: --output"},
+		{"verify", "verify takes an image and its MANIFEST"},
+		{"verify a b c", "verify takes an image and its MANIFEST"},
+		{"verify a", "which MANIFEST belongs to a cannot be told"},
+		{"verify -", "which MANIFEST belongs to -"},
+		{"verify - -", "stdin"},
+		{"verify none.tgz", "none.MANIFEST.txt: no such file"},
+		{"verify a ROOT", "is no file"},
+		{"verify a b --progress fast", "--progress"},
+		{"verify a b --insecure --fingerprint " + strings.Repeat("ab", 32), "ingerprint"},
+		{"version --nonsense", "unknown flag"},
+		{"version x", "version takes no argument"},
+	} {
+		var args []string
+		for _, w := range strings.Fields(row.args) {
+			args = append(args, strings.NewReplacer("ROOT", root, "LONG", long).Replace(w))
+		}
+		got := runHere(t.Context(), nil, args...)
+		require.Equal(t, exitUsage, got.code, "%s: %s", row.args, got.stderr)
+		require.Contains(t, got.stderr, row.want, row.args)
+		require.Empty(t, got.stdout, row.args)
+		requireRules(t, got.stderr)
+		names, err := os.ReadDir(".")
+		require.NoError(t, err)
+		require.Len(t, names, 4, "%s: something was written", row.args)
+	}
+}
+
+// TestHelp: help is no error, goes to stdout, and each command's lists its flags
+// and the exit codes.
+func TestHelp(t *testing.T) {
+	for _, args := range [][]string{{"--help"}, {"-h"}, {"help"}, {"help", "capture"}, {"capture", "--help"}} {
+		got := runHere(t.Context(), nil, args...)
+		require.Zero(t, got.code)
+		require.Empty(t, got.stderr)
+		for _, want := range []string{
+			"Commands:", "capture  ROOT", "verify   IMAGE [MANIFEST]", "--upload-path", "RS_TOKEN", "--one-file-system",
+			"Exit codes:\n  0  done\n", "  9  interrupted\n",
+		} {
+			require.Contains(t, got.stdout, want, args)
+		}
+		for line := range strings.Lines(got.stdout) {
+			require.LessOrEqual(t, len(line), 121, line)
+		}
+	}
+	for command, flag := range map[string]string{"check": "--add-curtin", "upload": "--attempts", "verify": "--ca-cert", "version": ""} {
+		got := runHere(t.Context(), nil, command, "--help")
+		require.Zero(t, got.code)
+		require.Contains(t, got.stdout, flag)
+		require.Contains(t, got.stdout, "image-capture "+command)
+	}
+}
+
+// TestExitCodes: a DRP runner takes 16, 32, 64 and 128 and up for orders.
+func TestExitCodes(t *testing.T) {
+	for code := exitDone; code <= exitInterrupted; code++ {
+		require.Contains(t, exitHelp, "\n  "+string(rune('0'+code))+"  ")
+		require.Less(t, code, 16)
+	}
+}
+
+func TestVersion(t *testing.T) {
+	got := runHere(t.Context(), nil, "version")
+	require.Zero(t, got.code)
+	require.Regexp(t, `^image-capture \S+\n$`, got.stdout)
+}
+
+// TestSecretsInEndpoint: a password in the endpoint's URL is refused, and not
+// repeated.
+func TestSecretsInEndpoint(t *testing.T) {
+	for _, env := range []map[string]string{
+		{"RS_ENDPOINT": "https://user:hunter2secret@host:8092"},
+		{"RS_ENDPOINT": "https://user:hunter2secret@host:8092", "RS_TOKEN": "t"},
+		{"RS_ENDPOINT": "https://host:8092/?token=hunter2secret", "RS_TOKEN": "t"},
+		{"RS_ENDPOINT": "https://host:8092", "RS_KEY": "hunter2secret"},
+	} {
+		got := runHere(t.Context(), env, t.TempDir(), "--upload")
+		require.Equal(t, exitUsage, got.code, got.stderr)
+		require.NotContains(t, got.stderr, "hunter2secret")
+	}
+}
+
+// TestInterruptedBefore: a context that has ended gives 9 and nothing else.
+func TestInterruptedBefore(t *testing.T) {
+	t.Chdir(t.TempDir())
+	ctx, cancel := signal.NotifyContext(t.Context(), os.Interrupt)
+	cancel()
+	got := runHere(ctx, nil, "capture", t.TempDir(), "--check", "off")
+	require.Equal(t, exitInterrupted, got.code)
+	require.Equal(t, "image-capture: interrupted, nothing is left behind\n", got.stderr)
+	names, err := os.ReadDir(".")
+	require.NoError(t, err)
+	require.Empty(t, names)
+}

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"image-capture/bootcheck"
+	"image-capture/edit"
+	"image-capture/manifest"
+	"image-capture/rootfs"
+)
+
+// tree is a root with what shall be captured of it.
+type tree struct {
+	root   *rootfs.Root
+	plan   *edit.Plan
+	mounts *rootfs.Mounts
+	told   map[string]bool // mount points whose decision was printed
+	term   *terminal
+}
+
+// openTree opens the root and applies the flags of the group "Tree".
+func (a *app) openTree(fl *flags, path string) (*tree, error) {
+	root, err := rootfs.Open(path)
+	if err != nil {
+		return nil, &failure{exitUsage, err, "ROOT is the directory where the root filesystem is mounted, such as / or /mnt"}
+	}
+	t := &tree{root: root, plan: &edit.Plan{}, told: map[string]bool{}, term: a.term}
+	if err := t.build(fl); err != nil {
+		root.Close()
+		return nil, err
+	}
+	return t, nil
+}
+
+func (t *tree) build(fl *flags) error {
+	if fl.defaults {
+		t.plan.Defaults()
+	}
+	for _, pattern := range fl.exclude {
+		if err := t.plan.Exclude(pattern); err != nil {
+			return usagef("patterns are those of tar --exclude, such as './var/cache/*'", "--exclude: %w", err)
+		}
+	}
+	for _, name := range fl.excludeFrom {
+		f, err := os.Open(name)
+		if err != nil {
+			return usagef("", "--exclude-from: %w", err)
+		}
+		err = t.plan.ExcludeFrom(name, f)
+		f.Close()
+		if err != nil {
+			return usagef("", "--exclude-from: %w", err)
+		}
+	}
+	if fl.addCurtin {
+		if err := t.plan.AddDir("./curtin", 0o755); err != nil {
+			return err
+		}
+	}
+	var err error
+	t.mounts, err = t.root.Mounts(rootfs.MountOptions{
+		OneFileSystem: fl.oneFileSystem, Include: fl.includeMounts, Exclude: fl.excludeMounts,
+		Dropped: t.plan.Hidden,
+	})
+	if err != nil {
+		return err
+	}
+	for _, m := range t.mounts.List() {
+		if !m.Captured {
+			// The walk knows; this is for the view.
+			if err := t.plan.KeepOnly(m.Path); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (t *tree) close() { t.root.Close() }
+
+// view is the tree as it will be in the image, links resolved inside it.
+func (t *tree) view() *rootfs.Resolved { return rootfs.Follow(t.plan.FS(t.root.FS())) }
+
+// tellMounts prints the decisions that were not printed yet: all, and after the
+// walk those that it met on the way.
+func (t *tree) tellMounts() {
+	for _, m := range t.mounts.List() {
+		if !t.told[m.Path] {
+			t.told[m.Path] = true
+			t.term.say("mount point %s", m)
+		}
+	}
+}
+
+// edits are the differences from the source for the MANIFEST. Mount points that
+// are left out have their own.
+func (t *tree) edits() []manifest.Note {
+	var notes []manifest.Note
+	for _, e := range t.plan.Edits() {
+		switch e.Verb {
+		case edit.Exclude:
+			notes = append(notes, manifest.Note{Path: e.Subject, Reason: fmt.Sprintf("excluded %d", e.Count)})
+		case edit.Add:
+			notes = append(notes, manifest.Note{Path: e.Subject, Reason: "added"})
+		}
+	}
+	return notes
+}
+
+// printFindings prints what the check found: all of it, or what is wrong.
+func printFindings(t *terminal, r bootcheck.Report, all bool) {
+	for _, f := range r.Findings {
+		if !all && f.Level < bootcheck.Warn {
+			continue
+		}
+		t.line("image-capture: " + findingText(f))
+		if f.Hint != "" && f.Level >= bootcheck.Warn {
+			t.line("hint: " + f.Hint)
+		}
+	}
+}
+
+// findingText is a finding in one line.
+func findingText(f bootcheck.Finding) string {
+	s := fmt.Sprintf("check %s: %s: %s", f.Level, f.Rule, f.Problem)
+	if f.Path != "" {
+		s += " (" + f.Path + ")"
+	}
+	return s
+}
+
+// verdict is the report in a few words.
+func verdict(r bootcheck.Report) string {
+	c := r.Counts()
+	return fmt.Sprintf("%d failed, %d warnings", c.Fail, c.Warn)
+}
