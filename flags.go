@@ -95,7 +95,7 @@ func (f *flags) addOutput() {
 	f.addUploadPath(s)
 	s.StringVar(&f.rootfsName, "rootfs-name", manifest.DefaultRootFS, "`NAME` of the image")
 	s.StringVar(&f.manifestName, "manifest-name", manifest.DefaultManifest, "`NAME` of the MANIFEST")
-	s.StringVar(&f.tag, "tag", "", "what $TAG stands for (else like debian-12, from the tree's os-release)")
+	s.StringVar(&f.tag, "tag", "", "`NAME` that $TAG stands for (else like debian-12, from the tree's os-release)")
 }
 
 func (f *flags) addUploadPath(s *pflag.FlagSet) {
@@ -200,7 +200,7 @@ func (f *flags) valid() error {
 // usage is the help of a command.
 func usage(cmd command, f *flags) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "image-capture %s\n\nUsage:\n", cmd.short)
+	fmt.Fprintf(&b, "image-capture %s: %s\n\nUsage:\n", cmd.name, cmd.short)
 	line := "  image-capture " + cmd.name
 	if len(f.groups) > 0 {
 		line += " [flags]"
