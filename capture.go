@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -38,6 +39,8 @@ type captureJob struct {
 	// image is the local file, if any; local and manifest are where the files go, ""
 	// for nowhere.
 	image           *localFile
+	manifestFile    *localFile
+	profileFile     *localFile
 	local, manifest string
 	spool           *manifest.Spool
 
@@ -62,6 +65,8 @@ func capture(ctx context.Context, a *app, fl *flags, args []string) error {
 
 func (j *captureJob) close() {
 	j.image.discard()
+	j.manifestFile.discard()
+	j.profileFile.discard()
 	if j.spool != nil {
 		j.spool.Close()
 	}
@@ -162,6 +167,14 @@ func (j *captureJob) place(context.Context) error {
 	if fl.manifestFile != "" {
 		j.manifest = fl.manifestFile
 	}
+	if fl.manifestFile == "-" || fl.profile == "-" {
+		return usagef("name a file; stdout is for the image or the summary", "--manifest and --profile do not go to stdout")
+	}
+	for _, f := range []manifest.Format{manifest.TGZ, manifest.TarZst, manifest.Tar} {
+		if f != j.format && strings.HasSuffix(fl.output, f.Suffix()) {
+			return usagef("use --format "+f.String()+", or another name", "--output %s: the name is that of another format than %s", fl.output, j.format)
+		}
+	}
 	for i, a := range []string{j.local, j.manifest, fl.profile} {
 		for _, b := range []string{j.manifest, fl.profile}[i:] {
 			if a != "" && filepath.Clean(a) == filepath.Clean(b) && !special(a) {
@@ -189,14 +202,15 @@ func (j *captureJob) prepare(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, name := range []string{j.manifest, j.fl.profile} {
-		if _, err := os.Lstat(name); name != "" && err == nil && !j.fl.overwrite && !special(name) {
-			return &failure{exitTaken, fmt.Errorf("%s exists", name), "use another name, or --overwrite to replace it"}
+	for _, out := range []struct {
+		name string
+		file **localFile
+	}{{j.local, &j.image}, {j.manifest, &j.manifestFile}, {j.fl.profile, &j.profileFile}} {
+		if out.name == "" || out.name == "-" {
+			continue
 		}
-	}
-	if j.local != "" && j.local != "-" {
 		var err error
-		if j.image, err = createFile(j.local, j.fl.overwrite); err != nil {
+		if *out.file, err = createFile(out.name, j.fl.overwrite); err != nil {
 			return err
 		}
 	}
@@ -222,31 +236,44 @@ func (j *captureJob) transfer(ctx context.Context) error {
 	}
 	j.tree.tellMounts()
 	j.conclude()
-	if j.image != nil {
-		if err := j.image.commit(); err != nil {
-			return fmt.Errorf("write %s: %w", j.local, err)
-		}
-	}
 	if failed != nil && j.image == nil && !j.stored {
 		return failed
 	}
-	if j.manifest != "" {
-		if err := writeFile(j.manifest, j.fl.overwrite, j.writeManifest); err != nil {
-			return err
-		}
-	}
+	// A local disk that fails now takes nothing from what the endpoint has: the
+	// MANIFEST is sent all the same.
+	local := j.finish()
 	if failed != nil {
-		return j.unsent(failed)
+		return errors.Join(local, j.unsent(failed))
 	}
 	if j.end != nil {
 		if err := j.storeManifest(ctx); err != nil {
+			return errors.Join(local, err)
+		}
+	}
+	if local != nil {
+		return local
+	}
+	return j.print()
+}
+
+// finish gives the local files their names: image, MANIFEST, Profile.
+func (j *captureJob) finish() error {
+	if j.image != nil {
+		if err := j.image.commit(); err != nil {
+			j.manifest = ""
+			return fmt.Errorf("write %s: %w", j.local, err)
+		}
+	}
+	if j.manifestFile != nil {
+		if err := j.manifestFile.fill(j.writeManifest); err != nil {
+			j.manifest = ""
 			return err
 		}
 	}
-	if err := j.writeProfile(); err != nil {
-		return err
+	if j.profileFile != nil {
+		return j.profileFile.fill(j.writeProfile)
 	}
-	return j.print()
+	return nil
 }
 
 // archive walks the tree once and writes the image to the local file or stdout,
@@ -291,15 +318,18 @@ func (j *captureJob) skip() map[rootfs.FileID]string {
 		skip[id] = "swap file in use"
 	}
 	var ids []rootfs.FileID
-	if j.image != nil {
-		ids = j.image.ids()
-	} else if f, ok := j.app.stdout.(*os.File); ok && j.local == "-" {
+	for _, f := range []*localFile{j.image, j.manifestFile, j.profileFile} {
+		if f != nil {
+			ids = append(ids, f.ids()...)
+		}
+	}
+	if f, ok := j.app.stdout.(*os.File); ok && j.local == "-" {
 		if id, ok := fileID(f); ok { // stdout may be a file in the tree
 			ids = append(ids, id)
 		}
 	}
 	for _, id := range ids {
-		skip[id] = "the image of this capture"
+		skip[id] = "a file that this capture writes"
 	}
 	return skip
 }

@@ -114,29 +114,32 @@ func (j *captureJob) unsent(err error) error {
 	switch {
 	case j.stored:
 		err = fmt.Errorf("the image is stored as %s, its MANIFEST is not: it is kept in %s: %w", j.names.Image, kept, err)
-		hint = "send it with image-capture upload " + kept
+		hint = again(code) + "send it with image-capture upload " + kept
 	case j.image != nil && kept != "":
 		err = fmt.Errorf("%s and %s are whole, but not stored: %w", j.local, kept, err)
-		hint = "send them with image-capture upload " + j.local + " " + kept
+		hint = again(code) + "send them with image-capture upload " + j.local + " " + kept
 	}
 	return &failure{code, err, hint}
 }
 
-// writeProfile writes the Profile that deploys the image.
-func (j *captureJob) writeProfile() error {
-	if j.fl.profile == "" {
-		return nil
+// again is what comes before sending once more.
+func again(code int) string {
+	if code == exitRefused {
+		return "get a token that is valid and has the claims, then "
 	}
+	return ""
+}
+
+// writeProfile writes the Profile that deploys the image.
+func (j *captureJob) writeProfile(w io.Writer) error {
 	b, err := manifest.Profile(manifest.ProfileParams{
 		Format: j.format, Path: j.names.Image, Endpoint: j.app.endpointURL(j.fl), SHA256: j.facts.SHA256,
 	})
 	if err != nil {
 		return err
 	}
-	return writeFile(j.fl.profile, j.fl.overwrite, func(w io.Writer) error {
-		_, err := w.Write(b)
-		return err
-	})
+	_, err = w.Write(b)
+	return err
 }
 
 // result is the document of --json.

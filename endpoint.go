@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/netip"
+	"net/url"
 	"strings"
 	"time"
 
@@ -87,7 +89,15 @@ func (a *app) connect(fl *flags) (*endpoint, error) {
 	if err != nil {
 		return nil, usagef("", "%w", err)
 	}
+	if u, err := url.Parse(cfg.Endpoint); err == nil && u.Scheme == "http" && !loopback(u.Hostname()) {
+		a.term.warn("use the endpoint's https URL", "the token goes to %s unencrypted", u.Host)
+	}
 	return &endpoint{a, client, cfg.Endpoint}, nil
+}
+
+func loopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 // ready finds out, before anything is read, whether the files can be stored: what
@@ -109,6 +119,9 @@ func (e *endpoint) ready(ctx context.Context, overwrite bool, paths ...string) e
 			}
 			if in != upload.Unknown {
 				return &failure{exitTaken, fmt.Errorf("%s is a folder on the endpoint", path), "use another name (--rootfs-name, --manifest-name, --upload-path)"}
+			}
+			if old, err := e.client.Exists(ctx, path); err == nil && old == upload.Present {
+				e.app.term.warn("", "%s exists on the endpoint and is replaced; if that breaks, the endpoint deletes the older file too", path)
 			}
 			continue
 		}

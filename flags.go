@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
@@ -9,6 +10,7 @@ import (
 
 	"image-capture/archive"
 	"image-capture/bootcheck"
+	"image-capture/edit"
 	"image-capture/manifest"
 )
 
@@ -19,6 +21,7 @@ type flags struct {
 	// What is captured.
 	exclude       []string
 	excludeFrom   []string
+	excludeText   map[string][]byte // what the files of excludeFrom hold
 	defaults      bool
 	addCurtin     bool
 	oneFileSystem bool
@@ -247,6 +250,31 @@ func oneOf(flag, value string, words ...string) error {
 		}
 	}
 	return usagef("", "--%s is %q: it must be one of %s", flag, value, strings.Join(words, ", "))
+}
+
+// readExcludes reads the files of --exclude-from, once: a second walk must leave
+// out the same, also when the first drained a pipe or the file was edited.
+func (f *flags) readExcludes() error {
+	if f.excludeText != nil {
+		return nil
+	}
+	f.excludeText = map[string][]byte{}
+	for _, name := range f.excludeFrom {
+		if _, again := f.excludeText[name]; again {
+			continue
+		}
+		file, err := os.Open(name)
+		if err != nil {
+			return usagef("", "--exclude-from: %w", err)
+		}
+		// One byte more than is allowed, so that ExcludeFrom can say so.
+		f.excludeText[name], err = io.ReadAll(io.LimitReader(file, edit.MaxExcludeFile+1))
+		file.Close()
+		if err != nil {
+			return usagef("", "--exclude-from: %w", err)
+		}
+	}
+	return nil
 }
 
 // readSmall reads a file that a flag names, of at most 1 MiB.

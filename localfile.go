@@ -38,8 +38,16 @@ func createFile(path string, overwrite bool) (*localFile, error) {
 		return &localFile{path: path, f: f, inPlace: true}, nil
 	case err == nil && !overwrite:
 		return nil, &failure{exitTaken, fmt.Errorf("%s exists", path), "use another name, or --overwrite to replace it"}
-	case err != nil && !errors.Is(err, os.ErrNotExist):
+	case err == nil:
+		// A link to the file stays a link.
+		if path, err = filepath.EvalSymlinks(path); err != nil {
+			return nil, err
+		}
+	case !errors.Is(err, os.ErrNotExist):
 		return nil, err
+	}
+	if _, err := os.Stat(filepath.Dir(path)); err != nil {
+		return nil, usagef("make the directory first", "%s: %w", path, err)
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), "."+shorten(filepath.Base(path))+".*.tmp")
 	if err != nil {
@@ -125,17 +133,22 @@ func (l *localFile) discard() {
 	}
 }
 
+// fill writes the whole file by write, and commits it.
+func (l *localFile) fill(write func(io.Writer) error) error {
+	defer l.discard()
+	if err := write(l); err != nil {
+		return fmt.Errorf("write %s: %w", l.path, err)
+	}
+	return l.commit()
+}
+
 // writeFile writes a whole file by write.
 func writeFile(path string, overwrite bool, write func(io.Writer) error) error {
 	f, err := createFile(path, overwrite)
 	if err != nil {
 		return err
 	}
-	defer f.discard()
-	if err := write(f); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return f.commit()
+	return f.fill(write)
 }
 
 // tempFile makes a file without a name in TMPDIR; where there is no room for one,

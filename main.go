@@ -181,8 +181,14 @@ func (a *app) run(ctx context.Context, args []string) int {
 		if cmd.name == "capture" && len(rest) > 1 && rest[0] == "capture" {
 			rest = rest[1:] // flags came before the command
 		}
+		if len(rest) > 1 && slices.ContainsFunc(commands(), func(c command) bool { return c.name == rest[0] }) {
+			err = usagef("image-capture "+rest[0]+" [flags] ...", "the command %s comes before its flags", rest[0])
+		}
 		a.term.quiet = fl.quiet
-		if err = fl.valid(); err == nil {
+		if err == nil {
+			err = fl.valid()
+		}
+		if err == nil {
 			err = cmd.run(ctx, a, fl, rest)
 		}
 	} else {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"os"
 
@@ -21,7 +23,13 @@ type tree struct {
 
 // openTree opens the root and applies the flags of the group "Tree".
 func (a *app) openTree(fl *flags, path string) (*tree, error) {
+	if err := fl.readExcludes(); err != nil {
+		return nil, err
+	}
 	root, err := rootfs.Open(path)
+	if errors.Is(err, os.ErrPermission) {
+		return nil, &failure{exitFailed, err, "run as root"}
+	}
 	if err != nil {
 		return nil, &failure{exitUsage, err, "ROOT is the directory where the root filesystem is mounted, such as / or /mnt"}
 	}
@@ -43,13 +51,7 @@ func (t *tree) build(fl *flags) error {
 		}
 	}
 	for _, name := range fl.excludeFrom {
-		f, err := os.Open(name)
-		if err != nil {
-			return usagef("", "--exclude-from: %w", err)
-		}
-		err = t.plan.ExcludeFrom(name, f)
-		f.Close()
-		if err != nil {
+		if err := t.plan.ExcludeFrom(name, bytes.NewReader(fl.excludeText[name])); err != nil {
 			return usagef("", "--exclude-from: %w", err)
 		}
 	}
@@ -61,7 +63,10 @@ func (t *tree) build(fl *flags) error {
 	var err error
 	t.mounts, err = t.root.Mounts(rootfs.MountOptions{
 		OneFileSystem: fl.oneFileSystem, Include: fl.includeMounts, Exclude: fl.excludeMounts,
-		Dropped: t.plan.Hidden,
+		Dropped: func(path string) bool {
+			// No file has such a name: only what drops all that is there matches it.
+			return t.plan.Hidden(path) || t.plan.Hidden(path+"/\x01")
+		},
 	})
 	if err != nil {
 		return err

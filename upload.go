@@ -51,7 +51,15 @@ func send(ctx context.Context, a *app, fl *flags, args []string) error {
 		return err
 	}
 	// Also for the image sent just now: a MANIFEST vouches for it.
-	if r.Verified, err = end.confirm(ctx, names.Image, facts.SHA256); err != nil {
+	err = end.attempts(ctx, fl.attempts, func(int) (err error) {
+		r.Verified, err = end.confirm(ctx, names.Image, facts.SHA256)
+		return err
+	})
+	if other := (storedOther{}); err != nil && len(args) == 2 && !errors.As(err, &other) {
+		code, _ := diagnose(err)
+		return &failure{code, fmt.Errorf("the image is stored as %s, its MANIFEST is not: %w", names.Image, err), again(code) + "send it with image-capture upload " + manifestFile}
+	}
+	if err != nil {
 		return err
 	}
 	err = end.attempts(ctx, fl.attempts, func(int) error {

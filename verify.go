@@ -31,6 +31,8 @@ func verify(ctx context.Context, a *app, fl *flags, args []string) error {
 		}
 	} else if manifestName = manifestOf(args[0]); manifestName == "" {
 		return usagef("image-capture verify IMAGE MANIFEST", "which MANIFEST belongs to %s cannot be told by its name", args[0])
+	} else if _, err := os.Stat(manifestName); err != nil && !isURL(manifestName) {
+		return usagef("image-capture verify IMAGE MANIFEST", "which MANIFEST belongs to %s cannot be told by its name: %w", args[0], err)
 	}
 	cfg, err := tlsConfig(fl)
 	if err != nil {
@@ -82,7 +84,7 @@ func manifestOf(image string) string {
 		}
 		return name + ".MANIFEST.txt"
 	}
-	return ""
+	return image + ".MANIFEST.txt"
 }
 
 // open opens a file, stdin or a URL. The size is 0 where it is not known.
@@ -90,7 +92,7 @@ func (a *app) open(ctx context.Context, client *upload.Client, name string) (io.
 	if name == "-" {
 		return io.NopCloser(interruptibleReader{ctx, a.stdin}), 0, nil
 	}
-	if strings.HasPrefix(name, "http://") || strings.HasPrefix(name, "https://") {
+	if isURL(name) {
 		d, err := client.Open(ctx, name)
 		if err != nil {
 			return nil, 0, err
@@ -107,6 +109,10 @@ func (a *app) open(ctx context.Context, client *upload.Client, name string) (io.
 		return nil, 0, usagef("", "%s is no file", name)
 	}
 	return f, info.Size(), nil
+}
+
+func isURL(name string) bool {
+	return strings.HasPrefix(name, "http://") || strings.HasPrefix(name, "https://")
 }
 
 // verification is a comparison under way.

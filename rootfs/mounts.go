@@ -22,8 +22,9 @@ type MountOptions struct {
 	Include []string
 	// Exclude leaves out a mount point; its directory stays, empty.
 	Exclude []string
-	// Dropped says whether a path is left out of the tree for another reason, so
-	// that it is no second place to find what is mounted elsewhere. Nil: none is.
+	// Dropped says whether a path, or all that it holds, is left out of the tree for
+	// another reason: what is mounted there is then not captured, and it is no second
+	// place to find what is mounted elsewhere. Nil: none is.
 	Dropped func(path string) bool
 }
 
@@ -236,7 +237,10 @@ func decide(infos []*mountinfo.Info, root string, opt MountOptions) ([]Mount, er
 			continue
 		}
 		d := Mount{Path: path, FSType: info.FSType, Source: info.Source}
+		dropped := opt.Dropped != nil && opt.Dropped(path)
 		switch {
+		case include[path] && dropped:
+			return nil, &NoMountError{path, "is excluded, or what it holds: --default-excludes=false or other excludes let it in"}
 		case include[path]:
 			d.Captured, d.Reason = true, describe(info)+" (--include-mount)"
 		case exclude[path]:
@@ -245,7 +249,9 @@ func decide(infos []*mountinfo.Info, root string, opt MountOptions) ([]Mount, er
 			d.Reason = describe(info) + " (--one-file-system)"
 		default:
 			d.Captured, d.Reason = classify(info)
-			if d.Captured {
+			if d.Captured && dropped {
+				d.Captured, d.Reason = false, d.Reason+" (excluded)"
+			} else if d.Captured {
 				if twin := capturedTwin(info, captured, tree, root, opt.Dropped); twin != "" {
 					d.Captured, d.Reason = false, "bind mount of "+twin+", which is captured already"
 				}
