@@ -146,6 +146,12 @@ func TestDecide(t *testing.T) {
 			want:  []string{"+ ./var/www: local"},
 		},
 		{
+			name: "a disk whose place is excluded", root: "/",
+			table: "1 0 8:2 / / ext4 /dev/sda2\n 2 1 8:7 / /srv ext4 /dev/sda7",
+			opt:   MountOptions{Dropped: func(p string) bool { return p == "./srv" }},
+			want:  []string{"- ./srv: local filesystem ext4 on /dev/sda7 (excluded)"},
+		},
+		{
 			name: "its origin was removed", root: "/",
 			table: "1 0 8:2 / / ext4 /dev/sda2\n 2 1 8:2 /srv/www//deleted /var/www ext4 /dev/sda2",
 			want:  []string{"+ ./var/www: local"},
