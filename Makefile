@@ -5,7 +5,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 # Code that is never hot is not inlined, and HTTP/2 is left out (the endpoint takes
 # files faster over HTTP/1.1): the binary stays under 10 MB.
 COLD    = crypto/x509/... encoding/... github.com/mattn/... go.yaml.in/yaml/v4/... net/... text/...
-GOBUILD = CGO_ENABLED=0 go build -trimpath -tags nethttpomithttp2 $(COLD:%=-gcflags=%=-l) -ldflags '-s -w -funcalign=16 -X main.version=$(VERSION)'
+GOBUILD = CGO_ENABLED=0 go build -trimpath -tags nethttpomithttp2 $(COLD:%=-gcflags=%=-l) -ldflags '-s -w -X main.version=$(VERSION)'
 
 .PHONY: build test lint run bench boot-test dist clean root
 build: ; $(GOBUILD) -o image-capture .

@@ -37,6 +37,21 @@ cmp "$work/caps.src" "$work/caps.gnu" || fail "capabilities differ"
 links() { (cd "$1" && find . -type f -links +1 \( -path './proc/*' -o -path './sys/*' -o -path './dev/*' -o -path './run/*' -o -path './tmp/*' -o -path './var/tmp/*' \) -prune -o -type f -links +1 -printf '%n %p\n' | sort); }
 cmp <(links "$src") <(links "$work/gnu") || fail "hard links differ"
 
+# ACLs, and what stat tells; the size and links of a directory are its filesystem's.
+acls() { (cd "$1" && for d in */; do case $d in proc/ | sys/ | dev/ | run/ | tmp/ | curtin/) ;; *) getfacl -R -P -n -s "$d" 2>/dev/null ;; esac; done); }
+cmp <(acls "$src") <(acls "$work/gnu") || fail "ACLs differ"
+stats() {
+	(cd "$1" && find . -mindepth 1 \( -path './proc/*' -o -path './sys/*' -o -path './dev/*' -o -path './run/*' -o -path './tmp/*' -o -path './var/tmp/*' -o -path ./curtin \) -prune -o \
+		\( -type d -printf '%y %m %U %G %T@ %p\0' -o -printf '%y %m %U %G %T@ %s %n %l %p\0' \) | sort -z)
+}
+cmp <(stats "$src") <(stats "$work/gnu") || fail "stat sees differences"
+# A file with holes has holes again.
+holes() {
+	(cd "$1" && find . \( -path './proc/*' -o -path './sys/*' -o -path './dev/*' -o -path './run/*' -o -path './tmp/*' -o -path './var/tmp/*' \) -prune -o \
+		-type f -size +64k -printf '%b %s %p\n' | awk '$1 * 512 < $2 - 65536 { $1 = $2 = ""; print }' | sort)
+}
+[ -z "$(comm -23 <(holes "$src") <(holes "$work/gnu"))" ] || fail "holes are filled"
+
 # bsdtar reads all of it, and lists the same names as GNU tar.
 "${cat[@]}" "$image" | LC_ALL=C.UTF-8 bsdtar -tf - | sort >"$work/names.bsd"
 "${cat[@]}" "$image" | LC_ALL=C.UTF-8 tar --quoting-style=literal -tf - | sort >"$work/names.gnu"
