@@ -117,8 +117,8 @@ func (c *contest) writeReport(w io.Writer, corpus string, cpus int, host []strin
 MB is 10^6 bytes. A ratio below 1 is in favour of image-capture: "0.80 of A" in time is the median, over the rounds, of its seconds by those of A in
 the same round. CPU seconds (median) are those of all processes; the peak (of all runs) is that of the largest process: a pipeline as a whole takes more.
 
-All digests of image-capture are on (md5 and sha256 of the image, sha256 of each file) and it writes its MANIFEST; it syncs the image to
-the disk before it ends. The peers do none of this.
+All digests of image-capture are on (md5 and sha256 of the image, sha256 of each file) and it writes its MANIFEST. The peers do
+none of this. No image is synced to the disk.
 
 `)
 	fmt.Fprintln(w, c.entriesNote())
