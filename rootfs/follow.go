@@ -71,6 +71,23 @@ func (r *Resolved) ReadDir(name string) ([]fs.DirEntry, error) {
 	return r.base.ReadDir(real)
 }
 
+// Xattr returns an extended attribute of the name itself; links on the way to it
+// are followed. The error is fs.ErrNotExist when there is no such attribute, and
+// errors.ErrUnsupported when the base has no method of this name.
+func (r *Resolved) Xattr(name, attr string) ([]byte, error) {
+	base, ok := r.base.(interface {
+		Xattr(name, attr string) ([]byte, error)
+	})
+	if !ok {
+		return nil, &fs.PathError{Op: "getxattr", Path: name, Err: errors.ErrUnsupported}
+	}
+	real, err := r.resolve("getxattr", name, false)
+	if err != nil {
+		return nil, err
+	}
+	return base.Xattr(real, attr)
+}
+
 // resolve returns the name without links that a name leads to.
 func (r *Resolved) resolve(op, name string, last bool) (string, error) {
 	if !validName(name) {

@@ -1,6 +1,7 @@
 package rootfs
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
@@ -202,4 +203,29 @@ func TestFollowOtherFS(t *testing.T) {
 	got, err := fs.ReadFile(view, "bin/sh")
 	require.NoError(t, err)
 	require.Equal(t, "shell", string(got))
+}
+
+func TestFollowXattr(t *testing.T) {
+	roottest.NeedRoot(t)
+	dir := made(t, "usr/lib/x")
+	symlinks(t, dir, "lib -> /usr/lib", "usr/lib/link -> x")
+	for name, value := range map[string]string{"x": "file", "link": "link"} {
+		require.NoError(t, unix.Lsetxattr(dir+"/usr/lib/"+name, "trusted.kind", []byte(value), 0))
+	}
+	view := Follow(open(t, dir).FS())
+	for name, want := range map[string]string{"lib/x": "file", "lib/link": "link"} {
+		got, err := view.Xattr(name, "trusted.kind")
+		require.NoError(t, err)
+		require.Equal(t, want, string(got), "links on the way are followed, the last is not")
+	}
+	_, err := view.Xattr("lib", "trusted.kind")
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	_, err = view.Xattr("lib/absent", "trusted.kind")
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	_, err = view.Xattr("lib/x/y", "trusted.kind")
+	require.ErrorIs(t, err, unix.ENOTDIR)
+
+	// A base without attributes.
+	_, err = Follow(struct{ NoFollowFS }{open(t, dir).FS()}).Xattr("lib/x", "trusted.kind")
+	require.ErrorIs(t, err, errors.ErrUnsupported)
 }

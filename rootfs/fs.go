@@ -84,6 +84,30 @@ func (v *View) ReadLink(name string) (string, error) {
 	return target, nil
 }
 
+// Xattr returns an extended attribute of a name, of a link its own. The error is
+// fs.ErrNotExist also when the name has no such attribute, or is on a filesystem
+// that has none.
+func (v *View) Xattr(name, attr string) ([]byte, error) {
+	fd, last, err := v.parent("getxattr", name)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	value, err := growing(make([]byte, 256), func(b []byte) (int, error) {
+		return xattrsOfName(fd, last).get(attr, b)
+	})
+	switch {
+	case errors.Is(err, unix.ENODATA), errors.Is(err, unix.ENOTSUP):
+		err = fmt.Errorf("no xattr %s: %w", attr, fs.ErrNotExist)
+	case err != nil:
+		err = fmt.Errorf("xattr %s: %w", attr, err)
+	}
+	if err != nil {
+		return nil, &fs.PathError{Op: "getxattr", Path: name, Err: err}
+	}
+	return value, nil
+}
+
 // Open opens a regular file or a directory. Nothing else is opened: a FIFO may
 // block, a device may act.
 func (v *View) Open(name string) (fs.File, error) {

@@ -147,3 +147,34 @@ func TestViewFiles(t *testing.T) {
 	require.NoError(t, r.Close())
 	require.Equal(t, before, openDescriptors(t), "descriptors leaked")
 }
+
+func TestViewXattr(t *testing.T) {
+	dir := roottest.Hostile(t)
+	want := getfattr(t, dir)
+	require.Contains(t, want, "./xattrs/link")
+	r := open(t, dir)
+	before := openDescriptors(t)
+	for path, list := range want {
+		name := strings.TrimPrefix(path, "./")
+		for _, x := range list {
+			got, err := r.FS().Xattr(name, x.Name)
+			require.NoError(t, err)
+			require.Equal(t, x.Value, string(got), "%q %q", name, x.Name)
+		}
+		_, err := r.FS().Xattr(name, "user.absent")
+		require.ErrorIs(t, err, fs.ErrNotExist)
+	}
+	_, err := r.FS().Xattr("absent", "user.x")
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	_, err = r.FS().Xattr("xattrs/link/x", "user.x")
+	require.ErrorIs(t, err, ErrLink)
+	_, err = r.FS().Xattr("../x", "user.x")
+	require.ErrorIs(t, err, fs.ErrInvalid)
+	require.Equal(t, before, openDescriptors(t), "descriptors leaked")
+}
+
+// A filesystem without attributes has none: proc(5) is one everywhere.
+func TestViewXattrWithoutSupport(t *testing.T) {
+	_, err := open(t, "/proc/self").FS().Xattr("status", "security.selinux")
+	require.ErrorIs(t, err, fs.ErrNotExist)
+}
