@@ -12,12 +12,32 @@ import (
 // Codec is how the tar is compressed.
 type Codec uint8
 
-// The codecs. The zero value is gzip, which every deployer takes.
+// The codecs. The zero value is gzip, which every deployer takes. XZ and Bzip2 are
+// for images of others: they are read, and not written.
 const (
 	Gzip Codec = iota
 	Zstd
 	None
+	XZ
+	Bzip2
 )
+
+// String returns what the codec is called.
+func (c Codec) String() string {
+	switch c {
+	case Gzip:
+		return "gzip"
+	case Zstd:
+		return "zstd"
+	case None:
+		return "none"
+	case XZ:
+		return "xz"
+	case Bzip2:
+		return "bzip2"
+	}
+	return "unknown"
+}
 
 // Level is how hard the codec tries.
 type Level uint8
@@ -75,7 +95,7 @@ func newCompressor(c Codec, l Level) (compressor, error) {
 		}
 		return zstdCompressor{w}, nil
 	}
-	return nil, fmt.Errorf("no compressor for codec %d", c)
+	return nil, fmt.Errorf("images are read through %s, but not written", c)
 }
 
 type gzipCompressor struct {

@@ -67,6 +67,10 @@ func newUnpacker(br *bufio.Reader, codec Codec) (*unpacker, error) {
 	switch codec {
 	case Gzip:
 		fill = func() error { return u.gzip(br) }
+	case XZ:
+		fill = func() error { return u.xz(br) }
+	case Bzip2:
+		fill = func() error { return u.bzip2(br) }
 	case Zstd:
 		z, err := newZstdFrames(br, u, jobs)
 		if err != nil {
@@ -192,8 +196,6 @@ func (u *unpacker) gzip(br *bufio.Reader) error {
 
 // magics are the first bytes of what is taken for an image now and then.
 var magics = []struct{ magic, what string }{
-	{"\xfd7zXZ\x00", "xz"},
-	{"BZh", "bzip2"},
 	{"\x04\x22\x4d\x18", "lz4"},
 	{"LZIP", "lzip"},
 	{"\x5d\x00\x00", "lzma"},
@@ -206,6 +208,8 @@ var magics = []struct{ magic, what string }{
 	{"KDMV", "a VMDK disk image"},
 	{"\x7fELF", "an ELF program"},
 }
+
+const wanted = "an image is a tar, plain or through gzip, zstd, xz or bzip2"
 
 // sniff tells by its first bytes how an image is compressed.
 func sniff(br *bufio.Reader) (Codec, error) {
@@ -220,19 +224,24 @@ func sniff(br *bufio.Reader) (Codec, error) {
 		return Gzip, nil
 	case bytes.HasPrefix(b, []byte(zstdMagic)), len(b) >= 4 && b[0]&0xf0 == 0x50 && string(b[1:4]) == zstdSkippable:
 		return Zstd, nil
+	case bytes.HasPrefix(b, []byte("\xfd7zXZ\x00")):
+		return XZ, nil
 	case len(b) == blockSize && (string(b[257:262]) == "ustar" || isHeader(b) || isZero(b)):
 		return None, nil
+	case len(b) > 4 && string(b[:3]) == "BZh" && b[3] >= '1' && b[3] <= '9' && (b[4] == '1' || b[4] == 0x17):
+		// Only now: a file in a plain tar may have such a name.
+		return Bzip2, nil
 	}
 	for _, m := range magics {
 		if bytes.HasPrefix(b, []byte(m.magic)) {
-			return 0, fmt.Errorf("not an image: it looks like %s; an image is a tar, plain or through gzip or zstd", m.what)
+			return 0, fmt.Errorf("not an image: it looks like %s; "+wanted, m.what)
 		}
 	}
 	what := "data of no kind that is known here"
 	if isText(b) {
 		what = "text"
 	}
-	return 0, fmt.Errorf("not an image: it looks like %s; an image is a tar, plain or through gzip or zstd", what)
+	return 0, fmt.Errorf("not an image: it looks like %s; "+wanted, what)
 }
 
 func isZero(b []byte) bool {

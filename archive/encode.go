@@ -3,7 +3,6 @@ package archive
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -55,7 +54,7 @@ func (w *encoder) encode(ctx context.Context) error {
 // item writes one entry, or tells why there is none.
 func (w *encoder) item(it *item) error {
 	m := &it.m
-	if it.content != nil && !it.read && it.err == nil && m.Size <= maxSettled && (m.Nlink == 1 || !w.links.known(m.ID)) {
+	if it.content != nil && !it.read && it.err == nil && m.Size <= maxSettled && (it.edited || m.Nlink == 1 || !w.links.known(m.ID)) {
 		// No buffer was free when its turn came to be read ahead.
 		if w.scratch == nil {
 			w.scratch = make([]byte, maxSettled+1)
@@ -89,6 +88,9 @@ func (w *encoder) item(it *item) error {
 		}
 	}
 	esp(&m.Entry)
+	if it.edited {
+		m.Nlink = 1
+	}
 	linked := m.Nlink > 1 && m.Type != rootfs.Dir
 	if linked {
 		if later, what := w.links.resolve(m); later {
@@ -131,7 +133,12 @@ func (w *encoder) done(m *Member) error {
 // left out.
 func (w *encoder) file(it *item) (bool, error) {
 	m := &it.m
-	if !it.read && it.content != nil && it.sparse == nil {
+	switch {
+	case it.rewrite != nil:
+		if err := it.apply(); err != nil {
+			return false, err
+		}
+	case !it.read && it.content != nil && it.sparse == nil:
 		it.sparse, it.err = mapOf(it.content, &m.Entry)
 	}
 	if it.err != nil {
@@ -142,12 +149,9 @@ func (w *encoder) file(it *item) (bool, error) {
 		w.sum.Changed = append(w.sum.Changed, Note{m.Path, it.changed})
 	}
 	if it.content == nil && !it.read {
-		// Added to the tree, which only empty files can be.
-		if m.Size > 0 {
-			return false, fmt.Errorf("%s: file of %d bytes without content", m.Path, m.Size)
+		if err := it.added(w.opt.AddedContent); err != nil {
+			return false, err
 		}
-		sum := sha256.Sum256(nil)
-		m.SHA256, it.read = sum[:], true
 	}
 	if _, err := w.frames.Write(w.headers.encode(m, it.sparse)); err != nil {
 		return false, err

@@ -8,8 +8,8 @@ import (
 	"image-capture/rootfs"
 )
 
-// file reads the content of a regular file, of which size bytes are stored, and
-// takes its digest.
+// file reads the content of a regular file, of which size bytes are stored, takes
+// its digest and passes it to whom Tee gave.
 func (r *Reader) file(m *Member, ext *paxHeader, size uint64) error {
 	if size > math.MaxInt64-blockSize {
 		return fmt.Errorf("absurd size of %d bytes", size)
@@ -23,15 +23,40 @@ func (r *Reader) file(m *Member, ext *paxHeader, size uint64) error {
 		return r.sparse(m, ext, format, stored)
 	}
 	m.Size = stored
-	r.hash.Reset()
-	if err := r.in.each(stored, r.hashed); err != nil {
+	r.begin(m)
+	if err := r.content(stored); err != nil {
 		return err
 	}
-	m.SHA256 = r.hash.Sum(nil)
+	m.SHA256 = r.sum()
 	return r.in.each(padding(stored), nil)
 }
 
-func (r *Reader) hashed(b []byte) { r.hash.Write(b) }
+// begin prepares for the content of a file whose attributes are known.
+func (r *Reader) begin(m *Member) {
+	if r.hash != nil {
+		r.hash.Reset()
+	}
+	r.to = nil
+	if r.want != nil {
+		r.to = r.want(m)
+	}
+}
+
+// content reads content that is stored.
+func (r *Reader) content(n int64) error {
+	if r.hash == nil && r.to == nil {
+		return r.in.each(n, nil)
+	}
+	return r.in.each(n, r.part)
+}
+
+// sum returns the digest of the content, nil where none are taken.
+func (r *Reader) sum() []byte {
+	if r.hash == nil {
+		return nil
+	}
+	return r.hash.Sum(nil)
+}
 
 // sparseFormat tells how the holes of a file are told, if it has any.
 func (r *Reader) sparseFormat(ext *paxHeader) (sparseFormat, error) {
@@ -83,8 +108,8 @@ func (r *Reader) sparse(m *Member, ext *paxHeader, format sparseFormat, stored i
 		return fmt.Errorf("absurd size of %d bytes", m.Size)
 	}
 
-	runs := &runs{real: m.Size}
-	r.hash.Reset()
+	r.begin(m)
+	runs := &runs{real: m.Size, keep: r.to != nil}
 	data := stored
 	if format == sparseInData {
 		var err error
@@ -105,36 +130,46 @@ func (r *Reader) sparse(m *Member, ext *paxHeader, format sparseFormat, stored i
 	if runs.stored != data {
 		return fmt.Errorf("sparse file of %d bytes of data with a map for %d", data, runs.stored)
 	}
+	var err error
 	if runs.payload() {
-		if format != sparseInData {
+		if format != sparseInData && r.hash != nil {
 			if s := newSparseMap(list, m.Size); s != nil { // else whole blocks leave no holes
 				r.hash.Write(s.text)
 			}
 		}
-		if err := r.in.each(data, r.hashed); err != nil {
-			return err
+		if r.to == nil {
+			err = r.content(data)
+		} else {
+			err = r.expand(runs, false)
 		}
-		m.SparseSHA256 = r.hash.Sum(nil)
+		m.SparseSHA256 = r.sum()
 	} else {
-		r.hash.Reset()
-		at := int64(0)
-		for _, x := range runs.kept {
-			r.hashZeros(x.Offset - at)
-			if err := r.in.each(x.Length, r.hashed); err != nil {
-				return err
-			}
-			at = x.Offset + x.Length
+		if r.hash != nil {
+			r.hash.Reset()
 		}
-		r.hashZeros(m.Size - at)
-		m.SHA256 = r.hash.Sum(nil)
+		err = r.expand(runs, true)
+		m.SHA256 = r.sum()
+	}
+	if err != nil {
+		return err
 	}
 	return r.in.each(padding(stored), nil)
 }
 
-func (r *Reader) hashZeros(n int64) {
-	for ; n > 0; n -= int64(len(zeroPage)) {
-		r.hash.Write(zeroPage[:min(n, int64(len(zeroPage)))])
+// expand reads the data of a sparse file with its holes as zeros; hashed is whether
+// those count for the digest.
+func (r *Reader) expand(runs *runs, hashed bool) error {
+	at := int64(0)
+	for _, x := range runs.kept {
+		if err := r.hole(x.Offset-at, hashed); err != nil {
+			return err
+		}
+		if err := r.content(x.Length); err != nil {
+			return err
+		}
+		at = x.Offset + x.Length
 	}
+	return r.hole(runs.real-at, hashed)
 }
 
 // mapBlocks reads and hashes the map of format 1.0, and returns how many bytes of
@@ -150,7 +185,9 @@ func (r *Reader) mapBlocks(runs *runs, stored int64) (int64, error) {
 			return 0, noEOF(err)
 		}
 		stored -= blockSize
-		r.hash.Write(b)
+		if r.hash != nil {
+			r.hash.Write(b)
+		}
 		done, err := text.write(b)
 		if err != nil || done {
 			return stored, err

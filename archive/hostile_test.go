@@ -342,6 +342,10 @@ func FuzzReader(f *testing.F) {
 		image, _, _ := capture(f, dir, archive.Options{Codec: codec})
 		f.Add(image, false)
 	}
+	plain, _, _ := capture(f, dir, archive.Options{Codec: archive.None})
+	for _, image := range foreignCodecs(f, plain) {
+		f.Add(image, false)
+	}
 	block := strings.Repeat("d", 512)
 	for _, s := range []string{
 		sparse10("1536", "2\n512\n512\n1536\n0\n", block),

@@ -45,6 +45,10 @@ type item struct {
 	lost    error
 	err     error
 	changed string
+	// edited says that the content is not that of the tree; rewrite makes it, where it
+	// is not empty.
+	edited  bool
+	rewrite func([]byte) ([]byte, error)
 	// broken is set when reading the content failed on the way.
 	broken bool
 }
@@ -192,7 +196,10 @@ func (p *prefetcher) read(b *batch, it *item) {
 		p.drop(it)
 		return
 	}
-	if it.content == nil || (e.Nlink > 1 && p.links.known(e.ID)) {
+	if p.opt.Content != nil {
+		it.ask(p.opt.Content)
+	}
+	if it.content == nil || (!it.edited && e.Nlink > 1 && p.links.known(e.ID)) {
 		return // nothing to read, or a later name of a file that is stored already
 	}
 	for try := 1; try < tries && it.fresh(); try++ {
@@ -202,6 +209,9 @@ func (p *prefetcher) read(b *batch, it *item) {
 		}
 	}
 	if e.Size > maxSettled {
+		if it.edited {
+			return // the encoder ends the capture
+		}
 		it.sparse, it.err = mapOf(it.content, e)
 		if it.err == nil && it.sparse == nil {
 			it.content.WillNeed(min(e.Size, readAhead))

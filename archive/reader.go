@@ -11,8 +11,8 @@ import (
 	"math"
 )
 
-// Reader reads a stream that Write wrote, or any other tar through gzip or zstd: it
-// takes the dialects of Unix version 7, POSIX (ustar and pax), GNU tar and star, and
+// Reader reads a stream that Write wrote, or any other tar, plain or through gzip,
+// zstd, xz or bzip2: it takes the dialects of Unix version 7, POSIX (ustar and pax), GNU tar and star, and
 // sparse files as GNU tar 1.13 and later and libarchive write them. Names come in
 // our form, with or without "./" in the archive; absolute names and those with a
 // segment ".." are errors.
@@ -20,9 +20,11 @@ import (
 // It is made for images that nobody trusts: header and frame checksums are
 // verified, whatever tars do not read alike is an error, and memory is bounded
 // whatever the image says, at 16 MiB twice for each of at most 10 zstd frames under
-// way, 128 MiB for the window of a bigger frame, and 64 MiB with what is parsed of
-// it for an extended header. Archives in several volumes, incremental ones, and
-// types of entries that are in none of the dialects are not read.
+// way, 128 MiB for the window of a bigger frame or the dictionary of xz, 4 MiB for a
+// block of bzip2, and 64 MiB with what is parsed of it for an extended header.
+// Archives in several volumes, incremental ones, and types of entries that are in
+// none of the dialects are not read; nor are xz streams through other filters than
+// LZMA2, Delta and BCJ for x86, PowerPC, IA-64, ARM, ARM-Thumb and SPARC.
 //
 // Errors name the member and its place in the unpacked tar. They give names as they
 // are in the archive, control characters included. An image that is cut off gives
@@ -33,19 +35,22 @@ import (
 type Reader struct {
 	codec  Codec
 	in     tarStream
-	hash   hash.Hash
+	hash   hash.Hash // nil when no digests are taken
 	global paxHeader
 	ext    []byte // room for extended headers
 	raw    rawHeader
 	at     int64  // where the headers of the member begin
 	name   string // of the member, when it is known
 	last   string // the member before it
-	err    error
+
+	want    func(*Member) io.Writer // of Tee
+	to      io.Writer               // of the member, while it wants content
+	refused bool                    // to failed
+	err     error
 }
 
 // NewReader tells by the first bytes how an image is compressed and starts to
-// unpack it. What is no tar, plain or through gzip or zstd, is an error that says
-// what it looks like. The Reader has to be closed, after which r is not read any
+// unpack it. What is no image is an error that says what it looks like. The Reader has to be closed, after which r is not read any
 // more; Close does not close r.
 func NewReader(r io.Reader) (*Reader, error) {
 	br := bufio.NewReaderSize(r, inputBuffer)
@@ -105,7 +110,7 @@ func (r *Reader) explain(err error) error {
 	if err == io.EOF || err == errStopped {
 		return err
 	}
-	cut := errors.Is(err, io.ErrUnexpectedEOF)
+	cut := errors.Is(err, io.ErrUnexpectedEOF) && !r.refused
 	switch {
 	case cut && r.name != "":
 		return fmt.Errorf("image ends in the middle of %s, at byte %d of the tar: %w", clip(r.name), r.in.off, err)

@@ -275,6 +275,14 @@ func TestForeignCompressors(t *testing.T) {
 		"zstd no checksum": {"zstd", "-cq", "--no-check"},
 		"zstd long":        {"zstd", "-cq", "--long=27"},
 		"pzstd":            {"pzstd", "-cq"},
+		"xz":               {"xz", "-c"},
+		"xz fast":          {"xz", "-0c"},
+		"xz big":           {"xz", "-1c", "--lzma2=preset=1,dict=128MiB"},
+		"xz blocks":        {"xz", "-0cT2", "--block-size=1MiB"},
+		"xz crc32":         {"xz", "-0c", "--check=crc32"},
+		"xz sha256":        {"xz", "-0c", "--check=sha256"},
+		"xz no check":      {"xz", "-0c", "--check=none"},
+		"xz x86":           {"xz", "-c", "--x86", "--lzma2=preset=0"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, r, err := readAll(strings.NewReader(run(t, plain, args[0], args[1:]...)))
@@ -535,8 +543,8 @@ func TestGarbageAfter(t *testing.T) {
 func TestNotAnImage(t *testing.T) {
 	for in, want := range map[string]string{
 		"":                                "it is empty",
-		"\xfd7zXZ\x00\x00\x04":            "looks like xz",
-		"BZh91AY&SY":                      "looks like bzip2",
+		"BZh0":                            "looks like text",
+		"\x04\x22\x4d\x18....":            "looks like lz4",
 		"#mtree\n# filename: x\n":         "looks like text",
 		"PK\x03\x04....":                  "a zip archive",
 		"\x00\x01\x02":                    "no kind that is known",

@@ -19,10 +19,12 @@ const (
 )
 
 // runs checks a sparse map as it comes. Runs that touch are put together, and when
-// there are more holes than are hashed as zeros, the runs are not kept: so a map of
-// any length takes bounded memory.
+// there are more holes than are hashed as zeros, the runs are not kept unless keep
+// says so, and then there is a most of them: so a map of any length takes bounded
+// memory.
 type runs struct {
 	real   int64 // apparent size of the file
+	keep   bool  // the content is wanted with its holes
 	kept   []rootfs.Extent
 	end    int64 // of the last run
 	stored int64 // bytes of data
@@ -47,7 +49,7 @@ func (r *runs) add(off, length int64) error {
 	r.end = off + length
 	r.stored += length
 	switch n := len(r.kept); {
-	case r.payload():
+	case r.payload() && !r.keep:
 		r.kept = nil
 	case length == 0:
 	case touches && n > 0:

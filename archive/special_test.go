@@ -145,14 +145,14 @@ func TestAdded(t *testing.T) {
 	}
 	require.Equal(t, []byte{tar.TypeDir, tar.TypeReg, tar.TypeReg, tar.TypeDir, tar.TypeSymlink}, types)
 
-	// Content cannot be added: it is an error, not an empty file.
+	// A size without a content is an error, not an empty file.
 	root, err := rootfs.Open(dir)
 	require.NoError(t, err)
 	defer root.Close()
 	_, err = archive.Write(context.Background(), &bytes.Buffer{}, root, archive.Options{Walk: rootfs.WalkOptions{Added: func(in string) []rootfs.Entry {
 		return []rootfs.Entry{{Path: in + "/x", Type: rootfs.File, Size: 1}}
 	}}})
-	require.EqualError(t, err, "./x: file of 1 bytes without content")
+	require.EqualError(t, err, "./x: added file of 1 bytes with a content of 0")
 }
 
 // TestESP ships what a vfat filesystem can hold of the EFI system partition.

@@ -52,15 +52,17 @@ func (s *tarStream) block() ([]byte, error) {
 	return s.tmp[:], nil
 }
 
-// each hands n bytes to f, in parts; f may be nil.
-func (s *tarStream) each(n int64, f func([]byte)) error {
+// each hands n bytes to f, in parts, up to an error; f may be nil.
+func (s *tarStream) each(n int64, f func([]byte) error) error {
 	for n > 0 {
 		b, err := s.take(n)
 		if err != nil {
 			return noEOF(err)
 		}
 		if f != nil {
-			f(b)
+			if err := f(b); err != nil {
+				return err
+			}
 		}
 		n -= int64(len(b))
 	}
@@ -70,7 +72,7 @@ func (s *tarStream) each(n int64, f func([]byte)) error {
 // appendBody appends n bytes to dst, which grows as they come, and passes over the
 // padding.
 func (s *tarStream) appendBody(dst []byte, n int64) ([]byte, error) {
-	if err := s.each(n, func(b []byte) { dst = append(dst, b...) }); err != nil {
+	if err := s.each(n, func(b []byte) error { dst = append(dst, b...); return nil }); err != nil {
 		return dst, err
 	}
 	return dst, s.each(padding(n), nil)

@@ -21,6 +21,19 @@ type Options struct {
 	// not faster. The bytes do not depend on it.
 	Jobs int
 	Walk rootfs.WalkOptions
+	// Content, if not nil, is asked once about each entry of the tree that could be
+	// looked at, by several goroutines. For a file it may say, by ok, that its content
+	// is to be another: none when rewrite is nil, and then the file is not read; else
+	// what rewrite makes of what was read, holes as zeros, which it may change but not
+	// keep. The encoder calls it, in the order of the archive. An error of rewrite
+	// ends Write, and so does a file of more than MaxRewrite bytes.
+	//
+	// Such a file keeps its attributes. It is one of its own: no hard link to the
+	// other names of its inode, which keep the content.
+	Content func(e *rootfs.Entry) (rewrite func(old []byte) ([]byte, error), ok bool)
+	// AddedContent returns the content of a file that Walk.Added gives a size of more
+	// than 0.
+	AddedContent func(path string) []byte
 	// Skip names files that are never captured, with the reason.
 	Skip map[rootfs.FileID]string
 	// Member, if not nil, is called with each member when it is in the archive, in
@@ -29,6 +42,9 @@ type Options struct {
 	// Progress, if not nil, is kept up to date.
 	Progress *Progress
 }
+
+// MaxRewrite is how many bytes a file may have that Options.Content rewrites.
+const MaxRewrite = maxSettled
 
 // Progress counts what is in the archive so far. It may be read at any time.
 type Progress struct {
