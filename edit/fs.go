@@ -7,9 +7,6 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-	"time"
-
-	"image-capture/rootfs"
 )
 
 // View is a file system as it will be in the image. Names are written "a/b" as in
@@ -20,16 +17,19 @@ type View struct {
 	base fs.FS
 }
 
-// FS returns base with the edits of the plan: what is dropped does not exist, and
-// what is added does. It counts nothing, and the plan must be built.
+// FS returns base with the edits of the plan: what is dropped does not exist, what
+// is added does, and files have the sizes and contents that they get. It counts
+// nothing, and the plan must be built. To describe or open a file that is rewritten
+// takes reading it, and fails when the edit cannot be made.
 //
 // base must follow no link: each part of a name but the last is a directory, and
 // Open of a link is an error. It should have the Lstat and ReadLink of
-// fs.ReadLinkFS; its names are bytes too.
+// fs.ReadLinkFS; its names are bytes too. Where it has a method Xattr like View's,
+// that is passed through.
 func (p *Plan) FS(base fs.FS) *View { return &View{p, base} }
 
 // find says who has a name: the plan, with the result not nil, or the base.
-func (v *View) find(op, name string) (*dirInfo, error) {
+func (v *View) find(op, name string) (*fileInfo, error) {
 	if !validName(name) {
 		return nil, &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
 	}
@@ -60,11 +60,11 @@ func (v *View) find(op, name string) (*dirInfo, error) {
 	if err != nil {
 		return nil, err
 	}
-	return v.plan.dirInfo(path, parent), nil
+	return v.plan.addedInfo(path, parent), nil
 }
 
-// Lstat describes a name. The Sys method of what it returns for an added directory
-// gives a *rootfs.Entry.
+// Lstat describes a name. The Sys method of what it returns for what is added gives
+// a *rootfs.Entry, and so does that of a file with another content when base's does.
 func (v *View) Lstat(name string) (fs.FileInfo, error) {
 	added, err := v.find("lstat", name)
 	switch {
@@ -73,7 +73,20 @@ func (v *View) Lstat(name string) (fs.FileInfo, error) {
 	case added != nil:
 		return added, nil
 	}
-	return fs.Lstat(v.base, name)
+	info, err := fs.Lstat(v.base, name)
+	c := v.content(name)
+	if c == nil || err != nil || !info.Mode().IsRegular() {
+		return info, err
+	}
+	if c.empty {
+		return editedInfo(info, 0), nil
+	}
+	f, err := v.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return f.Stat()
 }
 
 // Stat is Lstat: this view follows no link.
@@ -91,14 +104,16 @@ func (v *View) ReadLink(name string) (string, error) {
 	return fs.ReadLink(v.base, name)
 }
 
-// Open opens what base opens, or an added directory.
+// Open opens what base opens, or what is added.
 func (v *View) Open(name string) (fs.File, error) {
 	added, err := v.find("open", name)
 	switch {
 	case err != nil:
 		return nil, err
-	case added != nil:
+	case added != nil && added.IsDir():
 		return &dirFile{view: v, name: name, File: addedDir{name, added}}, nil
+	case added != nil:
+		return newContentFile(added, v.plan.AddedContent("./"+name)), nil
 	}
 	f, err := v.base.Open(name)
 	if err != nil {
@@ -112,14 +127,27 @@ func (v *View) Open(name string) (fs.File, error) {
 	if info.IsDir() {
 		return &dirFile{view: v, name: name, File: f}, nil
 	}
+	if c := v.content(name); c != nil && info.Mode().IsRegular() {
+		defer f.Close()
+		b, err := c.read(f)
+		if err != nil {
+			return nil, &fs.PathError{Op: "open", Path: name, Err: err}
+		}
+		return newContentFile(editedInfo(info, int64(len(b))), b), nil
+	}
 	return f, nil
 }
 
 // ReadDir lists a directory, sorted by bytes.
 func (v *View) ReadDir(name string) ([]fs.DirEntry, error) {
 	added, err := v.find("readdir", name)
-	if err != nil || added != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case added != nil && !added.IsDir():
+		return nil, &fs.PathError{Op: "readdir", Path: name, Err: syscall.ENOTDIR}
+	case added != nil:
+		return nil, nil
 	}
 	list, err := fs.ReadDir(v.base, name)
 	if err != nil {
@@ -135,6 +163,13 @@ func (v *View) edit(name string, list []fs.DirEntry) ([]fs.DirEntry, error) {
 		dir = "./" + name
 	}
 	list = slices.DeleteFunc(list, func(d fs.DirEntry) bool { return v.plan.Hidden(dir + "/" + d.Name()) })
+	if len(v.plan.contents.order) > 0 {
+		for i, d := range list {
+			if v.plan.contents.byPath[dir+"/"+d.Name()] != nil {
+				list[i] = &contentEntry{d, v, viewName(dir + "/" + d.Name())}
+			}
+		}
+	}
 	add := v.plan.addedIn(dir)
 	if len(add) == 0 {
 		return list, nil
@@ -144,7 +179,7 @@ func (v *View) edit(name string, list []fs.DirEntry) ([]fs.DirEntry, error) {
 		return nil, err
 	}
 	for _, path := range add {
-		info := v.plan.dirInfo(path, parent)
+		info := v.plan.addedInfo(path, parent)
 		if !slices.ContainsFunc(list, func(d fs.DirEntry) bool { return d.Name() == info.Name() }) {
 			list = append(list, fs.FileInfoToDirEntry(info))
 		}
@@ -187,50 +222,6 @@ func (d *dirFile) ReadDir(n int) ([]fs.DirEntry, error) {
 	out := d.rest[:n:n]
 	d.rest = d.rest[n:]
 	return out, nil
-}
-
-// addedDir is an open directory that is not in the tree.
-type addedDir struct {
-	name string
-	info *dirInfo
-}
-
-func (d addedDir) Stat() (fs.FileInfo, error)         { return d.info, nil }
-func (d addedDir) Close() error                       { return nil }
-func (d addedDir) ReadDir(int) ([]fs.DirEntry, error) { return nil, nil }
-func (d addedDir) Read([]byte) (int, error) {
-	return 0, &fs.PathError{Op: "read", Path: d.name, Err: syscall.EISDIR}
-}
-
-// dirInfo describes an added directory.
-type dirInfo struct {
-	name  string
-	entry rootfs.Entry
-	mtime time.Time
-}
-
-// dirInfo describes the added directory, with the time that it will have.
-func (p *Plan) dirInfo(path string, parent fs.FileInfo) *dirInfo {
-	_, name := splitPath(path)
-	return &dirInfo{name, p.entry(path), parent.ModTime()}
-}
-
-func (i *dirInfo) Name() string       { return i.name }
-func (i *dirInfo) Size() int64        { return 0 }
-func (i *dirInfo) IsDir() bool        { return true }
-func (i *dirInfo) Sys() any           { return &i.entry }
-func (i *dirInfo) ModTime() time.Time { return i.mtime }
-
-func (i *dirInfo) Mode() fs.FileMode {
-	mode := fs.ModeDir | fs.FileMode(i.entry.Perm&0o777)
-	for bit, b := range map[uint32]fs.FileMode{
-		syscall.S_ISUID: fs.ModeSetuid, syscall.S_ISGID: fs.ModeSetgid, syscall.S_ISVTX: fs.ModeSticky,
-	} {
-		if i.entry.Perm&bit != 0 {
-			mode |= b
-		}
-	}
-	return mode
 }
 
 // validName is fs.ValidPath without its demand for UTF-8.

@@ -297,7 +297,7 @@ func TestViewCountsNothing(t *testing.T) {
 	walk(&p)
 	wait.Wait()
 	require.Equal(t, []Edit{
-		{Exclude, "./proc/*", 1}, {Exclude, "./dev/*", 1}, {Exclude, "./tmp/*", 1}, {KeepOnly, "./mnt/nas", 2}, {Add, "./curtin", 1},
+		{Exclude, "./proc/*", "", 1}, {Exclude, "./dev/*", "", 1}, {Exclude, "./tmp/*", "", 1}, {KeepOnly, "./mnt/nas", "", 2}, {Add, "./curtin", "", 1},
 	}, p.Edits())
 }
 

@@ -1,9 +1,22 @@
 // Package edit plans what shall differ between a tree and its image: what is left
-// out, which directories are shipped empty, which are added. The source itself is
-// never touched; a walk asks the plan about each name.
+// out, which directories are shipped empty, which files are emptied or get another
+// content, which names are added. The source itself is never touched; a walk asks
+// the plan about each name.
 //
 // Paths are written as tar writes them with -C ROOT: "." and "./a/b", in bytes,
 // without a slash at the end. Names need not be UTF-8.
+//
+// # Contents
+//
+// Empty and Rewrite change the content of a regular file, and its size. All else
+// stays: mode, owner, times, inode flags, xattrs; also an attribute that is about
+// the content, such as the hash in security.ima. An inode with several names is
+// changed under the given one only: that becomes a file of its own, and the others
+// stay what they are, linked with each other. What is no regular file is left as it
+// is, and Unapplied tells.
+//
+// To rewrite takes memory for the old content and the new, MaxRewrite bytes each.
+// Nothing is read of a file that is emptied.
 //
 // # Exclude patterns
 //
@@ -40,31 +53,32 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
-
-	"image-capture/rootfs"
 )
 
 // Plan is what shall differ. The zero value changes nothing. It is built first.
-// Then one walk uses Drop and Added, in its order, from one goroutine; after the
-// walk Unmatched and Edits tell what came of it. Hidden, and a View, only read what
-// was built and may be used by several goroutines, during the walk too.
+// Then one walk uses Drop and Added, in its order, from one goroutine, and Content
+// of what Drop left in, from any; after the walk Unmatched, Edits and Unapplied tell
+// what came of it. Hidden, and a View, only read what was built and may be used by
+// several goroutines, during the walk too.
 type Plan struct {
 	excludes excludes
-	kept     directories[keep]
-	added    directories[addition]
+	removed  places[removal]
+	kept     places[keep]
+	contents places[content]
+	rewrites []*rewrite // of all contents, in the order given
+	added    places[addition]
 }
 
-// directories are what to do with single directories, in the order given.
-type directories[T any] struct {
+// places are what to do at single paths, in the order given.
+type places[T any] struct {
 	byPath map[string]*T
 	order  []string
 }
 
 // at returns what is planned for the path, which it begins with when there is
 // nothing yet.
-func (d *directories[T]) at(path string) *T {
+func (d *places[T]) at(path string) *T {
 	if d.byPath == nil {
 		d.byPath = map[string]*T{}
 	}
@@ -83,11 +97,9 @@ type keep struct {
 	count int  // names directly below that were dropped
 }
 
-// addition is a directory that the tree may lack.
-type addition struct {
-	perm    uint32
-	asked   bool // the walk came to the directory above
-	present bool // the tree has the name, and it stays
+// removal is a name that is left out.
+type removal struct {
+	seen bool // the tree has it
 }
 
 // Exclude leaves out what the pattern matches, and all that is below it. The
@@ -136,34 +148,20 @@ func (p *Plan) Defaults() {
 // what it holds. No character of the path has a special meaning. The root cannot be
 // emptied.
 func (p *Plan) KeepOnly(path string) error {
-	if err := checkPath(path); err != nil {
-		return fmt.Errorf("keep only directory %q: %w", path, err)
+	if err := checkPath("keep only directory", path); err != nil {
+		return err
 	}
 	p.kept.at(path)
 	return nil
 }
 
-// AddDir adds an empty directory of root:root where the image would have nothing
-// by that name; what the tree has there, of whatever type, is left as it is. perm is
-// as in rootfs.Entry. Excludes do not apply to it, so that it takes the place of
-// what they drop. The directory above must be one of the tree that the walk enters:
-// else nothing is added, and Edits does not tell of it. Of several calls for one
-// path the last counts. An added directory stays empty: it is an error to add one
-// below another.
-func (p *Plan) AddDir(path string, perm uint32) error {
-	err := checkPath(path)
-	if err == nil && perm&^0o7777 != 0 {
-		err = fmt.Errorf("mode %#o has bits other than permissions", perm)
+// Remove leaves out exactly this path, and all that is below it. No character of
+// the path has a special meaning. It is no slip to remove what is not there.
+func (p *Plan) Remove(path string) error {
+	if err := checkPath("remove", path); err != nil {
+		return err
 	}
-	for _, other := range p.added.order {
-		if err == nil && (isBelow(path, other) || isBelow(other, path)) {
-			err = fmt.Errorf("%q is added too, and stays empty", min(path, other))
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("add directory %q: %w", path, err)
-	}
-	p.added.at(path).perm = perm
+	p.removed.at(path)
 	return nil
 }
 
@@ -180,6 +178,10 @@ func (p *Plan) Drop(path string, dir bool) bool {
 		k.count++
 		dropped = true
 	}
+	if r := p.removed.byPath[path]; r != nil {
+		r.seen = true
+		dropped = true
+	}
 	if dropped {
 		if dir {
 			p.excludes.cover(path)
@@ -190,6 +192,9 @@ func (p *Plan) Drop(path string, dir bool) bool {
 		k.seen = true
 		p.excludes.cover(path)
 	}
+	if c := p.contents.byPath[path]; c != nil {
+		c.present = true
+	}
 	if a := p.added.byPath[path]; a != nil {
 		a.present = true
 	}
@@ -197,10 +202,10 @@ func (p *Plan) Drop(path string, dir bool) bool {
 }
 
 // Hidden says whether the path, or a directory above it, is dropped. It may be
-// asked for any path in any order, and counts nothing. It is about the tree only: an
-// added directory can stand at a hidden path.
+// asked for any path in any order, and counts nothing. It is about the tree only:
+// what is added can stand at a hidden path.
 func (p *Plan) Hidden(path string) bool {
-	return p.keptAbove(path) != nil || p.excludes.hides(path)
+	return p.keptAbove(path) != nil || p.isRemoved(path) || p.excludes.hides(path)
 }
 
 // keptAbove returns the directory above the path that is shipped empty, if any.
@@ -219,43 +224,30 @@ func (p *Plan) keptAbove(path string) *keep {
 	return nil
 }
 
-// Added returns what the image gets directly below a directory of the tree, sorted
-// by name. Where the tree has an entry of that name, and Drop leaves it in, the walk
-// takes that one instead. The times are zero: the walk sets those of dir, so that an
-// image depends on the tree only.
-func (p *Plan) Added(dir string) []rootfs.Entry {
-	var list []rootfs.Entry
-	for _, path := range p.addedIn(dir) {
-		p.added.byPath[path].asked = true
-		list = append(list, p.entry(path))
+// isRemoved says whether the path or a directory above it is removed.
+func (p *Plan) isRemoved(path string) bool {
+	if len(p.removed.order) == 0 {
+		return false
 	}
-	return list
-}
-
-// addedIn returns the paths to add directly below a directory, sorted.
-func (p *Plan) addedIn(dir string) []string {
-	var list []string
-	for _, path := range p.added.order {
-		if parent, _ := splitPath(path); parent == dir {
-			list = append(list, path)
+	for i := len(path); i > 0; i = strings.LastIndexByte(path[:i], '/') {
+		if p.removed.byPath[path[:i]] != nil {
+			return true
 		}
 	}
-	slices.Sort(list)
-	return list
+	return false
 }
 
-func (p *Plan) entry(path string) rootfs.Entry {
-	return rootfs.Entry{Path: path, Type: rootfs.Dir, Perm: p.added.byPath[path].perm}
-}
-
-// checkPath makes sure that a path is that of a name below the root.
-func checkPath(path string) error {
+// checkPath makes sure that a path is that of a name below the root. what is to be
+// done there.
+func checkPath(what, path string) error {
 	name, ok := strings.CutPrefix(path, "./")
 	if !ok || !validName(name) || name == "." {
-		return errors.New(`not a path below the root, such as "./a/b"`)
+		return pathError(what, path, errors.New(`not a path below the root, such as "./a/b"`))
 	}
 	return nil
 }
+
+func pathError(what, path string, err error) error { return fmt.Errorf("%s %q: %w", what, path, err) }
 
 func splitPath(path string) (parent, name string) {
 	i := strings.LastIndexByte(path, '/')

@@ -1,5 +1,7 @@
 package edit
 
+import "image-capture/rootfs"
+
 // Verb is a kind of edit.
 type Verb string
 
@@ -7,6 +9,9 @@ type Verb string
 const (
 	Exclude  Verb = "exclude"
 	KeepOnly Verb = "keep-only"
+	Drop     Verb = "drop" // Remove
+	Empty    Verb = "empty"
+	Rewrite  Verb = "rewrite"
 	Add      Verb = "add"
 )
 
@@ -16,29 +21,97 @@ type Edit struct {
 	// Subject is the pattern of an exclude, else the path. It is bytes: escape it
 	// before it is shown.
 	Subject string
-	// Count is how many entries were dropped or added, not counting what is below
-	// them. An entry that several patterns match counts for each.
+	// Why is what Rewrite was given; else it is empty.
+	Why string
+	// Count is how many entries were dropped, changed or added, not counting what is
+	// below them. An entry that several patterns match counts for each.
 	Count int
 }
 
-// Edits returns what the walk did: the excludes that dropped something, the
-// directories that were shipped empty (also when nothing below them was met), and
-// those that were added; each kind in the order given.
+// Edits returns what the walk did: the excludes and removals that dropped
+// something, the directories that were shipped empty (also when nothing below them
+// was met), the files that were emptied or rewritten (also when they were so
+// before), and what was added; each kind in the order given.
 func (p *Plan) Edits() []Edit {
 	var list []Edit
+	add := func(verb Verb, subject, why string, count int) {
+		list = append(list, Edit{verb, subject, why, count})
+	}
 	for _, e := range p.excludes.list {
 		if e.count > 0 {
-			list = append(list, Edit{Exclude, e.text, e.count})
+			add(Exclude, e.text, "", e.count)
 		}
 	}
 	for _, path := range p.kept.order {
 		if k := p.kept.byPath[path]; k.seen {
-			list = append(list, Edit{KeepOnly, path, k.count})
+			add(KeepOnly, path, "", k.count)
+		}
+	}
+	for _, path := range p.removed.order {
+		if p.removed.byPath[path].seen {
+			add(Drop, path, "", 1)
+		}
+	}
+	for _, path := range p.contents.order {
+		if c := p.contents.byPath[path]; c.empty && c.typ == rootfs.File {
+			add(Empty, path, "", 1)
+		}
+	}
+	for _, r := range p.rewrites {
+		if r.done {
+			add(Rewrite, r.path, r.why, 1)
 		}
 	}
 	for _, path := range p.added.order {
 		if a := p.added.byPath[path]; a.asked && !a.present {
-			list = append(list, Edit{Add, path, 1})
+			add(Add, path, "", 1)
+		}
+	}
+	return list
+}
+
+// Unapplied is an edit that was planned and not made.
+type Unapplied struct {
+	Edit          // its Count is 0
+	Reason string // in plain words
+}
+
+// Unapplied returns what the walk could not do: to empty or rewrite what is no
+// regular file or was not captured, to rewrite what is not there or left out, to add
+// where there is no directory. Each kind is in the order given.
+//
+// It leaves out what needs no edit any more: to remove or empty what is not there or
+// left out, to add what is there.
+func (p *Plan) Unapplied() []Unapplied {
+	var list []Unapplied
+	add := func(verb Verb, path, why, reason string) {
+		list = append(list, Unapplied{Edit{verb, path, why, 0}, reason})
+	}
+	for _, path := range p.contents.order {
+		c := p.contents.byPath[path]
+		if reason := c.unapplied(); c.empty && c.present && reason != "" {
+			add(Empty, path, "", reason)
+		}
+	}
+	for _, r := range p.rewrites {
+		if r.done {
+			continue
+		}
+		c := p.contents.byPath[r.path]
+		reason := c.unapplied()
+		switch {
+		case !c.present && p.Hidden(r.path):
+			reason = "it is left out"
+		case c.empty && reason == "":
+			reason = "it is emptied"
+		case reason == "":
+			reason = notCaptured // it vanished, or could not be read
+		}
+		add(Rewrite, r.path, r.why, reason)
+	}
+	for _, path := range p.added.order {
+		if !p.added.byPath[path].asked {
+			add(Add, path, "", "the directory above it is not there, or left out")
 		}
 	}
 	return list

@@ -1,0 +1,104 @@
+package edit
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+
+	"image-capture/rootfs"
+)
+
+// addition is a name that the tree may lack: an empty directory or a file.
+type addition struct {
+	typ     rootfs.Type
+	perm    uint32
+	content []byte
+	asked   bool // the walk came to the directory above
+	present bool // the tree has the name, and it stays
+}
+
+// AddDir adds an empty directory of root:root where the image would have nothing
+// by that name; what the tree has there, of whatever type, is left as it is. perm is
+// as in rootfs.Entry. Neither excludes nor Remove apply to it, so that it takes the
+// place of what they drop. The directory above must be one of the tree that the walk
+// enters: else nothing is added, which Unapplied tells. Of several calls for one
+// path the last counts. An added directory stays empty: it is an error to add
+// something below it, or a file in its place.
+func (p *Plan) AddDir(path string, perm uint32) error {
+	return p.add("add directory", path, &addition{typ: rootfs.Dir, perm: perm})
+}
+
+// AddFile adds a regular file of root:root with at most MaxRewrite bytes, by the
+// rules of AddDir. Empty and Rewrite do not apply to it.
+func (p *Plan) AddFile(path string, perm uint32, content []byte) error {
+	return p.add("add file", path, &addition{typ: rootfs.File, perm: perm, content: bytes.Clone(content)})
+}
+
+func (p *Plan) add(what, path string, a *addition) error {
+	if err := checkPath(what, path); err != nil {
+		return err
+	}
+	if err := p.fits(path, a); err != nil {
+		return pathError(what, path, err)
+	}
+	*p.added.at(path) = *a
+	return nil
+}
+
+// fits says why something cannot be added.
+func (p *Plan) fits(path string, a *addition) error {
+	if a.perm&^0o7777 != 0 {
+		return fmt.Errorf("mode %#o has bits other than permissions", a.perm)
+	}
+	if len(a.content) > MaxRewrite {
+		return tooLong(len(a.content))
+	}
+	for _, other := range p.added.order {
+		if isBelow(path, other) || isBelow(other, path) {
+			return fmt.Errorf("%q is added too, and stays empty", min(path, other))
+		}
+	}
+	if other := p.added.byPath[path]; other != nil && other.typ != a.typ {
+		return errors.New("it is added as " + kinds[other.typ] + " too")
+	}
+	return nil
+}
+
+// Added returns what the image gets directly below a directory of the tree, sorted
+// by name. Where the tree has an entry of that name, and Drop leaves it in, the walk
+// takes that one instead. The times are zero: the walk sets those of dir, so that an
+// image depends on the tree only.
+func (p *Plan) Added(dir string) []rootfs.Entry {
+	var list []rootfs.Entry
+	for _, path := range p.addedIn(dir) {
+		p.added.byPath[path].asked = true
+		list = append(list, p.entry(path))
+	}
+	return list
+}
+
+// AddedContent returns the content of a file that Added returned.
+func (p *Plan) AddedContent(path string) []byte {
+	if a := p.added.byPath[path]; a != nil {
+		return a.content
+	}
+	return nil
+}
+
+// addedIn returns the paths to add directly below a directory, sorted.
+func (p *Plan) addedIn(dir string) []string {
+	var list []string
+	for _, path := range p.added.order {
+		if parent, _ := splitPath(path); parent == dir {
+			list = append(list, path)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+func (p *Plan) entry(path string) rootfs.Entry {
+	a := p.added.byPath[path]
+	return rootfs.Entry{Path: path, Type: a.typ, Perm: a.perm, Size: int64(len(a.content))}
+}
