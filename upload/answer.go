@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // refusal makes an Error of an answer with a status that was not wished for. The
@@ -13,6 +14,7 @@ func (x *exchange) refusal() *Error {
 	e := &Error{
 		Kind: kindOf(x.resp.StatusCode, x.resp.Request.Method),
 		Op:   x.op, Path: x.path, Status: x.resp.StatusCode,
+		RetryAfter: retryAfter(x.resp.Header, time.Now()),
 	}
 	text := messages(body)
 	if s := e.Status; s >= 300 && s < 400 {

@@ -1,6 +1,7 @@
 package upload
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"math"
@@ -54,8 +55,20 @@ type TokenCheck struct {
 // signature is verified, and only the server's answer counts.
 func (c *Client) CheckToken(now time.Time, action, path string) TokenCheck {
 	// The server matches a file's name with its leading slash.
-	specific := "/" + strings.TrimPrefix(path, "/")
-	check := TokenCheck{Need: printable("files " + action + " " + specific)}
+	return c.checkClaim(now, "files", action, "/"+strings.TrimPrefix(path, "/"))
+}
+
+// CheckProfileToken is CheckToken for the actions create and update on a Profile.
+// What is to be created has no name yet for the server: only "*" grants it.
+func (c *Client) CheckProfileToken(now time.Time, action, name string) TokenCheck {
+	if action == "create" {
+		name = ""
+	}
+	return c.checkClaim(now, "profiles", action, name)
+}
+
+func (c *Client) checkClaim(now time.Time, scope, action, specific string) TokenCheck {
+	check := TokenCheck{Need: printable(scope + " " + action + " " + cmp.Or(specific, "*"))}
 	t, ok := parseToken(c.auth.token)
 	if !ok {
 		return check
@@ -66,7 +79,7 @@ func (c *Client) CheckToken(now time.Time, action, path string) TokenCheck {
 		check.State = Expired
 	case !t.judgeable:
 		check.State = Opaque
-	case slices.ContainsFunc(t.claims, func(cl claim) bool { return cl.allows("files", action, specific) }):
+	case slices.ContainsFunc(t.claims, func(cl claim) bool { return cl.allows(scope, action, specific) }):
 		check.State = Granted
 	default:
 		check.State = Lacking

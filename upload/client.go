@@ -38,6 +38,10 @@ type Config struct {
 	// means no proxy.
 	Proxy func(*http.Request) (*url.URL, error)
 
+	// Rate bounds what is sent, in bytes per second, for all of a Client's
+	// connections together; TLS and HTTP count, too. 0 is no bound, less is refused.
+	Rate int64
+
 	// Timeouts bounds the single waits; its zero value has sensible ones.
 	Timeouts Timeouts
 	// UserAgent is sent with each request. Empty means "image-capture".
@@ -92,6 +96,7 @@ type Client struct {
 	tls       *tls.Config
 	proxy     func(*http.Request) (*url.URL, error)
 	timeouts  Timeouts
+	pace      *pacer // nil: no bound
 	userAgent string
 }
 
@@ -115,6 +120,10 @@ func New(cfg Config) (*Client, error) {
 	if !headerSafe(c.userAgent) {
 		return nil, errors.New("the user agent has a character that no header can carry")
 	}
+	if cfg.Rate < 0 {
+		return nil, errors.New("the rate is negative")
+	}
+	c.pace = newPacer(cfg.Rate)
 	var err error
 	if cfg.Endpoint != "" {
 		if c.endpoint, err = parseEndpoint(cfg.Endpoint); err != nil {
@@ -178,6 +187,15 @@ func headerSafe(s string) bool {
 // apiURL is the URL of a file in the files API; path was checked by checkPath.
 func (c *Client) apiURL(name string) *url.URL {
 	return c.endpoint.JoinPath("api/v3/files", escapePath(name))
+}
+
+// listURL is the URL of the list of a folder; "" is the root of all files.
+func (c *Client) listURL(folder string) *url.URL {
+	u := c.endpoint.JoinPath("api/v3/files")
+	if folder != "" {
+		u.RawQuery = url.Values{"path": {folder}}.Encode()
+	}
+	return u
 }
 
 var errNoEndpoint = errors.New("no endpoint is set")

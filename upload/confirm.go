@@ -3,10 +3,8 @@ package upload
 import (
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/url"
 	pathpkg "path"
 	"strings"
 )
@@ -130,11 +128,10 @@ func (c *Client) Exists(ctx context.Context, path string) (Existence, error) {
 	x.close()
 
 	folder, name := pathpkg.Split(path)
-	u := c.endpoint.JoinPath("api/v3/files")
-	if folder = strings.TrimSuffix(folder, "/"); folder != "" {
-		u.RawQuery = url.Values{"path": {folder}}.Encode()
-	}
-	x, err = c.ask(ctx, request{op: op, path: path, method: http.MethodGet, url: u, headers: c.timeouts.Headers})
+	x, err = c.ask(ctx, request{
+		op: op, path: path, method: http.MethodGet, headers: c.timeouts.Headers,
+		url: c.listURL(strings.TrimSuffix(folder, "/")),
+	})
 	if err != nil {
 		return Unknown, err
 	}
@@ -145,30 +142,15 @@ func (c *Client) Exists(ctx context.Context, path string) (Existence, error) {
 	case status != http.StatusOK:
 		return Unknown, nil // no list claim, or no such folder: it does not tell
 	}
-	return listed(x, name)
-}
-
-// listed looks for a name in a folder's list, entry by entry: a folder may hold
-// more than would be read of any other answer.
-func listed(x *exchange, name string) (Existence, error) {
-	d := json.NewDecoder(&patientReader{x: x})
-	switch t, err := d.Token(); {
-	case err == nil && t == nil:
-		return Absent, nil // null is how Go writes an empty list
-	case err != nil || t != json.Delim('['):
-		return Unknown, listFailure(x, err)
-	}
-	for d.More() {
-		var entry string
-		if err := d.Decode(&entry); err != nil {
-			return Unknown, listFailure(x, err)
-		}
+	found := Absent
+	err = eachName(x, func(entry string) bool {
 		if strings.TrimSuffix(entry, "/") == name {
-			return Present, nil
+			found = Present
 		}
+		return found == Absent
+	})
+	if err != nil {
+		return Unknown, err
 	}
-	if _, err := d.Token(); err != nil { // the list may have been cut off
-		return Unknown, listFailure(x, err)
-	}
-	return Absent, nil
+	return found, nil
 }

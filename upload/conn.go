@@ -19,6 +19,7 @@ const lastWords = 3 * time.Second
 type conn struct {
 	net.Conn
 	stall   time.Duration
+	pace    *pacer // nil: as fast as it goes
 	onClose func()
 
 	deadline atomic.Bool   // somebody else has set a write deadline
@@ -45,11 +46,25 @@ func (c *conn) Write(p []byte) (int, error) {
 	if c.failed.Load() {
 		return 0, net.ErrClosed
 	}
-	n, err := c.write(p)
-	if err != nil {
-		c.failed.Store(true)
+	written := 0
+	for {
+		portion := p[written:]
+		if c.pace != nil {
+			// The wait is outside the write's deadline: our own slowness is no stall of
+			// the peer's.
+			portion = portion[:min(len(portion), c.pace.portion)]
+			c.pace.wait(len(portion), c.over)
+		}
+		n, err := c.write(portion)
+		written += n
+		if err != nil {
+			c.failed.Store(true)
+			return written, err
+		}
+		if written == len(p) {
+			return written, nil
+		}
 	}
-	return n, err
 }
 
 func (c *conn) write(p []byte) (int, error) {

@@ -1,5 +1,6 @@
 // Package upload stores files on a Digital Rebar Provision (DRP) endpoint through
-// its files API, confirms what was stored, and reads files back over HTTP.
+// its files API, confirms what was stored, lists and deletes, reads files back over
+// HTTP, and saves the Profile that deploys an image.
 //
 // # Contract
 //
@@ -13,8 +14,13 @@
 //     is believed only when the server reports the number of bytes sent.
 //   - Confirm compares the digest that the server computes with the caller's.
 //   - Exists looks for a name before a long upload is begun.
-//   - Open reads a http or https URL with the same TLS rules.
-//   - CheckToken reads a token that can be read, as a courtesy.
+//   - Open reads a http or https URL with the same TLS rules, Fetch a stored file.
+//   - List and Delete are for what is old. The API tells no size, time or owner.
+//   - SaveProfile creates a Profile, or changes the params of one that is there.
+//   - CheckToken and CheckProfileToken read a token that can be read, as a courtesy.
+//
+// Config.Rate bounds what a Client sends, evenly, in portions of a twentieth of a
+// second; the wait for a portion's turn is never counted against the server.
 //
 // There is no timeout on a whole transfer. Each wait has its own: see Timeouts.
 // Waiting for a slow body is never counted against the server.
@@ -27,7 +33,8 @@
 //
 // The server offers no append, no resume, no rename and no checksum on upload.
 // A broken upload takes an older finished file of the same name with it, so
-// store under a fresh name. The client never retries a body; Error.Retryable
-// tells whether doing so could help. A pinned Fingerprint applies to every
-// TLS peer of the client, also to a https proxy and to redirect targets of Open.
+// store under a fresh name. The client never retries; Error.Retryable tells
+// whether doing so could help, Error.RetryAfter when the server wishes it. A
+// pinned Fingerprint applies to every TLS peer of the client, also to a https
+// proxy and to redirect targets of Open.
 package upload

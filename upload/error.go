@@ -3,7 +3,9 @@ package upload
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // Kind says what went wrong, as far as a caller would act on it.
@@ -58,15 +60,20 @@ func (k Kind) String() string {
 // and an error from reading the caller's body, which is returned as it is.
 type Error struct {
 	Kind Kind
-	// Op is "store", "confirm", "look for" or "open".
+	// Op is "store", "confirm", "look for", "open", "fetch", "list", "delete" or
+	// "save profile".
 	Op string
-	// Path is the file, or for "open" the URL without its query.
+	// Path is the file; for "open" the URL without its query, for "save profile" the
+	// Profile's name.
 	Path string
 	// Status is the HTTP status, or 0 if no answer came.
 	Status int
 	// Msg is the server's message, of at most 1 KiB, or what happened. It may be
 	// empty.
 	Msg string
+	// RetryAfter is how long the server wishes not to be asked again, from 0, which
+	// is also for no such wish, to MaxRetryAfter.
+	RetryAfter time.Duration
 	// Fingerprint is set for TLS when a certificate was seen: its SHA-256, as
 	// Config.Fingerprint takes it.
 	Fingerprint string
@@ -94,17 +101,19 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.Err }
 
 // Retryable reports whether the same request may succeed if it is sent again
-// after a while, by itself. A refusal, a taken name, a full disk, a distrusted
-// certificate and a stored file that differs stay what they are.
+// after a while, by itself. A full disk may: what broken uploads left there goes,
+// and the server also says 507 for a body that it could not read. A refusal, a
+// taken name, a distrusted certificate and a stored file that differs stay what
+// they are.
 func (e *Error) Retryable() bool {
 	switch e.Kind {
-	case Broken:
+	case Broken, NoSpace:
 		return true
 	case Failed:
 		switch e.Status {
 		case http.StatusRequestTimeout, http.StatusTooManyRequests:
 			return true
-		case http.StatusNotImplemented, http.StatusHTTPVersionNotSupported, http.StatusInsufficientStorage:
+		case http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
 			return false
 		}
 		return e.Status >= 500
@@ -136,4 +145,26 @@ func kindOf(status int, method string) Kind {
 		return NoSpace
 	}
 	return Failed
+}
+
+// MaxRetryAfter bounds what a server may wish for: an hour's rest would look like
+// a program that hangs.
+const MaxRetryAfter = 5 * time.Minute
+
+// retryAfter reads the header Retry-After, seconds or a date (RFC 9110, 10.2.3). A
+// date is compared with the server's own, where it gives one: clocks differ, most
+// of all on machines that were just installed.
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	value := strings.TrimSpace(h.Get("Retry-After"))
+	if seconds, err := strconv.ParseUint(value, 10, 63); err == nil {
+		return time.Duration(min(seconds, uint64(MaxRetryAfter/time.Second))) * time.Second
+	}
+	at, err := http.ParseTime(value)
+	if err != nil {
+		return 0
+	}
+	if date, err := http.ParseTime(h.Get("Date")); err == nil {
+		now = date
+	}
+	return min(max(0, at.Sub(now)), MaxRetryAfter)
 }

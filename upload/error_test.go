@@ -10,7 +10,7 @@ import (
 func TestRetryable(t *testing.T) {
 	for status, want := range map[int]bool{
 		307: false, 400: false, 401: false, 403: false, 404: false, 408: true, 409: false, 413: false, 417: false, 429: true,
-		500: true, 501: false, 502: true, 503: true, 504: true, 505: false, 507: false,
+		500: true, 501: false, 502: true, 503: true, 504: true, 505: false, 507: true,
 	} {
 		for _, method := range []string{http.MethodPost, http.MethodGet} {
 			e := &Error{Kind: kindOf(status, method), Status: status}

@@ -116,6 +116,7 @@ func (x *exchange) dial(ctx context.Context, network, addr string) (net.Conn, er
 			x.body.release()
 		}
 	})
+	c.pace = x.client.pace
 	x.mu.Lock()
 	x.conn = c
 	closed := x.closed

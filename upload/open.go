@@ -23,6 +23,10 @@ type Download struct {
 	r    patientReader
 }
 
+func download(x *exchange) *Download {
+	return &Download{Size: x.resp.ContentLength, x: x, r: patientReader{x: x}}
+}
+
 // Read reads from the file.
 func (d *Download) Read(p []byte) (int, error) { return d.r.Read(p) }
 
@@ -60,7 +64,7 @@ func (c *Client) Open(ctx context.Context, rawURL string) (*Download, error) {
 		}
 		switch x.resp.StatusCode {
 		case http.StatusOK:
-			return &Download{Size: x.resp.ContentLength, x: x, r: patientReader{x: x}}, nil
+			return download(x), nil
 		case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
 			http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
 			next, err := redirect(u, x.resp.Header.Get("Location"))
@@ -78,6 +82,22 @@ func (c *Client) Open(ctx context.Context, rawURL string) (*Download, error) {
 		}
 	}
 	return nil, &Error{Kind: Failed, Op: op, Path: c.redact.clean(shown(u)), Msg: fmt.Sprintf("more than %d redirects", maxRedirects)}
+}
+
+// Fetch reads a stored file through the files API, which takes the get claim.
+// Without it the answer is an Error with the status 404, as for a file that is not
+// there.
+func (c *Client) Fetch(ctx context.Context, path string) (*Download, error) {
+	x, err := c.ask(ctx, request{op: "fetch", path: path, method: http.MethodGet, headers: c.timeouts.Headers})
+	if err != nil {
+		return nil, err
+	}
+	if x.resp.StatusCode != http.StatusOK {
+		err := x.refusal()
+		x.close()
+		return nil, err
+	}
+	return download(x), nil
 }
 
 // shown is a URL for messages: a query may hold a signature, and user information
@@ -152,16 +172,4 @@ func (r *patientReader) Read(p []byte) (int, error) {
 		err = r.x.failure(err)
 	}
 	return n, err
-}
-
-// listFailure makes an Error of a list that could not be read to its end.
-func listFailure(x *exchange, err error) error {
-	var e *Error
-	if errors.As(err, &e) || x.parent.Err() != nil {
-		return err
-	}
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return x.failure(err)
-	}
-	return x.nonsense("the answer is not a list of names")
 }

@@ -116,7 +116,7 @@ func TestRefusedBeforeTheBody(t *testing.T) {
 			status: 400, kind: upload.Failed, msg: "Want content-type application/octet-stream"},
 		{name: "redirect", opts: drptest.Options{Tokens: grant("post"), Faults: []drptest.Fault{{Status: 307, Header: map[string]string{"Location": "https://other.example/x"}}}},
 			status: 307, kind: upload.Failed, msg: "the server points to https://other.example/x"},
-		{name: "disk full at once", opts: drptest.Options{Tokens: grant("post"), Faults: []drptest.Fault{{Status: 507}}}, status: 507, kind: upload.NoSpace, msg: "Insufficient Storage"},
+		{name: "disk full at once", opts: drptest.Options{Tokens: grant("post"), Faults: []drptest.Fault{{Status: 507}}}, status: 507, kind: upload.NoSpace, msg: "Insufficient Storage", retry: true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := drptest.New(t, tc.opts)
@@ -155,7 +155,7 @@ func TestBrokenInTheMiddle(t *testing.T) {
 		retry  bool
 		left   []string
 	}{
-		{"disk full", drptest.Fault{Status: 507, Messages: []string{"write: no space left on device"}}, upload.NoSpace, 507, false, nil},
+		{"disk full", drptest.Fault{Status: 507, Messages: []string{"write: no space left on device"}}, upload.NoSpace, 507, true, nil},
 		{"server error", drptest.Fault{Status: 500}, upload.Failed, 500, true, nil},
 		{"gateway", drptest.Fault{Status: 502, Raw: "bad gateway"}, upload.Failed, 502, true, nil},
 		{"dropped", drptest.Fault{Drop: true}, upload.Broken, 0, true, nil},

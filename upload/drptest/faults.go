@@ -24,6 +24,9 @@ type Fault struct {
 	Times int
 	// Skip lets so many matching requests pass first.
 	Skip int
+	// Chance is how likely it strikes, from 0 to 1; 0 is always. The draws are those
+	// of Options.Seed, in the order of the requests.
+	Chance float64
 	// After is how many bytes of the body the server reads and keeps in the .part
 	// file first. With After, or Late, the request is authorised before.
 	After int64
@@ -50,6 +53,11 @@ type Fault struct {
 	// Kill ends the upload as if the server were killed: the connection is dropped,
 	// and the .part stays.
 	Kill bool
+	// Lost breaks the connection in place of the answer to a POST or DELETE that
+	// succeeded.
+	Lost bool
+	// Slow is how many bytes of a POST's body the server reads in a second.
+	Slow int64
 	// Delay waits before the answer.
 	Delay time.Duration
 	// WrongSize is added to the size in the answer to a POST.
@@ -85,6 +93,9 @@ func (s *Server) fault(r *http.Request) Fault {
 	for i := range s.faults {
 		f := &s.faults[i]
 		if f.Times < 0 || (f.Method != "" && f.Method != r.Method) || !strings.HasSuffix(r.URL.Path, f.Path) {
+			continue
+		}
+		if f.Chance > 0 && s.draws.Float64() >= f.Chance {
 			continue
 		}
 		if f.Skip > 0 {
@@ -228,4 +239,16 @@ func flip(name string) error {
 	}
 	data[len(data)/2] ^= 0xff
 	return os.WriteFile(name, data, 0o644)
+}
+
+// slowReader reads so many bytes in a second.
+type slowReader struct {
+	r         io.Reader
+	perSecond int64
+}
+
+func (s *slowReader) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p[:min(int64(len(p)), max(1, s.perSecond/50))])
+	time.Sleep(time.Duration(n) * time.Second / time.Duration(s.perSecond))
+	return n, err
 }

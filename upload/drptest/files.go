@@ -43,7 +43,7 @@ func (s *Server) api(w *record, r *http.Request) {
 			s.get(w, r, name, f)
 		}
 	case http.MethodDelete:
-		s.remove(w, r, name)
+		s.remove(w, r, name, f)
 	default:
 		fail(w, r, http.StatusNotFound, "API_ERROR", "Not Found") // PUT and all else
 	}
@@ -76,6 +76,9 @@ func (s *Server) post(w *record, r *http.Request, name string, f Fault) {
 		return
 	}
 	body := io.Reader(r.Body)
+	if f.Slow > 0 {
+		body = &slowReader{body, f.Slow}
+	}
 	if f.strikes() {
 		body = io.LimitReader(r.Body, f.After)
 	}
@@ -112,6 +115,10 @@ func (s *Server) post(w *record, r *http.Request, name string, f Fault) {
 		}
 	}
 	s.pause(r, f)
+	if f.Lost {
+		drop(w)
+		return
+	}
 	text := f.Answer
 	if text == "" {
 		b, err := json.Marshal(struct {
@@ -223,12 +230,16 @@ func (s *Server) list(w *record, r *http.Request, f Fault) {
 }
 
 // remove serves DELETE.
-func (s *Server) remove(w *record, r *http.Request, name string) {
+func (s *Server) remove(w *record, r *http.Request, name string, f Fault) {
 	if !s.authorise(w, r, "delete", name) {
 		return
 	}
 	if err := os.Remove(s.File(name)); err != nil {
 		fail(w, r, http.StatusNotFound, "API_ERROR", "Unable to delete "+name)
+		return
+	}
+	if f.Lost {
+		drop(w)
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -1,6 +1,7 @@
 // Package drptest is a double of a Digital Rebar Provision endpoint, for tests
 // only: the files API as the open dr-provision of 2019 serves it, with its flaws,
-// and faults on demand. It listens on the loopback interface.
+// and faults on demand, and of its profiles what makes and changes one. It listens
+// on the loopback interface.
 //
 // What it keeps is in a folder, Server.Dir, as the real server does, with a .part
 // beside each file that is being written. Every request is recorded. The package
@@ -8,6 +9,7 @@
 package drptest
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
@@ -15,6 +17,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -41,6 +44,7 @@ const (
 	SelfSigned TLSMode = iota
 	CASigned
 	Plain // http
+	Chain // root, intermediate, leaf; the server shows the last two
 )
 
 // Options of a server; the zero value is a well-behaved self-signed endpoint that
@@ -49,6 +53,12 @@ type Options struct {
 	// Dir keeps the files. Empty means a temporary folder that Close removes.
 	Dir string
 	TLS TLSMode
+	// Names are in the certificate, besides localhost, 127.0.0.1 and ::1.
+	Names []string
+	// Listen is the address to listen on. Empty means 127.0.0.1:0.
+	Listen string
+	// Seed makes the draws of Fault.Chance what they are.
+	Seed uint64
 	// Tokens maps each token to what it may do.
 	Tokens map[string]Grant
 	// User and Password for basic authentication, with all rights.
@@ -96,6 +106,8 @@ type Server struct {
 	journal  *journal
 	faultsMu sync.Mutex
 	faults   []Fault
+	draws    *rand.Rand
+	profiles profiles
 	filesMu  sync.Mutex // around the steps of files.go that look and then act
 }
 
@@ -105,6 +117,7 @@ func Start(opts Options) (*Server, error) {
 		opts: opts, Dir: opts.Dir, keepDir: opts.Dir != "",
 		served: make(chan struct{}), closing: make(chan struct{}),
 		journal: &journal{}, faults: append([]Fault(nil), opts.Faults...),
+		draws: rand.New(rand.NewPCG(opts.Seed, 0)),
 	}
 	if opts.HTTP2 && opts.SwallowContinue {
 		return nil, errors.New("drptest: HTTP2 and SwallowContinue exclude each other")
@@ -120,14 +133,14 @@ func Start(opts Options) (*Server, error) {
 		}
 		s.Dir = dir
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", cmp.Or(opts.Listen, "127.0.0.1:0"))
 	if err != nil {
 		return nil, errors.Join(err, s.removeDir())
 	}
 	scheme := "http"
 	if opts.TLS != Plain {
 		scheme = "https"
-		id, err := newIdentity(opts.TLS)
+		id, err := newIdentity(opts.TLS, opts.Names)
 		if err != nil {
 			return nil, errors.Join(err, l.Close(), s.removeDir())
 		}
@@ -238,6 +251,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		s.static(rec, r)
 	case r.URL.Path == "/api/v3/files", strings.HasPrefix(r.URL.Path, "/api/v3/files/"):
 		s.api(rec, r)
+	case r.URL.Path == profilesPath, strings.HasPrefix(r.URL.Path, profilesPath+"/"):
+		s.serveProfiles(rec, r)
 	default:
 		http.NotFound(rec, r)
 	}

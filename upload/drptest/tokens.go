@@ -15,6 +15,9 @@ type Grant struct {
 	// Specifics are names with a leading slash, matched exactly, or "*". Nil means
 	// all.
 	Specifics []string
+	// Profiles are the actions on scope profiles, of create and update. "*" in
+	// Actions grants them, too.
+	Profiles []string
 	// Expires ends the token, unless zero. It is looked at when a request begins.
 	Expires time.Time
 	// Requests ends the token after so many requests, unless zero.
