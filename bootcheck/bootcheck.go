@@ -26,11 +26,20 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"slices"
+
+	"image-capture/bootcheck/hardware"
 )
 
 // Options choose what is judged. The zero value judges for image-deploy.
 type Options struct {
 	Deployer Deployer // who will unpack the image; zero is ImageDeploy
+	// Firmware is what the machines start by: what keeps the image from booting
+	// under it is a failure. For the zero value see the type.
+	Firmware Firmware
+	// Target is the machine that must find its drivers in the image; nil when it is
+	// not known.
+	Target *hardware.Target
 }
 
 // Finding is the verdict of one rule about one thing. Every rule gives at
@@ -44,13 +53,26 @@ type Finding struct {
 	// backslashes are escaped as in a Go string.
 	Path    string `json:"path,omitempty"`
 	Problem string `json:"problem"`        // one line in plain words, also for level OK
+	Why     string `json:"why,omitempty"`  // why it matters, one line; from level Warn on
 	Hint    string `json:"hint,omitempty"` // what to type or install, one line
+	// Stops are the firmwares under which the image does not boot because of this.
+	Stops []Firmware `json:"stops,omitempty"`
+	Fix   *Fix       `json:"fix,omitempty"` // the edit that mends it, if one can
 }
 
 // Report is what Check found, in the order of the rules.
 type Report struct {
 	System   System    `json:"system"`
+	Verdicts []Verdict `json:"verdicts"` // one a firmware that the architecture has
 	Findings []Finding `json:"findings"`
+}
+
+// Verdict says whether the image boots under a firmware, once the deployer has
+// unpacked it.
+type Verdict struct {
+	Firmware Firmware `json:"firmware"`
+	Boots    bool     `json:"boots"`
+	Problems int      `json:"problems"` // findings that keep it from booting
 }
 
 // Counts are numbers of findings by level.
@@ -95,9 +117,40 @@ func Check(ctx context.Context, fsys fs.FS, opt Options) (Report, error) {
 	s := survey{tree: tree{fsys: fsys}, opt: opt, system: Identify(fsys)}
 	for _, r := range rules {
 		if err := ctx.Err(); err != nil {
-			return Report{System: s.system, Findings: s.findings}, fmt.Errorf("check image: %w", err)
+			return s.close(), fmt.Errorf("check image: %w", err)
 		}
 		s.apply(r)
 	}
-	return Report{System: s.system, Findings: s.findings}, nil
+	return s.close(), nil
 }
+
+// close makes the report of the findings.
+func (s *survey) close() Report {
+	r := Report{System: s.system, Findings: s.findings}
+	for _, fw := range firmwares {
+		if fw == BIOS && !s.hasBIOS() {
+			continue
+		}
+		v := Verdict{Firmware: fw}
+		for _, f := range r.Findings {
+			if slices.Contains(f.Stops, fw) {
+				v.Problems++
+			}
+		}
+		v.Boots = v.Problems == 0
+		r.Verdicts = append(r.Verdicts, v)
+	}
+	if !slices.ContainsFunc(r.Verdicts, func(v Verdict) bool { return v.Boots }) {
+		// Nobody asked for one of them, but one it must be.
+		for i := range r.Findings {
+			if f := &r.Findings[i]; len(f.Stops) > 0 {
+				f.Level = Fail
+			}
+		}
+	}
+	return r
+}
+
+// hasBIOS says whether there are machines of the architecture that start without
+// UEFI by what a PC's BIOS does.
+func (s *survey) hasBIOS() bool { return s.system.Arch == "x86_64" || s.system.Arch == "" }

@@ -27,6 +27,11 @@ func fixture(t testing.TB, name string) (img image, opt Options, ar *txtar.Archi
 	if strings.Contains(string(ar.Comment), "\ndeployer: eikon\n") {
 		opt.Deployer = Eikon
 	}
+	for _, fw := range append(firmwares, Both) {
+		if strings.Contains(string(ar.Comment), "\nfirmware: "+fw.String()+"\n") {
+			opt.Firmware = fw
+		}
+	}
 	img = image{}
 	img.add(t, &txtar.Archive{Files: ar.Files[1:]})
 	return img, opt, ar
@@ -44,7 +49,7 @@ func TestFixtures(t *testing.T) {
 			require.NoError(t, err)
 			sys, err := json.Marshal(report.System)
 			require.NoError(t, err)
-			got := report.System.Tag() + " " + string(sys) + "\n" + text(report.Findings)
+			got := report.System.Tag() + " " + string(sys) + "\n" + text(report.Findings) + verdicts(report.Verdicts)
 			if *update {
 				ar.Files[0].Data = []byte(got)
 				require.NoError(t, os.WriteFile(file, txtar.Format(ar), 0o644))
@@ -178,6 +183,9 @@ func TestHostileImages(t *testing.T) {
 		"etc/cloud/cloud-init.disabled", "etc/systemd/system/cloud-init.service", "etc/systemd/system/cloud-init.target.wants/cloud-init.service",
 		"usr/lib/systemd/system-generators/cloud-init-generator", "etc/default/grub", "etc/default/grub.d", "etc/default/grub.d/x.cfg",
 		"etc/kernel/cmdline", "boot/loader/entries", "boot/loader/entries/x.conf", "boot/grub/grub.cfg", "boot/grub2/grubenv",
+		"usr/lib/grub/i386-pc", "usr/lib/grub/i386-pc/modinfo.sh", "usr/lib/grub/grub-multi-install", "usr/sbin/grub-install", "usr/bin/lsb_release",
+		"usr/bin/efibootmgr", "usr/bin/python3", "var/lib/dpkg", "var/lib/dpkg/status", "etc/fstab", "curtin/curtin-hooks",
+		"usr/lib/modules/6.1.0-1-x/pkgbase", "usr/share/kernel/x/kernel.release", "boot/extlinux.conf", "etc/init.d/cloud-init",
 	}
 	shapes := []string{
 		" [fifo] --\n", " [char] --\n", " [socket] --\n", " [deny] --\n", " [size=3000000] --\n", " --\n", "/ --\n",

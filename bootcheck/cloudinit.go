@@ -128,9 +128,10 @@ func (t *tree) cloudInitUnits() []unit {
 func checkCloudInit(s *survey) {
 	const config = "etc/cloud/cloud.cfg"
 	program, units := s.isFile(cloudInitProgram), s.cloudInitUnits()
+	openRC := len(units) == 0 && s.isFile(openRCService)
 	install := "install cloud-init"
 	switch {
-	case !program && len(units) == 0:
+	case !program && len(units) == 0 && !openRC:
 		// A removed package leaves its configuration and links.
 		s.warn(cloudInitProgram, "cloud-init is not installed: clones keep this system's name, users and keys", install)
 		return
@@ -140,11 +141,14 @@ func checkCloudInit(s *survey) {
 	case !s.isProgram(cloudInitProgram):
 		s.fail(cloudInitProgram, "cannot be executed", "chmod 755 /"+cloudInitProgram)
 		return
-	case len(units) == 0:
+	case len(units) == 0 && !openRC:
 		s.fail(cloudInitProgram, "is there without a systemd unit to start it", install+" again")
 		return
 	case !s.isFile(config):
 		s.fail(config, "is missing: cloud-init has no modules to run", install+" again")
+		return
+	case openRC:
+		checkOpenRC(s)
 		return
 	}
 
@@ -178,6 +182,17 @@ func checkCloudInit(s *survey) {
 	default:
 		s.fail(units[0].name, "cloud-init is installed and not enabled", enable)
 	}
+}
+
+// cloudInitUsable says whether cloud-init is proven to run on a clone: installed
+// as a whole, with a Python to run it, enabled, and not switched off. Its reports
+// go nowhere: the rules that it asks make their own.
+func (s *survey) cloudInitUsable() bool {
+	probe := survey{tree: tree{fsys: s.fsys}, opt: s.opt, system: s.system}
+	for _, check := range []func(*survey){checkCloudInit, checkCloudInitDisabled, checkPython} {
+		check(&probe)
+	}
+	return len(probe.troubles) == 0 && !slices.ContainsFunc(probe.findings, func(f Finding) bool { return f.Level >= Warn })
 }
 
 // checkCloudInitDisabled asks for what switches an installed cloud-init off: the

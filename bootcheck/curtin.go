@@ -15,13 +15,13 @@ func checkCurtin(s *survey) {
 		s.info(dir, "is missing; only image-deploy wants it", hint)
 		return
 	case !there:
-		s.fail(dir, "is missing: image-deploy refuses the image", hint)
+		s.stop(Both, dir, "is missing: image-deploy refuses the image", hint).fix(AddDir, dir)
 		return
 	case info.Mode().Type() == fs.ModeSymlink:
-		s.fail(dir, "is a symbolic link and must be a directory", "remove it, and "+hint)
+		s.stop(Both, dir, "is a symbolic link and must be a directory", "remove it, and "+hint)
 		return
 	case !info.IsDir():
-		s.fail(dir, "is not a directory", "remove it, and "+hint)
+		s.stop(Both, dir, "is not a directory", "remove it, and "+hint)
 		return
 	}
 	s.ok(dir, "is a directory")
@@ -30,10 +30,14 @@ func checkCurtin(s *survey) {
 			continue
 		}
 		if !s.isProgram(name) {
-			s.fail(name, "cannot be executed, and is run in place of the deployer's own hook",
+			s.stop(Both, name, "cannot be executed, and is run in place of the deployer's own hook",
 				"chmod 755 /"+name+", or remove it")
 			continue
 		}
 		s.warn(name, "replaces the deployer's own hook, and runs in the deployer", "remove it unless it is meant")
 	}
 }
+
+// ownHooks says whether the image brings what curtin runs in place of all of its
+// own work on the target, see run_hook_if_exists in its curthooks.py.
+func (s *survey) ownHooks() bool { return s.isProgram("curtin/curtin-hooks") }

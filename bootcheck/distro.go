@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// family is a group of distributions that curtin installs in one way.
+// family is a group of distributions that have the same packages and paths.
 type family string
 
 const (
@@ -15,6 +15,8 @@ const (
 	familySUSE    family = "suse"
 	familyArch    family = "arch"
 	familyGentoo  family = "gentoo"
+	familyAlpine  family = "alpine"
+	familyPhoton  family = "photon"
 )
 
 // families are the names that curtin knows, see DISTRO_NAMES and OS_FAMILIES in
@@ -27,25 +29,35 @@ var families = map[string]family{
 	"arch": familyArch, "gentoo": familyGentoo,
 }
 
-// family returns the family of ID, or else of the first of ID_LIKE that has one,
-// which is how curtin's get_distroinfo looks.
-func (r Release) family() family {
-	if f, ok := families[r.ID]; ok {
-		return f
-	}
-	for _, like := range r.IDLike {
-		if f, ok := families[like]; ok {
-			return f
+// strangers are distributions that curtin does not know and the rules do.
+var strangers = map[string]family{"alpine": familyAlpine, "photon": familyPhoton}
+
+// curtinVariant returns the distribution that curtin takes the image for: ID, or
+// else the first of ID_LIKE that it knows, which is how its get_distroinfo looks.
+// AlmaLinux is rhel to it. Empty when it knows none.
+func (r Release) curtinVariant() string {
+	for _, id := range append([]string{r.ID}, r.IDLike...) {
+		if _, ok := families[id]; ok {
+			return id
 		}
 	}
-	return familyUnknown
+	return ""
+}
+
+// family returns the family that curtin takes the image for, or one that only the
+// rules know.
+func (r Release) family() family {
+	if f, ok := families[r.curtinVariant()]; ok {
+		return f
+	}
+	return strangers[r.ID]
 }
 
 // checkDistro asks whether the deployer can tell the distribution.
 func checkDistro(s *survey) {
 	rel, name := s.release()
 	if rel.ID == "" {
-		s.fail("etc/os-release", "the distribution is unknown: no os-release, *-release or debian_version tells it",
+		s.stop(Both, "etc/os-release", "the distribution is unknown: no os-release, *-release or debian_version tells it",
 			"restore /etc/os-release: the packages base-files, *-release or *-release-common have it")
 		return
 	}
@@ -53,17 +65,24 @@ func checkDistro(s *survey) {
 	if title == "" {
 		title = rel.ID
 	}
-	switch f := rel.family(); {
-	case f == familyUnknown && s.opt.Deployer == ImageDeploy:
-		s.fail(name, fmt.Sprintf("%s: neither ID=%s nor ID_LIKE is a distribution that curtin knows", title, rel.ID),
+	f, curtin := rel.family(), s.opt.Deployer == ImageDeploy
+	const hooks = "let a /curtin/curtin-hooks in the image do curtin's work"
+	switch {
+	case curtin && rel.curtinVariant() == "" && s.ownHooks():
+		s.warn(name, fmt.Sprintf("%s: neither ID=%s nor ID_LIKE is a distribution that curtin knows: only the image's own curtin-hooks can install it", title, rel.ID), "")
+	case curtin && f == familyUnknown:
+		s.stop(Both, name, fmt.Sprintf("%s: neither ID=%s nor ID_LIKE is a distribution that curtin knows", title, rel.ID),
 			"set ID_LIKE in os-release to the family that it belongs to: debian, rhel, suse")
+	case curtin && rel.curtinVariant() == "":
+		s.stop(Both, name, fmt.Sprintf("%s: curtin does not know the distribution", title), hooks)
 	case f == familyUnknown:
 		s.warn(name, fmt.Sprintf("%s: ID=%s is of no family that the rules know", title, rel.ID), "")
-	case s.opt.Deployer == ImageDeploy && (f == familyArch || f == familyGentoo):
-		// gen_uefi_install_commands and gen_install_commands of curtin's
-		// install_grub.py raise for these.
-		s.warn(name, fmt.Sprintf("%s: curtin knows the %s family, but installs no boot loader for it", title, f),
-			"let a /curtin/curtin-hooks in the image install the boot loader")
+	case curtin && (f == familyArch || f == familyGentoo) && s.ownHooks():
+		s.warn(name, fmt.Sprintf("%s: curtin installs no boot loader for the %s family: only the image's own curtin-hooks can", title, f), "")
+	case curtin && (f == familyArch || f == familyGentoo):
+		// get_installed_packages of curtin's distro.py raises without dpkg and rpm, and
+		// gen_uefi_install_commands of install_grub.py for these families.
+		s.stop(Both, name, fmt.Sprintf("%s: curtin knows the %s family, but installs no boot loader for it", title, f), hooks)
 	default:
 		s.ok(name, fmt.Sprintf("%s (%s family)", title, f))
 	}

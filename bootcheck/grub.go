@@ -20,19 +20,24 @@ type efiMachine struct {
 var efiMachines = map[string]efiMachine{
 	"x86_64": {"x86_64-efi", "x64", "x86_64", map[family]string{
 		familyDebian: "grub-efi-amd64-bin", familyRedHat: "grub2-efi-x64-modules", familySUSE: "grub2-x86_64-efi",
-		familyArch: "grub", familyGentoo: "sys-boot/grub",
+		familyArch: "grub", familyGentoo: "sys-boot/grub", familyAlpine: "grub-efi", familyPhoton: "grub2-efi",
 	}},
 	"aarch64": {"arm64-efi", "aa64", "aarch64", map[family]string{
 		familyDebian: "grub-efi-arm64-bin", familyRedHat: "grub2-efi-aa64-modules", familySUSE: "grub2-arm64-efi",
-		familyArch: "grub", familyGentoo: "sys-boot/grub",
+		familyArch: "grub", familyGentoo: "sys-boot/grub", familyAlpine: "grub-efi", familyPhoton: "grub2-efi",
 	}},
 }
 
-// loader is an EFI program that a vendor signed.
-type loader struct {
-	name string
-	shim bool // starts a GRUB beside it, and nothing by itself
-	esp  bool // in /boot/efi, where curtin looks for it
+// grubModules returns the file that proves that GRUB's modules for a platform are
+// there, "" when they are not. The directory alone proves nothing: signed loaders'
+// packages and removed ones leave it. grub-install wants this file first of all.
+func (s *survey) grubModules(target string) string {
+	for _, dir := range []string{"usr/lib/grub", "usr/share/grub2"} { // the latter is SUSE's
+		if info := path.Join(dir, target, "modinfo.sh"); s.isFilled(info) {
+			return info
+		}
+	}
+	return ""
 }
 
 // checkGrubUEFI asks whether the deployer can make the image boot by UEFI.
@@ -51,24 +56,42 @@ func checkGrubUEFI(s *survey) {
 		s.info("", "not checked for "+arch+": only for x86_64 and aarch64", "")
 		return
 	}
-	dirs := []string{path.Join("usr/lib/grub", m.target), path.Join("usr/share/grub2", m.target)}
-	for _, dir := range dirs {
-		// The directory alone proves nothing: signed loaders' packages and
-		// removed ones leave it. grub-install wants this file first of all.
-		if info := path.Join(dir, "modinfo.sh"); s.isFilled(info) {
-			s.ok(info, "GRUB's modules for "+m.target)
-			return
-		}
+	found := s.loaders(m)
+	if info := s.grubModules(m.target); info != "" {
+		s.ok(info, "GRUB's modules for "+m.target)
+		s.tellLoaders(m, found)
+	} else {
+		s.judgeLoaders(m, found)
 	}
+	if s.opt.Deployer == ImageDeploy && s.system.OS.family() == familyRedHat && m.suffix == "x64" {
+		s.checkESPMenu(m)
+	}
+}
 
+// tellLoaders says which loaders there are beside GRUB's modules: Secure Boot takes
+// only what a vendor signed.
+func (s *survey) tellLoaders(m efiMachine, found []loader) {
+	if len(found) == 0 {
+		s.info("", "no signed loader: machines start the image with Secure Boot off only", m.signedHint(s.system.OS.family()))
+		return
+	}
+	var names []string
+	for _, l := range found {
+		names = append(names, "/"+l.name)
+	}
+	s.info(found[0].name, "loaders of the vendor: "+shortenList(names), "")
+}
+
+// judgeLoaders is for an image without GRUB's modules.
+func (s *survey) judgeLoaders(m efiMachine, found []loader) {
 	fam := s.system.OS.family()
 	hint := "install GRUB's modules for " + m.target
 	if p := m.packages[fam]; p != "" {
-		hint = "install " + p
+		hint = s.install(p)
 	}
-	found := s.loaders(m)
 	grub := slices.IndexFunc(found, func(l loader) bool { return !l.shim })
 	onESP := slices.IndexFunc(found, func(l loader) bool { return l.esp })
+	boot := path.Join("usr/lib/systemd/boot/efi", "systemd-boot"+m.suffix+".efi")
 	switch {
 	case grub >= 0 && onESP >= 0 && m.suffix == "x64" && (fam == familyRedHat || fam == familySUSE):
 		s.info(found[onESP].name, fmt.Sprintf("boots by a signed loader; there are no GRUB modules for %s to install another", m.target), hint)
@@ -76,86 +99,77 @@ func checkGrubUEFI(s *survey) {
 		s.warn(found[grub].name, fmt.Sprintf("only a signed loader: there are no GRUB modules for %s, and grub-install needs them", m.target), hint)
 	case len(found) > 0:
 		s.warn(found[0].name, fmt.Sprintf("a shim without a GRUB to start, and no GRUB modules for %s", m.target), hint)
+	case s.isFilled(boot) && s.opt.Deployer == ImageDeploy:
+		s.stop(UEFI, boot, "the only boot loader is systemd-boot, which curtin cannot install", hint)
+	case s.isFilled(boot):
+		s.warn(boot, "the only boot loader is systemd-boot; whether the deployer installs it is not known", hint)
 	default:
-		if boot := path.Join("usr/lib/systemd/boot/efi", "systemd-boot"+m.suffix+".efi"); s.isFilled(boot) {
-			s.warn(boot, "the only boot loader is systemd-boot, which curtin cannot install", hint)
-			return
-		}
-		s.fail(path.Join(dirs[0], "modinfo.sh"),
+		s.stop(UEFI, path.Join("usr/lib/grub", m.target, "modinfo.sh"),
 			fmt.Sprintf("no UEFI boot loader: neither GRUB's modules for %s nor a signed loader", m.target), hint)
 	}
 }
 
-// loaders returns the signed loaders of one architecture, those in /boot/efi
-// first. GRUBs for CDs, network boot and MOK management (gcd*, grubnet*, mm*,
-// fb*) are not among them.
-func (s *survey) loaders(m efiMachine) []loader {
-	var found []loader
-	add := func(l loader) {
-		if l.name != "" && s.isFilled(l.name) {
-			found = append(found, l)
-		}
-	}
-	shim, grub := "shim"+m.suffix+".efi", "grub"+m.suffix+".efi"
+// menuWhy is why a menu that cannot be written matters.
+const menuWhy = "the deployment of a UEFI machine ends there, with a disk that does not boot"
 
-	// The EFI system partition, by vendors' directories.
+// checkESPMenu looks at where curtin has grub2-mkconfig write the menu, once its
+// find_efi_loader found one of the Red Hat family's loaders: beside the loaders of
+// the distribution that it takes the image for. Since Enterprise Linux 9 that file
+// holds but a pointer to /boot/grub2/grub.cfg, and grub2-mkconfig refuses to write
+// over it (the patch "Ensure grub cfg stub is not overwritten" of 2024).
+func (s *survey) checkESPMenu(m efiMachine) {
 	efi := s.fold("boot/efi", "EFI")
-	if efi != "" {
-		for _, id := range s.system.OS.efiVendors() {
-			if dir := s.fold(efi, id); dir != "" {
-				add(loader{name: s.fold(dir, shim), shim: true, esp: true})
-				add(loader{name: s.fold(dir, grub), esp: true})
-			}
-		}
-		if dir := s.fold(efi, "BOOT"); dir != "" {
-			// A shim, a GRUB, or a whole loader: the name does not tell.
-			add(loader{name: s.fold(dir, "BOOT"+m.suffix+".efi"), esp: true})
-		}
+	if efi == "" {
+		return
 	}
-
-	// Debian and Ubuntu; the latter's shims end in ".signed.latest" and the
-	// like.
-	add(loader{name: path.Join("usr/lib/grub", m.target+"-signed", grub+".signed")})
-	if dir := "usr/lib/shim"; s.isDir(dir) {
-		for _, n := range s.list(dir) {
-			if after, ok := strings.CutPrefix(n, shim+"."); ok && strings.Contains(after, "signed") {
-				add(loader{name: path.Join(dir, n), shim: true})
-			}
-		}
+	id := s.system.OS.curtinVariant()
+	if id == "rhel" || id == "ol" {
+		id = "redhat"
 	}
-
-	// SUSE.
-	add(loader{name: path.Join("usr/share/efi", m.uname, "shim.efi"), shim: true})
-	add(loader{name: path.Join("usr/share/efi", m.uname, "grub.efi")})
-
-	// Fedora 43 and Enterprise Linux 10: /usr/lib/efi/PACKAGE/VERSION/EFI/VENDOR,
-	// from where bootupd or a package trigger copies them.
-	for _, pkg := range []string{"usr/lib/efi/shim", "usr/lib/efi/grub2"} {
-		for _, version := range s.list(pkg) {
-			efi := path.Join(pkg, version, "EFI")
-			for _, vendor := range s.list(efi) {
-				add(loader{name: path.Join(efi, vendor, shim), shim: true})
-				add(loader{name: path.Join(efi, vendor, grub)})
-			}
-		}
+	var dir, fallback string
+	if dir = s.fold(efi, id); dir != "" {
+		fallback = s.fold(dir, "shim"+m.suffix+".efi") + s.fold(dir, "grub"+m.suffix+".efi")
 	}
-	return found
+	if boot := s.fold(efi, "BOOT"); fallback == "" && boot != "" {
+		fallback = s.fold(boot, "BOOT"+m.suffix+".efi")
+	}
+	if fallback == "" { // it runs grub2-install
+		return
+	}
+	if dir == "" {
+		s.warn(path.Join(efi, id), fmt.Sprintf("is missing: curtin takes the image for %s and writes the menu there", id),
+			"a /curtin/curtin-hooks in the image can install the loader").
+			Why = menuWhy
+		return
+	}
+	menu := s.fold(dir, "grub.cfg")
+	if menu == "" || !s.isFilled(menu) {
+		return
+	}
+	program := s.program("grub2-mkconfig")
+	if program == "" {
+		return
+	}
+	if script, ok := s.read(program); ok && strings.Contains(string(script), "will overwrite the GRUB wrapper") {
+		s.warn(menu, "curtin writes the menu here, and this image's grub2-mkconfig refuses to replace the file",
+			"rm /"+menu+" before the capture: it points to a disk of the source").
+			because(menuWhy).edit(s, Drop, menu)
+	}
 }
 
-// efiVendors returns the names of the directories in /boot/efi/EFI where the
-// distribution, or curtin on its behalf, has its loaders.
-func (r Release) efiVendors() []string {
-	var ids []string
-	for _, id := range append([]string{r.ID}, r.IDLike...) {
-		switch {
-		case id == "rhel" || id == "ol":
-			id = "redhat"
-		case strings.ContainsAny(id, "/."): // no name of a directory there
-			continue
+// signedHint says what has the signed loaders.
+func (m efiMachine) signedHint(fam family) string {
+	switch fam {
+	case familyDebian:
+		arch := "amd64"
+		if m.suffix == "aa64" {
+			arch = "arm64"
 		}
-		if id != "" && !slices.Contains(ids, id) {
-			ids = append(ids, id)
-		}
+		return "install grub-efi-" + arch + "-signed and shim-signed"
+	case familyRedHat:
+		return "install grub2-efi-" + m.suffix + " and shim-" + m.suffix
+	case familySUSE:
+		return "install shim"
 	}
-	return ids
+	return ""
 }

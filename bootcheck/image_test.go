@@ -39,7 +39,10 @@ type node struct {
 //	                      has some content), size=N (N zeros), elf=62 (a
 //	                      program of that e_machine), elfbe=22 (big endian),
 //	                      raw (the text is a quoted Go string), gone (taken
-//	                      away, with all below it)
+//	                      away, with all below it), drivers=.ko.xz (the lines
+//	                      of modules.dep for the usual drivers, before the
+//	                      text), initramfs=V (a cpio archive with these of
+//	                      kernel V; a line "NAME: TEXT" adds a file to it)
 //
 // in which "\xff" and the like stand for bytes.
 func (img image) add(t testing.TB, ar *txtar.Archive) {
@@ -82,6 +85,10 @@ func (img image) add(t testing.TB, ar *txtar.Archive) {
 				text, err := strconv.Unquote(strings.TrimSpace(string(f.Data)))
 				require.NoError(t, err)
 				n.data = []byte(text)
+			case "drivers":
+				n.data = append(modulesDep(value), f.Data...)
+			case "initramfs":
+				n.data = cpio(t, value, string(f.Data))
 			case "gone":
 				n = nil
 			default:
@@ -187,7 +194,29 @@ func (img image) Open(name string) (fs.File, error) {
 	if n.size > 0 {
 		data = make([]byte, n.size)
 	}
-	return fstest.MapFS{at: {Data: data, Mode: n.mode}}.Open(at)
+	f, err := fstest.MapFS{at: {Data: data, Mode: n.mode}}.Open(at)
+	w := Wants(at)
+	unusual := at != name && w == Wanted{}
+	if n.mode.IsRegular() && !w.Initramfs && !w.Module && !unusual {
+		f = &bounded{f, at, w.Content}
+	}
+	return f, err
+}
+
+// bounded is a file of which no rule reads more than Wants says: an image that is
+// read once has no more of it.
+type bounded struct {
+	fs.File
+	name string
+	left int64
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	n, err := b.File.Read(p)
+	if b.left -= int64(n); b.left < 0 {
+		panic(fmt.Sprintf("%s: a rule reads more of it than Wants says", b.name))
+	}
+	return n, err
 }
 
 func (img image) Stat(name string) (fs.FileInfo, error) {
@@ -238,7 +267,8 @@ func (i info) ModTime() time.Time { return time.Time{} }
 func (i info) Sys() any           { return nil }
 func (i info) Size() int64        { return max(i.node.size, int64(len(i.node.data))) }
 
-// text writes findings one a line: level, rule, path, problem, hint.
+// text writes findings one a line: level, rule, path, problem, hint, the firmwares
+// that it stops, the edit that mends it.
 func text(findings []Finding) string {
 	var b bytes.Buffer
 	for _, f := range findings {
@@ -250,17 +280,37 @@ func text(findings []Finding) string {
 		if f.Hint != "" {
 			fmt.Fprintf(&b, " [%s]", f.Hint)
 		}
+		if len(f.Stops) > 0 {
+			fmt.Fprintf(&b, " {%s}", strings.Trim(fmt.Sprint(f.Stops), "[]"))
+		}
+		if f.Fix != nil {
+			fmt.Fprintf(&b, " => %s %s", f.Fix.Verb, printable("/"+f.Fix.Path))
+		}
 		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+// verdicts writes a line for each.
+func verdicts(list []Verdict) string {
+	var b strings.Builder
+	for _, v := range list {
+		switch {
+		case v.Boots:
+			fmt.Fprintf(&b, "%s boots\n", v.Firmware)
+		default:
+			fmt.Fprintf(&b, "%s does not boot: %d\n", v.Firmware, v.Problems)
+		}
 	}
 	return b.String()
 }
 
 func TestImageFollowsLinksInsideTheRoot(t *testing.T) {
 	img := parse(t, `
--- usr/lib/x --
+-- usr/lib/os-release --
 found
 -- lib -> /usr/lib --
--- a/up -> ../../../../lib/x --
+-- a/up -> ../../../../lib/os-release --
 -- loop1 -> loop2 --
 -- loop2 -> loop1 --
 `)
@@ -269,6 +319,6 @@ found
 	require.Equal(t, "found\n", string(data))
 	_, err = img.Stat("loop1")
 	require.True(t, errors.Is(err, syscall.ELOOP))
-	_, err = img.Stat("lib/x/y")
+	_, err = img.Stat("lib/os-release/y")
 	require.True(t, errors.Is(err, syscall.ENOTDIR))
 }

@@ -13,6 +13,7 @@ import (
 type kernel struct {
 	version string
 	dir     string // "usr/lib/modules/V"
+	flavour string // what stands for the version in /boot; empty where that does
 	depmod  bool   // has modules.dep
 	image   string // path of the kernel image; empty when there is none
 	hollow  string // an image that is empty or a dangling link, where there is no better one
@@ -38,14 +39,45 @@ func (t *tree) kernels() []kernel {
 				slices.ContainsFunc(found, func(k kernel) bool { return k.version == v }) {
 				continue
 			}
-			k := kernel{version: v, dir: dir, depmod: t.isFile(path.Join(dir, "modules.dep"))}
-			k.image, k.hollow = t.firstFilled(
-				"boot/vmlinuz-"+v, "boot/vmlinux-"+v, "boot/Image-"+v, path.Join(dir, "vmlinuz"))
+			k := kernel{version: v, dir: dir, depmod: t.isFile(path.Join(dir, "modules.dep")), flavour: t.flavour(v, dir)}
+			names := []string{"boot/vmlinuz-" + v, "boot/vmlinux-" + v, "boot/Image-" + v, "boot/kernel-" + v}
+			if k.flavour != "" {
+				names = append(names, "boot/vmlinuz-"+k.flavour)
+			}
+			k.image, k.hollow = t.firstFilled(append(names, path.Join(dir, "vmlinuz"))...)
 			found = append(found, k)
 		}
 	}
 	slices.SortFunc(found, func(a, b kernel) int { return cmp.Compare(a.version, b.version) })
 	return found
+}
+
+// flavour returns the name by which a distribution that keeps one version of each
+// kernel has its files in /boot: "linux" and "linux-lts" in Arch, which writes it
+// beside the modules (mkinitcpio's hook for pacman reads it there), "lts" and "virt"
+// in Alpine, where the version ends in it. Empty in all others.
+func (t *tree) flavour(version, dir string) string {
+	if name := path.Join(dir, "pkgbase"); t.isFile(name) {
+		if data, ok := t.head(name, 256); ok {
+			if base := strings.TrimSpace(string(data)); base != "" && !strings.ContainsAny(base, "/\x00\n") {
+				return base
+			}
+		}
+	}
+	dash := strings.LastIndexByte(version, '-')
+	if dash < 0 || dash+1 == len(version) {
+		return ""
+	}
+	name := version[dash+1:]
+	// Alpine's package has the version of what is in /boot here.
+	data, ok := []byte(nil), false
+	if release := path.Join("usr/share/kernel", name, "kernel.release"); t.isFile(release) {
+		data, ok = t.head(release, 256)
+	}
+	if ok && strings.TrimSpace(string(data)) == version {
+		return name
+	}
+	return ""
 }
 
 // firstFilled returns the first of names that is a file with a content, and the
@@ -78,21 +110,40 @@ func checkKernel(s *survey) {
 				"depmod -a "+k.version)
 		case k.hollow != "":
 			s.warn(k.hollow, "is empty or leads nowhere: there is no image of kernel "+k.version,
-				"install the kernel again; is /boot mounted?")
+				"install the kernel again; "+s.bootHint())
 		case k.depmod && some:
 			s.info(k.dir, "modules without a kernel image: left over from an older kernel?", "")
 		case k.depmod:
-			s.warn(k.dir, "modules without a kernel image", "is /boot mounted?")
+			s.warn(k.dir, "modules without a kernel image", s.bootHint())
 		}
 	}
 	if !some {
-		s.fail("usr/lib/modules", "there is no kernel: a version with modules.dep here and an image in /boot",
-			"install "+kernelPackage(s.system))
+		s.stop(Both, "usr/lib/modules", "there is no kernel: a version with modules.dep here and an image in /boot",
+			s.kernelHint(len(all) > 0))
 		return
 	}
-	if s.opt.Deployer == ImageDeploy {
+	if s.opt.Deployer == ImageDeploy && s.system.OS.family() == familyDebian {
 		s.checkKernelNames()
 	}
+}
+
+// bootHint says what to look at where /boot has no kernel.
+func (s *survey) bootHint() string {
+	if e, own := s.mountOf("/boot"); own {
+		return "/boot is a filesystem of its own (" + shorten(e.source) + " in fstab): mount it, and capture it too"
+	}
+	return "is /boot mounted?"
+}
+
+// kernelHint says how to get a kernel.
+func (s *survey) kernelHint(modules bool) string {
+	if _, own := s.mountOf("/boot"); own && modules {
+		return s.bootHint()
+	}
+	if p := kernelPackage(s.system); p != "" {
+		return s.install(p)
+	}
+	return "install a kernel"
 }
 
 // kernelPackage names what to install for a kernel.
@@ -110,8 +161,12 @@ func kernelPackage(sys System) string {
 		return "kernel"
 	case familySUSE:
 		return "kernel-default"
+	case familyArch, familyPhoton:
+		return "linux"
+	case familyAlpine:
+		return "linux-lts"
 	}
-	return "a kernel"
+	return ""
 }
 
 // curtinKernel is what curtin's paths.kernel_parse expects of every file in
@@ -119,7 +174,10 @@ func kernelPackage(sys System) string {
 // between two dashes. It stops at the first other name.
 var curtinKernel = regexp.MustCompile(`^vmlinu.-[0-9.-]+-`)
 
-// checkKernelNames warns of kernels that curtin overlooks or stumbles over.
+// checkKernelNames warns of kernels that curtin overlooks or stumbles over, where it
+// goes by names: in its update_initramfs, which is for the Debian family. Releases
+// differ in when they call it. Debian's own names since 13, as in
+// 6.12.48+deb13-amd64, are among them.
 func (s *survey) checkKernelNames() {
 	found := false
 	for _, base := range s.list("boot") {
@@ -128,56 +186,73 @@ func (s *survey) checkKernelNames() {
 		}
 		found = true
 		if !curtinKernel.MatchString(base) {
-			s.warn(path.Join("boot", base), "curtin needs two dashes in a kernel's name, with a number between them",
-				"rename the kernel, or remove it from /boot")
+			s.warn(path.Join("boot", base), "some releases of curtin stop at a kernel whose name has no plain number between two dashes",
+				"try the deployment, or rename the kernel and its initramfs").
+				Why = "the deployment ends there, with a disk that does not boot"
 		}
 	}
 	if !found {
 		s.warn("boot", "there is no vmlinuz-* here, and curtin looks for kernels nowhere else",
-			"put the kernel image into /boot as vmlinuz-VERSION")
+			"put the kernel image into /boot as vmlinuz-VERSION").
+			Why = "it makes no initramfs for the new disk"
 	}
 }
 
-// checkInitramfs asks for an initramfs with each kernel. The names are those of
-// initramfs-tools, dracut, and SUSE's dracut.
+// initramfsNames are where a kernel's initramfs is: the names of initramfs-tools,
+// dracut, SUSE's dracut, and those of mkinitcpio and mkinitfs by flavour.
+func (k kernel) initramfsNames() []string {
+	names := []string{"boot/initrd.img-" + k.version, "boot/initramfs-" + k.version + ".img", "boot/initrd-" + k.version}
+	if k.flavour != "" {
+		names = append(names, "boot/initramfs-"+k.flavour+".img", "boot/initramfs-"+k.flavour)
+	}
+	return names
+}
+
+// checkInitramfs asks for an initramfs with each kernel.
 func checkInitramfs(s *survey) {
-	var without []string
+	var without []kernel
 	total, good := 0, 0
 	for _, k := range s.kernels() {
 		if !k.complete() {
 			continue
 		}
 		total++
-		filled, hollow := s.firstFilled(
-			"boot/initrd.img-"+k.version, "boot/initramfs-"+k.version+".img", "boot/initrd-"+k.version)
+		filled, hollow := s.firstFilled(k.initramfsNames()...)
 		switch {
 		case filled != "":
 			good++
 			s.ok(filled, "initramfs of kernel "+k.version)
 		case hollow != "":
-			s.fail(hollow, "is empty or leads nowhere: kernel "+k.version+" has no initramfs", s.initramfsHint(k.version))
+			s.stop(Both, hollow, "is empty or leads nowhere: kernel "+k.version+" has no initramfs", s.initramfsHint(k))
 		default:
-			without = append(without, k.version)
+			without = append(without, k)
 		}
 	}
 	if total == 0 {
 		s.info("", "not checked: there is no kernel", "")
 		return
 	}
-	for _, v := range without {
-		problem := fmt.Sprintf("kernel %s has no initramfs", v)
+	for _, k := range without {
+		problem := fmt.Sprintf("kernel %s has no initramfs", k.version)
 		if good == 0 {
-			s.fail("boot", problem, s.initramfsHint(v))
+			s.stop(Both, "boot", problem, s.initramfsHint(k))
 		} else {
-			s.warn("boot", problem+", and another kernel has one", s.initramfsHint(v))
+			s.warn("boot", problem+", and another kernel has one", s.initramfsHint(k))
 		}
 	}
 }
 
-// initramfsHint says how to make the initramfs of a version.
-func (s *survey) initramfsHint(version string) string {
-	if s.system.OS.family() == familyDebian {
-		return "update-initramfs -c -k " + version
+// initramfsHint says how to make the initramfs of a kernel.
+func (s *survey) initramfsHint(k kernel) string {
+	switch fam := s.system.OS.family(); {
+	case fam == familyDebian && s.program("update-initramfs") != "":
+		return "update-initramfs -c -k " + k.version
+	case fam == familyArch && k.flavour != "":
+		return "mkinitcpio -p " + k.flavour
+	case fam == familyAlpine:
+		return "mkinitfs " + k.version
+	case fam == familyDebian:
+		return "install initramfs-tools, and update-initramfs -c -k " + k.version
 	}
-	return "dracut --force --no-hostonly --kver " + version
+	return "dracut --force --no-hostonly --kver " + k.version
 }

@@ -79,3 +79,46 @@ func (d *Deployer) UnmarshalText(text []byte) error {
 	}
 	return fmt.Errorf("unknown deployer %q: want image-deploy or eikon", text)
 }
+
+// Firmware is a set of what starts a machine.
+type Firmware uint8
+
+// The firmwares. The empty set, where a set is asked for, means that nobody asked:
+// each is judged, and one that does not work is no failure as long as another does.
+const (
+	UEFI Firmware = 1 << iota
+	BIOS
+	Both = UEFI | BIOS
+)
+
+// firmwares are the single ones, in the order of reports.
+var firmwares = []Firmware{UEFI, BIOS}
+
+var firmwareNames = [...]string{0: "any", UEFI: "uefi", BIOS: "bios", Both: "both"}
+
+// String returns "any" for the empty set, "uefi", "bios" or "both".
+func (f Firmware) String() string {
+	if int(f) < len(firmwareNames) {
+		return firmwareNames[f]
+	}
+	return fmt.Sprintf("firmware(%d)", uint8(f))
+}
+
+// MarshalText returns the text of String; an unknown set is an error.
+func (f Firmware) MarshalText() ([]byte, error) {
+	if int(f) >= len(firmwareNames) {
+		return nil, fmt.Errorf("unknown firmware %d", uint8(f))
+	}
+	return []byte(f.String()), nil
+}
+
+// UnmarshalText accepts the texts of String.
+func (f *Firmware) UnmarshalText(text []byte) error {
+	for i, name := range firmwareNames {
+		if string(text) == name {
+			*f = Firmware(i)
+			return nil
+		}
+	}
+	return fmt.Errorf("unknown firmware %q: want uefi, bios or both", text)
+}

@@ -4,7 +4,7 @@ package bootcheck
 //
 //  1. Write a func(*survey) in a file named after its subject. It looks through
 //     the methods of tree only (they hold the bounds, and turn what cannot be
-//     read into findings) and reports by ok, info, warn and fail: at least one
+//     read into findings) and reports by ok, info, warn, fail and stop: at least one
 //     of them on every path through it. Its comment says where the rule is
 //     written down.
 //  2. Add a row to rules, at the place where people should read its findings.
@@ -17,53 +17,112 @@ package bootcheck
 // rule is one subject of the check.
 type rule struct {
 	name  string
+	why   string // why its warnings and failures matter, where they do not say so
 	apply func(*survey)
 }
 
 // rules in the order of the report: what it is, whether it starts, whether it
 // can be reached.
 var rules = []rule{
-	{"distro", checkDistro},
-	{"arch", checkArch},
-	{"curtin", checkCurtin},
-	{"kernel", checkKernel},
-	{"initramfs", checkInitramfs},
-	{"grub-uefi", checkGrubUEFI},
-	{"cloud-init", checkCloudInit},
-	{"cloud-init-disabled", checkCloudInitDisabled},
+	{"distro", "the deployer chooses by it how to make the image bootable", checkDistro},
+	{"arch", "a machine of another architecture cannot start it", checkArch},
+	{"curtin", "image-deploy takes an image for its own kind by this directory", checkCurtin},
+	{"kernel", "without a kernel and its modules nothing starts", checkKernel},
+	{"initramfs", "the kernel finds its disk by the drivers in there", checkInitramfs},
+	{"initramfs-content", "a kernel that cannot unpack its initramfs finds no disk", checkInitramfsContent},
+	{"initramfs-host-only", "other machines' drivers are not in it: their clones find no disk", checkHostOnly},
+	{"drivers", "a machine whose disk or network has no driver does not start, or is not reached", checkDrivers},
+	{"target-drivers", "without them the machine does not find its disk, or is not reached", checkTargetDrivers},
+	{"resume", "the clone's boot waits for a disk that it does not have", checkResume},
+	{"grub-uefi", "the deployer makes a UEFI machine start by what the image has of GRUB", checkGrubUEFI},
+	{"grub-bios", "the deployer makes a BIOS machine start by what the image has of GRUB", checkGrubBIOS},
+	{"grub-tools", "the deployer runs them in the image to install the boot loader", checkGrubTools},
+	{"grub-multi-install", "it takes the disks from debconf's answers, which may be those of the source", checkMultiInstall},
+	{"lsb-release", "the deployment ends there, with a disk that does not boot", checkLSBRelease},
+	{"packages", "deployment stops where the machine has no way to a package mirror", checkPackages},
+	{"fstab", "a table of the source's disks makes a clone wait for them", checkFstab},
+	{"crypttab", whyCrypttab, checkCrypttab},
+	{"storage-identity", "the clone looks for the source's disks", checkStorageIdentity},
+	{"selinux", "without labels SELinux refuses what the system needs to do", checkSELinux},
+	{"cloud-init", "the deployer hands network, users and keys to cloud-init", checkCloudInit},
+	{"cloud-init-disabled", "a clone whose cloud-init does not run keeps the source's network and has no keys", checkCloudInitDisabled},
+	{"python", "cloud-init does not start without it: no network, users and keys", checkPython},
+	{"machine-id", "clones with one id get one address from the DHCP server, and are one machine to what collects their logs", checkMachineID},
+	{"ssh-host-keys", "who owns one clone can pass for all others", checkSSHHostKeys},
+	{"cloud-state", "cloud-init takes the clone for the source", checkCloudState},
+	{"network-identity", "the source's network configuration does not fit the clone", checkNetworkIdentity},
+	{"host-identity", "all clones are one machine to others", checkHostIdentity},
+	{"agent-state", "the agents of all clones are one to their server", checkAgentState},
+	{"leases", "clones ask for the source's address", checkLeases},
+	{"traces", "who gets the image can read it", checkTraces},
 }
 
 // survey is one check under way: what a rule looks at, and where it reports.
 type survey struct {
 	tree
-	opt    Options
-	system System
+	opt      Options
+	system   System
+	packages packages           // see dpkg
+	contents map[string]*opened // of initramfs, by path
 
-	rule     string // the name of the rule that is being applied
+	rule     rule // the one that is being applied
 	findings []Finding
 }
 
 // apply runs one rule, and adds a warning for each path that kept it from
 // judging.
 func (s *survey) apply(r rule) {
-	s.rule, s.troubles = r.name, nil
+	s.rule, s.troubles = r, nil
 	r.apply(s)
 	for _, t := range s.troubles {
 		s.warn(t.name, t.problem, "")
 	}
 }
 
-func (s *survey) ok(name, problem string)         { s.report(OK, name, problem, "") }
-func (s *survey) info(name, problem, hint string) { s.report(Info, name, problem, hint) }
-func (s *survey) warn(name, problem, hint string) { s.report(Warn, name, problem, hint) }
-func (s *survey) fail(name, problem, hint string) { s.report(Fail, name, problem, hint) }
+// The four levels. What they return can be told more: see Finding's fields.
+func (s *survey) ok(name, problem string) *Finding { return s.report(OK, name, problem, "") }
+func (s *survey) info(name, problem, hint string) *Finding {
+	return s.report(Info, name, problem, hint)
+}
+func (s *survey) warn(name, problem, hint string) *Finding {
+	return s.report(Warn, name, problem, hint)
+}
+
+// fail is for an image that boots and is of no use: nobody reaches it.
+func (s *survey) fail(name, problem, hint string) *Finding {
+	return s.report(Fail, name, problem, hint)
+}
+
+// stop is for what keeps the image from booting. Where only one firmware cannot,
+// that is a failure when the firmware is asked for, else a warning.
+func (s *survey) stop(fw Firmware, name, problem, hint string) *Finding {
+	level := Fail
+	if fw != Both && s.opt.Firmware&fw == 0 {
+		level = Warn
+	}
+	f := s.report(level, name, problem, hint)
+	for _, one := range firmwares {
+		if fw&one != 0 {
+			f.Stops = append(f.Stops, one)
+		}
+	}
+	return f
+}
+
+// fix offers an edit that mends the finding.
+func (f *Finding) fix(verb Verb, name string) { f.Fix = &Fix{Verb: verb, Path: name} }
 
 // report adds a finding about name, a path of the tree as io/fs writes it, or
-// "". It is the one place where text from the tree is escaped.
-func (s *survey) report(level Level, name, problem, hint string) {
-	f := Finding{Rule: s.rule, Level: level, Problem: printable(problem), Hint: printable(hint)}
+// "". It is the one place where text from the tree is escaped. The result is
+// valid until the next one.
+func (s *survey) report(level Level, name, problem, hint string) *Finding {
+	f := Finding{Rule: s.rule.name, Level: level, Problem: printable(problem), Hint: printable(hint)}
 	if name != "" {
 		f.Path = printable("/" + name)
 	}
+	if level >= Warn {
+		f.Why = s.rule.why
+	}
 	s.findings = append(s.findings, f)
+	return &s.findings[len(s.findings)-1]
 }

@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Makes a Debian root to capture: debian-root.sh DIR [SUITE]. It holds what a gold
-# image does: kernel, initramfs, cloud-init, GRUB's UEFI modules, sshd. Nothing is
-# done when DIR is there already; a root that was not finished never gets that name.
+# image does: kernel, initramfs, cloud-init, sshd, and of GRUB what it takes to make
+# it start under UEFI (also Secure Boot) and BIOS; and no identity, which the
+# packages make when they are installed. Nothing is done when DIR is there already;
+# a root that was not finished never gets that name.
 set -euo pipefail
 
 dir=${1:?usage: debian-root.sh DIR [SUITE]} suite=${2:-bookworm}
@@ -21,9 +23,15 @@ chmod 755 "$new/usr/sbin/policy-rc.d"
 # The host's way to the packages: proxies and the like.
 cp -a /etc/apt/apt.conf.d/*proxy* "$new/etc/apt/apt.conf.d/" 2>/dev/null || true
 mount -t proc proc "$new/proc"
+# The package grub-efi-amd64 is what curtin installs for UEFI; the modules for BIOS
+# go beside it, as grub-pc does not.
 DEBIAN_FRONTEND=noninteractive chroot "$new" apt-get install -y --no-install-recommends \
-	linux-image-amd64 initramfs-tools systemd-sysv cloud-init grub-efi-amd64-bin openssh-server iputils-ping lsb-release acl >&2
+	linux-image-amd64 initramfs-tools systemd-sysv cloud-init openssh-server iputils-ping lsb-release acl \
+	grub-efi-amd64 grub-efi-amd64-signed shim-signed grub-pc-bin efibootmgr >&2
 chroot "$new" apt-get clean
 umount "$new/proc"
 rm "$new/usr/sbin/policy-rc.d"
+# What clones must not share: they get their own from systemd and cloud-init.
+: >"$new/etc/machine-id"
+rm -f "$new/var/lib/dbus/machine-id" "$new"/etc/ssh/ssh_host_*
 mv "$new" "$dir"

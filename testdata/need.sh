@@ -4,12 +4,22 @@
 # where CI is "true".
 set -euo pipefail
 
-# command:package
-need="bsdtar:libarchive-tools rsync:rsync getfattr:attr getfacl:acl getcap:libcap2-bin zstd:zstd gzip:gzip tar:tar sshd:openssh-server shellcheck:shellcheck debootstrap:debootstrap pigz:pigz strace:strace mkfs.ext4:e2fsprogs filefrag:e2fsprogs mkfs.btrfs:btrfs-progs openssl:openssl mkswap:util-linux"
+# command or file:package, as in Debian 12. None of the packages starts a service or
+# changes how this machine boots: dracut-core, not dracut, which would take the place
+# of initramfs-tools.
+need="bsdtar:libarchive-tools tar:tar rsync:rsync find:findutils python3:python3 strace:strace shellcheck:shellcheck readelf:binutils
+	getfattr:attr setfattr:attr getfacl:acl getcap:libcap2-bin chattr:e2fsprogs
+	gzip:gzip pigz:pigz zstd:zstd bzip2:bzip2 xz:xz-utils lzma:xz-utils lz4:lz4 lzop:lzop cpio:cpio busybox:busybox-static
+	mkfs.ext4:e2fsprogs tune2fs:e2fsprogs debugfs:e2fsprogs filefrag:e2fsprogs mkfs.btrfs:btrfs-progs mkfs.xfs:xfsprogs xfs_logprint:xfsprogs
+	mksquashfs:squashfs-tools mkswap:util-linux unshare:util-linux setpriv:util-linux lsblk:util-linux blkid:util-linux
+	losetup:mount swapon:mount ip:iproute2
+	sshd:openssh-server openssl:openssl curl:curl debootstrap:debootstrap qemu-system-x86_64:qemu-system-x86
+	modprobe:kmod depmod:kmod modinfo:kmod dracut:dracut-core
+	systemd-machine-id-setup:systemd /lib/systemd/system-generators/systemd-cryptsetup-generator:systemd"
 missing=
 PATH=$PATH:/usr/sbin:/sbin
 for n in $need; do
-	command -v "${n%%:*}" >/dev/null || missing="$missing ${n##*:}"
+	command -v "${n%%:*}" >/dev/null || [ -e "${n%%:*}" ] || missing="$missing ${n##*:}"
 done
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
@@ -18,5 +28,15 @@ if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
 fi
 echo "installing for the tests:$missing" >&2
 export DEBIAN_FRONTEND=noninteractive
-# shellcheck disable=SC2086 # words
-apt-get install -y --no-install-recommends $missing >/dev/null || { apt-get update >/dev/null && apt-get install -y --no-install-recommends $missing >/dev/null; }
+# Services are not started: sshd is only run by a test, with its own configuration.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+	printf '#!/bin/sh\nexit 101\n' >$policy
+	chmod 755 $policy
+	trap 'rm -f $policy' EXIT
+fi
+install() {
+	# shellcheck disable=SC2086 # words
+	apt-get install -y --no-install-recommends -o Acquire::Retries=1 $missing >/dev/null
+}
+install || { apt-get update >/dev/null && install; }

@@ -1,0 +1,121 @@
+package bootcheck
+
+import (
+	"path"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// checkNetworkd looks at systemd's configuration, see systemd.network(5),
+// systemd.link(5), systemd.netdev(5). Without its MACAddress= a [Match] would
+// match other interfaces, or all: there is no fix.
+func (s *survey) checkNetworkd() {
+	const dir = "etc/systemd/network"
+	for _, base := range s.list(dir) {
+		name := path.Join(dir, base)
+		switch path.Ext(base) {
+		case ".network", ".link", ".netdev":
+		default:
+			continue
+		}
+		if !s.isFile(name) || s.cloudWrote(name) {
+			continue
+		}
+		data, _ := s.read(name)
+		match, set, static := "", "", false
+		for section, line := range sections(string(data)) {
+			key, value, _ := keyValue(line)
+			switch {
+			case section == "Match" && (key == "MACAddress" || key == "PermanentMACAddress") && value != "":
+				match = value
+			case (section == "Link" || section == "NetDev") && key == "MACAddress" && strings.Count(value, ":") == 5:
+				set = value
+			case (section == "Network" || section == "Address") && key == "Address" && value != "" && !isLoopback(value):
+				static = true
+			}
+		}
+		s.matched(name, match, set, static)
+	}
+}
+
+// matched reports a profile that is chosen by the MAC address match, sets the MAC
+// address set, or sets addresses.
+func (s *survey) matched(name, match, set string, static bool) {
+	if match != "" {
+		s.warn(name, "is for the source's interface only: it matches the MAC address "+shorten(match), hintMAC).because(whyPinned)
+	}
+	if set != "" {
+		s.warn(name, "gives an interface the MAC address "+shorten(set), "remove the line").because(whySetMAC)
+	}
+	if static {
+		s.warn(name, "sets an address of the source", "rm "+typed(name)+", and leave the network to cloud-init").because(whyStatic)
+	}
+}
+
+// checkNetplan looks at netplan's configuration: see its reference, "match",
+// "macaddress" and "addresses".
+func (s *survey) checkNetplan() {
+	const dir = "etc/netplan"
+	for _, base := range s.list(dir) {
+		name := path.Join(dir, base)
+		if !strings.HasSuffix(base, ".yaml") || !s.isFile(name) || s.cloudWrote(name) {
+			continue
+		}
+		data, ok := s.read(name)
+		if !ok {
+			continue
+		}
+		network := yamlValue(yamlMapping(data), "network")
+		if network == nil || network.Kind != yaml.MappingNode {
+			continue
+		}
+		match, set, static := "", "", false
+		for i := 1; i < len(network.Content); i += 2 {
+			kind := resolved(network.Content[i]) // ethernets, bonds, ...
+			if kind.Kind != yaml.MappingNode {
+				continue
+			}
+			for j := 1; j < len(kind.Content); j += 2 {
+				device := resolved(kind.Content[j])
+				if v := yamlValue(yamlValue(device, "match"), "macaddress"); v != nil && v.Value != "" {
+					match = v.Value
+				}
+				if v := yamlValue(device, "macaddress"); v != nil && strings.Count(v.Value, ":") == 5 {
+					set = v.Value
+				}
+				if v := yamlValue(device, "addresses"); v != nil && v.Kind == yaml.SequenceNode && len(v.Content) > 0 {
+					static = static || !isLoopback(resolved(v.Content[0]).Value)
+				}
+			}
+		}
+		s.matched(name, match, set, static)
+	}
+}
+
+// checkInterfaces looks at ifupdown's configuration, see interfaces(5).
+func (s *survey) checkInterfaces() {
+	const dir = "etc/network/interfaces.d"
+	names := []string{"etc/network/interfaces"}
+	for _, base := range s.list(dir) {
+		names = append(names, path.Join(dir, base))
+	}
+	for _, name := range names {
+		if !s.isFile(name) || s.cloudWrote(name) {
+			continue
+		}
+		data, _ := s.read(name)
+		set, static := "", false
+		for line := range lines(string(data)) {
+			words := strings.Fields(line)
+			switch {
+			case len(words) < 2:
+			case words[0] == "hwaddress" && strings.Count(line, ":") == 5:
+				set = words[len(words)-1]
+			case words[0] == "address":
+				static = static || !isLoopback(words[1])
+			}
+		}
+		s.matched(name, "", set, static)
+	}
+}

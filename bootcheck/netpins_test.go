@@ -1,0 +1,93 @@
+package bootcheck
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestNetworkIdentity(t *testing.T) {
+	const (
+		rule  = "network-identity"
+		rh    = "-- etc/sysconfig/network-scripts/ifcfg-eth0 --\nDEVICE=eth0\n"
+		suse  = "-- etc/sysconfig/network/ifcfg-eth0 --\nSTARTMODE=auto\n"
+		nm    = "-- etc/NetworkManager/system-connections/wired.nmconnection --\n[connection]\nid=wired\nuuid=1-2\n"
+		mac   = "52:54:00:12:34:56"
+		ifcfg = "warn /etc/sysconfig/network-scripts/ifcfg-eth0: is for the source's interface only: "
+	)
+	testIdentity(t, []identityCase{
+		{"none", rule, "-- etc/network/interfaces --\nauto lo\niface lo inet loopback\n\taddress 127.0.0.1\n-- etc/sysconfig/network-scripts/ifcfg-lo --\nIPADDR=127.0.0.1\n", []string{"ok"}},
+
+		{"udev", rule, "-- etc/udev/rules.d/70-persistent-net.rules --\nSUBSYSTEM==\"net\", ATTR{address}==\"" + mac + "\", NAME=\"eth0\"\n",
+			[]string{"warn /etc/udev/rules.d/70-persistent-net.rules: => drop /etc/udev/rules.d/70-persistent-net.rules"}},
+		{"udev, comments only", rule, "-- etc/udev/rules.d/70-persistent-net.rules --\n# ATTR{address}==\n", []string{"ok"}},
+		{"udev, by hand", rule, "-- etc/udev/rules.d/10-nic.rules --\nSUBSYSTEM==\"net\", ATTR{address}==\"" + mac + "\", NAME=\"lan\"\n", []string{"warn /etc/udev/rules.d/10-nic.rules:"}},
+
+		{"ifcfg", rule, rh + "BOOTPROTO=dhcp\nHWADDR=" + mac + "\nUUID=\"1-2\"\n", []string{ifcfg + "HWADDR=" + mac + " UUID=1-2 => rewrite /etc/sysconfig/network-scripts/ifcfg-eth0"}},
+		{"ifcfg, commented out", rule, rh + "#HWADDR=" + mac + "\nUUID=\n", []string{"ok"}},
+		{"ifcfg, a backup", rule, "-- etc/sysconfig/network-scripts/ifcfg-eth0.bak --\nHWADDR=" + mac + "\n", []string{"ok"}},
+		{"ifcfg with an address", rule, rh + "IPADDR0=10.0.0.5\nHWADDR=" + mac + "\n", []string{ifcfg, "warn /etc/sysconfig/network-scripts/ifcfg-eth0: sets an address of the source"}},
+		{"ifcfg that sets a MAC", rule, suse + "LLADDR=" + mac + "\n", []string{"warn /etc/sysconfig/network/ifcfg-eth0: => rewrite /etc/sysconfig/network/ifcfg-eth0"}},
+
+		{"NetworkManager", rule, nm + "[ethernet]\nmac-address=" + mac + "\ncloned-mac-address=preserve\n[ipv4]\nmethod=auto\n",
+			[]string{"warn /etc/NetworkManager/system-connections/wired.nmconnection: is for the source's interface only: mac-address=" + mac + " => rewrite /etc/NetworkManager/system-connections/wired.nmconnection"}},
+		{"NetworkManager, none", rule, nm + "[ethernet]\ncloned-mac-address=random\n[ipv4]\nmethod=auto\n[user]\nmac-address=" + mac + "\n", []string{"ok"}},
+		{"NetworkManager with an address", rule, nm + "[802-3-ethernet]\nmac-address=" + mac + "\n[ipv4]\naddress1=10.0.0.5/24,10.0.0.1\nmethod=manual\n",
+			[]string{"warn /etc/NetworkManager/system-connections/wired.nmconnection: is for", "warn /etc/NetworkManager/system-connections/wired.nmconnection: sets an address"}},
+
+		{"networkd", rule, "-- etc/systemd/network/a.network --\n[Match]\nMACAddress=" + mac + "\n[Network]\nDHCP=yes\n-- etc/systemd/network/b.link --\n[Match]\nPermanentMACAddress=" + mac + "\n[Link]\nMACAddress=" + mac + "\n-- etc/systemd/network/c.network --\n[Match]\nName=en*\n[Network]\nAddress=10.0.0.5/24\n-- etc/systemd/network/d.link --\n[Match]\nOriginalName=*\n[Link]\nMACAddressPolicy=persistent\n",
+			[]string{"warn /etc/systemd/network/a.network: is for the source's interface only: it matches", "warn /etc/systemd/network/b.link: is for", "warn /etc/systemd/network/b.link: gives an interface", "warn /etc/systemd/network/c.network: sets"}},
+		{"netplan", rule, "-- etc/netplan/01.yaml --\nnetwork:\n  version: 2\n  ethernets:\n    a: {match: {macaddress: \"" + mac + "\"}, set-name: a}\n    b: {macaddress: \"" + mac + "\", addresses: [10.0.0.5/24]}\n",
+			[]string{"warn /etc/netplan/01.yaml: is for", "warn /etc/netplan/01.yaml: gives", "warn /etc/netplan/01.yaml: sets"}},
+		{"netplan, none", rule, "-- etc/netplan/01.yaml --\nnetwork:\n  version: 2\n  ethernets:\n    all: {match: {name: en*}, dhcp4: true, macaddress: permanent}\n", []string{"ok"}},
+		{"netplan, no YAML", rule, "-- etc/netplan/01.yaml --\n[\n", []string{"ok"}},
+		{"interfaces", rule, "-- etc/network/interfaces --\niface eth0 inet static\n  address 10.0.0.5\n  hwaddress ether " + mac + "\n",
+			[]string{"warn /etc/network/interfaces: gives", "warn /etc/network/interfaces: sets"}},
+
+		{"cloud-init's", rule, "-- etc/netplan/50-cloud-init.yaml --\nnetwork: {ethernets: {a: {match: {macaddress: \"" + mac + "\"}}}}\n-- etc/cloud/cloud.cfg.d/50-curtin-networking.cfg --\nnetwork: {version: 1}\n",
+			[]string{"warn /etc/netplan/50-cloud-init.yaml: was written by cloud-init for the source => drop /etc/netplan/50-cloud-init.yaml",
+				"warn /etc/cloud/cloud.cfg.d/50-curtin-networking.cfg: was written by cloud-init for the source => drop /etc/cloud/cloud.cfg.d/50-curtin-networking.cfg"}},
+		{"cloud-init's, and it does not run", rule, noCloud + "-- etc/NetworkManager/system-connections/cloud-init-eth0.nmconnection --\n[ethernet]\nmac-address=" + mac + "\n",
+			[]string{"warn /etc/NetworkManager/system-connections/cloud-init-eth0.nmconnection: was written"}},
+	})
+}
+
+// All else in a file stays as it is, bytes and line ends.
+func TestNetworkRewrites(t *testing.T) {
+	for _, c := range []struct {
+		rewrite   func([]byte) ([]byte, error)
+		old, want string
+	}{
+		{rewriteIfcfg, "# x\r\nHWADDR=1\r\n\r\nDEVICE=eth0\r\nUUID=1", "# x\r\n\r\nDEVICE=eth0\r\n"},
+		{rewriteIfcfg, "HWADDR_X=1\n  UUID='a b'\nNAME=\"\xff HWADDR=1\"\n", "HWADDR_X=1\nNAME=\"\xff HWADDR=1\"\n"},
+		{rewriteIfcfg, "", ""},
+		{rewriteKeyfile, "[connection]\nuuid=1\n\n[ethernet]\nmac-address=00:11:22:33:44:55\nmtu=9000\n[wifi]\ncloned-mac-address=stable\n", "[connection]\nuuid=1\n\n[ethernet]\nmtu=9000\n[wifi]\ncloned-mac-address=stable\n"},
+		{rewriteKeyfile, "[ethernet]\n#mac-address=00:11:22:33:44:55\n[x]\nmac-address=00:11:22:33:44:55", "[ethernet]\n#mac-address=00:11:22:33:44:55\n[x]\nmac-address=00:11:22:33:44:55"},
+	} {
+		got, err := c.rewrite([]byte(c.old))
+		require.NoError(t, err)
+		require.Equal(t, c.want, string(got))
+	}
+}
+
+// A rewriting is for a content that may have changed meanwhile: it leaves no line
+// that it is to take out, adds none, and has nothing to do the second time.
+func FuzzRewrites(f *testing.F) {
+	for _, s := range []string{"HWADDR=1\nX=2\n", "[ethernet]\nmac-address=00:11:22:33:44:55\n", "a UUID=1\n# b\n", "RESUME=/dev/sda1", "GRUB_CMDLINE_LINUX=\"a resume=1 \\\n b\"\n", "kernelopts=resume=1 a\n##", "options resume=1 x\n"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		words := func(name string) func([]byte) ([]byte, error) {
+			return func(old []byte) ([]byte, error) { return withoutWords(name, old, isResumeWord), nil }
+		}
+		for i, rewrite := range []func([]byte) ([]byte, error){rewriteIfcfg, rewriteKeyfile, rewriteCrypttab, rewriteResume,
+			words("etc/default/grub"), words("boot/loader/entries/x.conf"), words("boot/grub2/grubenv"), words("etc/kernel/cmdline")} {
+			once, err := rewrite(data)
+			require.NoError(t, err)
+			require.LessOrEqual(t, len(once), 3*len(data)+len("\nRESUME=none\n"))
+			again, err := rewrite(once)
+			require.NoError(t, err)
+			require.Equal(t, string(once), string(again), "rewriting %d", i)
+		}
+	})
+}

@@ -1,0 +1,147 @@
+package bootcheck
+
+import (
+	"path"
+	"strings"
+
+	"image-capture/bootcheck/hardware"
+)
+
+// Wanted is what the rules want of a name in an image that is read once, front to
+// back. The zero value is nothing but the attributes, if there is room for them.
+type Wanted struct {
+	// Attributes are wanted whatever room there is.
+	Attributes bool
+	// Content is how many of the first bytes of a regular file are read.
+	Content int64
+	// Initramfs says that the content should go to [initramfs.Read] as it comes, and
+	// what comes out be the file's [Digested].
+	Initramfs bool
+	// Module says the same of [hardware.ReadFirmware]. Only a check with a target
+	// wants it.
+	Module bool
+}
+
+// Wants returns what the rules want of a name, written "a/b" as in io/fs and
+// without links on its way. It names more than any one image has. A file that is
+// reached through a link to an unusual place is not among them: the rule that wanted
+// it then tells that it cannot be read.
+func Wants(name string) Wanted {
+	top, below, _ := strings.Cut(name, "/")
+	merged := name
+	switch top {
+	case "etc", "boot", "curtin":
+		w := Wanted{Attributes: true}
+		if base := path.Base(name); top != "boot" || isBootText(base) {
+			w.Content = maxFile + 1 // one more tells that a file is longer
+		} else {
+			w.Initramfs = isInitramfs(base)
+		}
+		return w
+	case "usr":
+		merged = below
+	case "var", "root", "home":
+		w := Wanted{Attributes: wantsState(name)}
+		switch {
+		case name == dpkgStatusName:
+			w.Content = maxDpkgStatus + 1
+		case w.Attributes && strings.HasPrefix(name, "var/lib/"):
+			w.Content = maxState
+		}
+		return w
+	}
+	return wantsProgram(name, merged)
+}
+
+// maxState bounds what is read of a file below var/lib: ids and the like.
+const maxState = 4096
+
+// maxHead bounds what is read of a program: its ELF header, or its first line.
+const maxHead = maxShebang
+
+// wantsProgram is for what a distribution puts into /usr; merged is the name without
+// that, since there are roots with /bin, /sbin and /lib of their own.
+func wantsProgram(name, merged string) Wanted {
+	top, below, _ := strings.Cut(merged, "/")
+	switch top {
+	case "bin", "sbin", "libexec":
+		w := Wanted{Attributes: true, Content: maxHead}
+		if base := path.Base(name); strings.HasPrefix(base, "grub") || strings.HasPrefix(base, "update-grub") {
+			w.Content = maxFile + 1 // those that are scripts
+		}
+		return w
+	case "local":
+		w := Wanted{}
+		if strings.HasPrefix(below, "lib/systemd/") || strings.HasPrefix(below, "lib/modprobe.d/") {
+			w.Attributes, w.Content = true, maxFile+1
+		}
+		return w
+	case "share":
+		for _, dir := range []string{"initramfs-tools/conf.d", "kernel"} {
+			if isBelow(below, dir) {
+				return Wanted{Attributes: true, Content: maxFile + 1}
+			}
+		}
+		return Wanted{Attributes: isBelow(below, "grub2") || isBelow(below, "efi")}
+	case "lib", "lib64":
+		return wantsLibrary(below)
+	}
+	return Wanted{Attributes: !strings.Contains(name, "/")}
+}
+
+// wantsLibrary is for what is below /usr/lib.
+func wantsLibrary(below string) Wanted {
+	w := Wanted{Attributes: true}
+	top, rest, _ := strings.Cut(below, "/")
+	switch top {
+	case "modules":
+		_, file, _ := strings.Cut(rest, "/")
+		switch {
+		case strings.HasPrefix(file, "modules.") && !strings.HasSuffix(file, ".bin"):
+			w.Content = hardware.MaxDatabase + 1
+		case file == "pkgbase":
+			w.Content = maxFile + 1
+		case hardware.MayServe(file):
+			w.Module = true
+		default:
+			w.Initramfs = isInitramfs(path.Base(file)) && !strings.Contains(file, "/")
+		}
+	case "systemd":
+		w.Content = maxHead // systemd itself, which is init
+		if isBelow(rest, "system") || isBelow(rest, "network") {
+			w.Content = maxFile + 1
+		}
+	case "os-release", "modprobe.d", "dracut", "rpm", "open-iscsi", "NetworkManager":
+		w.Content = maxFile + 1
+	case "firmware", "grub", "shim", "efi":
+	default:
+		w.Attributes = !strings.Contains(rest, "/")
+	}
+	return w
+}
+
+// isBootText says whether a name in /boot is that of a text: a boot menu or its
+// like, and no kernel, initramfs or loader.
+func isBootText(base string) bool {
+	for _, end := range []string{".cfg", ".conf", ".CFG", ".txt", "grubenv", "cmdline"} {
+		if strings.HasSuffix(base, end) {
+			return true
+		}
+	}
+	return false
+}
+
+// isInitramfs says whether a name is that of an initramfs, see initramfsNames.
+func isInitramfs(base string) bool { return strings.HasPrefix(base, "initr") }
+
+// wantsState says whether a name is one of those that tell a machine from its
+// clones, or leads to them.
+func wantsState(name string) bool {
+	most := 3 // var/log/journal/*, home/*/.ssh
+	if strings.HasPrefix(name, "var/lib/") {
+		most = 5 // var/lib/ubuntu-advantage/private/machine-token.json
+	}
+	return strings.Count(name, "/") < most || isBelow(name, "var/lib/amazon/ssm")
+}
+
+func isBelow(name, dir string) bool { return name == dir || strings.HasPrefix(name, dir+"/") }

@@ -1,0 +1,119 @@
+package bootcheck
+
+import (
+	"strings"
+)
+
+// diskState is what the source remembers about its disks.
+var diskState = []leftover{
+	{paths: []string{"etc/lvm/devices/system.devices"}, is: "lists the source's disks for LVM", fix: Drop,
+		why: "LVM sees no other disks: the clone's volume groups are not there"},
+	{paths: []string{"etc/zfs/zpool.cache"}, is: "names the source's ZFS pools", fix: Drop, why: "a boot tries to import pools that the clone does not have"},
+	{paths: []string{"etc/multipath/wwids", "etc/multipath/bindings", "var/lib/multipath/wwids", "var/lib/multipath/bindings"}, is: "names the source's multipath disks", note: true},
+	{paths: []string{"etc/lvm/backup/*", "etc/lvm/archive/*"}, is: "describes a volume group of the source", note: true},
+	{paths: []string{"etc/blkid.tab", "etc/blkid/blkid.tab"}, is: "lists the source's disks", note: true},
+}
+
+// storageWords begin the words of a kernel command line that name disks of the
+// source for an initramfs, see dracut.cmdline(7) and
+// systemd-cryptsetup-generator(8).
+var storageWords = []string{
+	"rd.lvm.lv=", "rd.lvm.vg=", "rd.luks.uuid=", "rd.luks.name=", "rd.luks.partuuid=", "luks.uuid=", "luks.name=", "rd.md.uuid=", "rd.dm.uuid=", "cryptdevice=",
+}
+
+func isStorageWord(w string) bool {
+	for _, prefix := range storageWords {
+		if strings.HasPrefix(w, prefix) && len(w) > len(prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// checkStorageIdentity asks for what looks for the source's disks.
+func checkStorageIdentity(s *survey) {
+	before := len(s.findings)
+	for _, l := range diskState {
+		s.leftover(l)
+	}
+	for _, l := range s.commandLines() {
+		for _, w := range l.words {
+			if isStorageWord(w) {
+				s.warn(l.file, "the kernel's command line names storage of the source: "+shorten(w), "remove the word there").
+					because("the initramfs waits for it, and then gives up into an emergency shell").
+					editWords(s, l.file, isStorageWord)
+				break
+			}
+		}
+	}
+	s.fine(before, "", "nothing looks for the source's disks")
+}
+
+// isResumeWord is for the kernel's and dracut's "resume=" and what goes with it.
+// resume=none and an empty one resume from nowhere.
+func isResumeWord(w string) bool {
+	value, ok := strings.CutPrefix(w, "resume=")
+	if !ok {
+		return strings.HasPrefix(w, "resume_offset=") || strings.HasPrefix(w, "rd.resume=")
+	}
+	return isDevice(value)
+}
+
+// isDevice says whether a value names a disk to resume from: not by "auto", which
+// initramfs-tools looks up anew each time, see initramfs.conf(5).
+func isDevice(value string) bool {
+	return value != "" && value != "none" && value != "auto"
+}
+
+// checkResume asks for a disk from which the source would wake up: the clone
+// waits for it at boot.
+func checkResume(s *survey) {
+	before := len(s.findings)
+	const conf = "etc/initramfs-tools/initramfs.conf"
+	names := append([]string{conf}, s.filled("etc/initramfs-tools/conf.d/*")...)
+	for _, name := range names {
+		if !s.isFile(name) {
+			continue
+		}
+		data, _ := s.read(name)
+		value := ""
+		for line := range lines(string(data)) {
+			if key, v, _, ok := assignment(line); ok && key == "RESUME" {
+				value = v
+			}
+		}
+		if !isDevice(value) {
+			continue
+		}
+		f := s.warn(name, "the next initramfs will wait for a disk of the source: RESUME="+shorten(value), "echo RESUME=none >"+typed(name))
+		if name == conf {
+			f.Hint = "set RESUME=none in it"
+		}
+		if real, ok := s.real(name, true); ok {
+			f.Fix = &Fix{Verb: Rewrite, Path: real, Rewrite: rewriteResume}
+		}
+	}
+	for _, l := range s.commandLines() {
+		for _, w := range l.words {
+			if isResumeWord(w) {
+				s.warn(l.file, "the kernel's command line names a disk of the source: "+shorten(w), "remove the word there").editWords(s, l.file, isResumeWord)
+				break
+			}
+		}
+	}
+	s.checkInitramfsResume()
+	s.fine(before, "", "nothing waits for a disk to resume from")
+}
+
+// rewriteResume leaves out the lines that set RESUME, and ends with one that
+// resumes from nowhere.
+func rewriteResume(old []byte) ([]byte, error) {
+	out := withoutLines(old, func(line string) bool {
+		key, _, _, ok := assignment(line)
+		return ok && key == "RESUME"
+	})
+	if len(out) > 0 && out[len(out)-1] != '\n' {
+		out = append(out, '\n')
+	}
+	return append(out, "RESUME=none\n"...), nil
+}
