@@ -31,7 +31,9 @@ type captureJob struct {
 	level  archive.Level
 
 	system bootcheck.System
+	boot   bootcheck.Options
 	report *bootcheck.Report // nil when the check is off
+	fixes  []bootcheck.Fix   // that were made
 	facts  manifest.Facts
 	names  manifest.Names
 
@@ -46,6 +48,7 @@ type captureJob struct {
 
 	sum              *archive.Summary // nil until an image is whole
 	stored, verified bool             // the image, on the endpoint
+	profileSaved     string           // name of the Profile on the endpoint; "" when it is not there
 }
 
 // capture is the command.
@@ -55,12 +58,28 @@ func capture(ctx context.Context, a *app, fl *flags, args []string) error {
 	}
 	j := &captureJob{app: a, fl: fl, path: args[0]}
 	defer j.close()
-	for _, step := range []func(context.Context) error{j.readFlags, j.openTree, j.check, j.name, j.place, j.prepare, j.transfer} {
+	for _, step := range []func(context.Context) error{j.readFlags, j.openTree} {
 		if err := step(ctx); err != nil {
 			return err
 		}
 	}
-	return j.verdict()
+	return j.tell(ctx, j.run(ctx))
+}
+
+// run is the capture itself; whatever becomes of it is told.
+func (j *captureJob) run(ctx context.Context) error {
+	for _, step := range []func(context.Context) error{j.check, j.name, j.place, j.prepare, j.transfer} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	if err := j.verdict(); err != nil {
+		if j.fl.saveProfile != "" {
+			j.app.term.warn("if the image will do, store the Profile as printed with drpcli profiles create", "the Profile %s is not stored, since the image lacks something", j.fl.saveProfile)
+		}
+		return err
+	}
+	return j.saveProfile(ctx)
 }
 
 func (j *captureJob) close() {
@@ -84,6 +103,12 @@ func (j *captureJob) readFlags(context.Context) (err error) {
 	if j.level, err = archive.ParseLevel(fl.level); err != nil {
 		return usagef("", "--level: %w", err)
 	}
+	if j.boot, err = j.app.bootOptions(fl, j.format); err != nil {
+		return err
+	}
+	if fl.fix && fl.check == "off" {
+		return usagef("leave --check off out", "--fix makes the edits that the check offers")
+	}
 	if fl.output == "-" && fl.json {
 		return usagef("use --output FILE, or --upload", "--json and --output - both want stdout")
 	}
@@ -97,8 +122,10 @@ func (j *captureJob) openTree(context.Context) (err error) {
 	if j.tree != nil {
 		j.tree.close()
 	}
-	j.tree, err = j.app.openTree(j.fl, j.path)
-	return err
+	if j.tree, err = j.app.openTree(j.fl, j.path); err != nil {
+		return err
+	}
+	return j.tree.fix(j.fixes) // those of the attempt before
 }
 
 // check judges the tree before anything of it is read.
@@ -109,12 +136,12 @@ func (j *captureJob) check(ctx context.Context) error {
 		j.facts.Check = "off"
 		return nil
 	}
-	r, err := bootcheck.Check(ctx, j.tree.view(), bootcheck.Options{Deployer: deployer(j.format)})
+	r, fixes, err := j.tree.judge(ctx, j.fl, j.boot)
 	if err != nil {
 		return err
 	}
-	j.report, j.system = &r, r.System
-	printFindings(j.app.term, r, false)
+	j.report, j.fixes, j.system = &r, fixes, r.System
+	printFindings(j.app.term, r)
 	j.facts.Check = verdict(r)
 	for _, f := range r.Findings {
 		if f.Level > bootcheck.OK {
@@ -122,7 +149,7 @@ func (j *captureJob) check(ctx context.Context) error {
 		}
 	}
 	if j.fl.check == "enforce" && r.Worst() == bootcheck.Fail {
-		return &failure{exitCheck, fmt.Errorf("the image would not deploy with %s; nothing was captured", deployer(j.format)), "mend the above, or use --check warn to capture all the same"}
+		return &failure{exitCheck, fmt.Errorf("the image would not deploy with %s; nothing was captured", j.boot.Deployer), "mend the above, or use --check warn to capture all the same"}
 	}
 	j.app.term.say("check: %s", j.facts.Check)
 	return nil
@@ -296,7 +323,8 @@ func (j *captureJob) archive(ctx context.Context, remote io.Writer) error {
 	bar := startProgress(j.app.term, j.fl.progress, "captured", func() (int64, int64) { return done.Bytes.Load(), done.Entries.Load() }, total.get)
 	sum, err := archive.Write(ctx, out, j.tree.root, archive.Options{
 		Codec: j.codec, Level: j.level, Jobs: j.fl.jobs,
-		Walk:     rootfs.WalkOptions{Mounts: j.tree.mounts, Drop: j.tree.plan.Drop, Added: j.tree.plan.Added},
+		Walk:    rootfs.WalkOptions{Mounts: j.tree.mounts, Drop: j.tree.plan.Drop, Added: j.tree.plan.Added},
+		Content: j.tree.plan.Content, AddedContent: j.tree.plan.AddedContent,
 		Skip:     j.skip(),
 		Progress: done,
 		Member:   func(m *archive.Member) error { return j.spool.Add((*manifest.Entry)(m)) },
@@ -354,6 +382,9 @@ func (j *captureJob) conclude() {
 	}
 	for _, pattern := range j.tree.plan.Unmatched() {
 		t.warn("", "--exclude %s matched nothing", pattern)
+	}
+	for _, u := range j.tree.plan.Unapplied() {
+		t.warn("", "not done: %s %s: %s", u.Verb, u.Subject, u.Reason)
 	}
 	tellNotes(t, "not captured", s.Unreadable)
 	tellNotes(t, "changed", s.Changed)

@@ -2,21 +2,19 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path"
 	"path/filepath"
-
-	"image-capture/bootcheck"
-	"image-capture/manifest"
+	"time"
 )
 
 // store sends the image, from the tree or, once that is whole, from the local
 // file.
 func (j *captureJob) store(ctx context.Context) error {
+	j.announce(ctx)
 	most := j.fl.attempts
 	if j.local == "-" || j.image != nil && j.image.inPlace {
 		most = 1 // what went out cannot be taken back or read again
@@ -31,7 +29,7 @@ func (j *captureJob) store(ctx context.Context) error {
 		}
 		if j.sum != nil {
 			_, err := j.end.client.Store(ctx, j.names.Image, io.NewSectionReader(j.image.f, 0, j.sum.Size), j.sum.Size)
-			return err
+			return j.unlessArrived(ctx, err)
 		}
 		if n > 1 {
 			if err := j.openTree(ctx); err != nil {
@@ -62,27 +60,93 @@ func (j *captureJob) stream(ctx context.Context) error {
 	if err != nil && made != nil && !errors.Is(made, errNotWanted) {
 		return made // the tree or the local disk failed, not the endpoint
 	}
+	if err != nil && j.sum != nil {
+		err = j.unlessArrived(ctx, err)
+	}
 	if err != nil && j.image == nil {
 		j.sum = nil // whole or not: nobody has it
 	}
 	return err
 }
 
+// unlessArrived drops the error of an upload of which only the answer was lost.
+func (j *captureJob) unlessArrived(ctx context.Context, err error) error {
+	if err != nil && j.end.arrived(ctx, err, j.names.Image, fmt.Sprintf("%x", j.sum.SHA256)) {
+		return nil
+	}
+	return err
+}
+
+const roomUnknown = "the endpoint does not tell how much room it has"
+
+// announce says what will be sent, as far as it can be known: what the kernel says
+// is in use on the filesystems, or what the files of a mere directory have, if that
+// is counted in a few seconds. An endpoint tells nobody how much room it has: no
+// field of models.Info does.
+func (j *captureJob) announce(ctx context.Context) {
+	if j.app.term.quiet {
+		return
+	}
+	const patience = 3 * time.Second
+	t := j.total(ctx)
+	t.get() // begins to count
+	counted := make(chan struct{})
+	go func() {
+		defer close(counted)
+		t.wait.Wait()
+	}()
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-counted:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	n := t.get()
+	t.stop()
+	<-counted
+	size := "unknown yet"
+	if n > 0 {
+		size = "about " + bytesText(n) + " before compression"
+	}
+	j.app.term.say("to send: %s; "+roomUnknown, size)
+}
+
 // storeManifest sends the MANIFEST, which makes the image known as whole. When
 // that fails it is kept in a local file.
 func (j *captureJob) storeManifest(ctx context.Context) error {
-	err := j.end.attempts(ctx, j.fl.attempts, func(int) error {
+	seen := false // the MANIFEST, by this token
+	err := j.end.attempts(ctx, j.fl.attempts, func(n int) (err error) {
 		src := newSource(j.writeManifest)
-		_, err := j.end.store(ctx, j.names.Manifest, src, -1)
+		seen, err = j.end.store(ctx, j.names.Manifest, src, -1)
 		if made := src.wait(); made != nil && !errors.Is(made, errNotWanted) {
 			return made
 		}
+		return ownPart(n, err)
+	})
+	if err != nil {
+		return j.unsent(err)
+	}
+	if seen && !j.verified {
+		return j.lookAgain(ctx)
+	}
+	return nil
+}
+
+// lookAgain is for an image that could not be seen after it was stored, with a token
+// that sees the MANIFEST: so it is not there. Without the claims that was not to be
+// known before.
+func (j *captureJob) lookAgain(ctx context.Context) error {
+	err := j.end.attempts(ctx, j.fl.attempts, func(int) (err error) {
+		j.verified, err = j.end.client.Confirm(ctx, j.names.Image, fmt.Sprintf("%x", j.sum.SHA256))
 		return err
 	})
-	if err == nil {
-		return nil
+	if err == nil && !j.verified {
+		j.stored = false
+		err = fmt.Errorf("the endpoint shows the MANIFEST %s to this token, and not the image %s: it does not have it", j.names.Manifest, j.names.Image)
+		return &failure{exitEndpoint, err, "delete the MANIFEST there; look whether a folder of the image's name is there, and at the endpoint's log"}
 	}
-	return j.unsent(err)
+	return err
 }
 
 // keepManifest writes the MANIFEST to the current directory, or where temp files
@@ -128,88 +192,4 @@ func again(code int) string {
 		return "get a token that is valid and has the claims, then "
 	}
 	return ""
-}
-
-// writeProfile writes the Profile that deploys the image.
-func (j *captureJob) writeProfile(w io.Writer) error {
-	b, err := manifest.Profile(manifest.ProfileParams{
-		Format: j.format, Path: j.names.Image, Endpoint: j.app.endpointURL(j.fl), SHA256: j.facts.SHA256,
-	})
-	if err != nil {
-		return err
-	}
-	_, err = w.Write(b)
-	return err
-}
-
-// result is the document of --json.
-type result struct {
-	Filename       string              `json:"filename"`
-	Ident          string              `json:"ident"`
-	Date           string              `json:"date"`
-	Size           int64               `json:"size"`
-	MD5            string              `json:"md5sum"`
-	UploadTarball  string              `json:"upload_tarball"`
-	UploadManifest string              `json:"upload_manifest"`
-	SHA256         string              `json:"sha256sum"`
-	Format         string              `json:"format"`
-	Unpacked       int64               `json:"unpacked_size"`
-	Entries        int64               `json:"entries"`
-	Manifest       string              `json:"manifest,omitempty"` // local file
-	Stored         bool                `json:"stored"`
-	Verified       bool                `json:"verified"` // the endpoint has our SHA-256
-	Complete       bool                `json:"complete"`
-	System         bootcheck.System    `json:"system"`
-	Check          string              `json:"check"`
-	Findings       []bootcheck.Finding `json:"findings,omitempty"`
-	Mounts         []jsonNote          `json:"mounts,omitempty"`
-	Edits          []jsonNote          `json:"edits,omitempty"`
-	Omitted        []jsonNote          `json:"omitted,omitempty"`
-	Changed        []jsonNote          `json:"changed,omitempty"`
-	Version        string              `json:"version"`
-}
-
-// jsonNote is a note whose path is escaped like those on stderr: JSON holds no
-// bytes that are not UTF-8.
-type jsonNote struct {
-	Path   string `json:"path"`
-	Reason string `json:"reason"`
-}
-
-func jsonNotes(list []manifest.Note) []jsonNote {
-	var out []jsonNote
-	for _, n := range list {
-		out = append(out, jsonNote{printable(n.Path), printable(n.Reason)})
-	}
-	return out
-}
-
-// print writes the result to stdout; to stderr when the image is there.
-func (j *captureJob) print() error {
-	f := j.facts
-	if !j.fl.json {
-		w := j.app.stdout
-		if j.local == "-" {
-			w = j.app.term.w
-			if j.app.term.quiet {
-				return nil
-			}
-		}
-		_, err := io.WriteString(w, f.Block())
-		return err
-	}
-	r := result{
-		Filename: printable(f.Filename), Ident: f.Ident, Date: f.Date.Format("2006-01-02T15:04:05Z"), Size: f.Size, MD5: f.MD5,
-		UploadTarball: f.UploadTarball, UploadManifest: f.UploadManifest, SHA256: f.SHA256, Format: f.Format.String(),
-		Unpacked: f.UnpackedSize, Entries: f.Entries, Manifest: printable(j.manifest), Stored: j.stored, Verified: j.verified,
-		Complete: len(j.sum.Unreadable) == 0, System: j.system, Check: f.Check,
-		Mounts: jsonNotes(f.Mounts), Edits: jsonNotes(f.Edits), Omitted: jsonNotes(f.Omitted), Changed: jsonNotes(f.Changed),
-		Version: f.AgentVersion,
-	}
-	if j.report != nil {
-		r.Findings = j.report.Findings
-	}
-	enc := json.NewEncoder(j.app.stdout)
-	enc.SetIndent("", "  ")
-	return enc.Encode(r)
 }

@@ -10,7 +10,9 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"image-capture/upload"
@@ -20,7 +22,7 @@ import (
 type endpoint struct {
 	app    *app
 	client *upload.Client
-	url    string
+	most   int // attempts at anything, as --attempts says
 }
 
 // tlsConfig reads the TLS flags.
@@ -85,6 +87,17 @@ func (a *app) connect(fl *flags) (*endpoint, error) {
 	if cfg.Token == "" && cfg.User == "" {
 		return nil, usagef("set RS_TOKEN, use --token-file FILE, or set RS_KEY to user:password", "no token is given")
 	}
+	if fl.limitRate != "" {
+		if cfg.Rate, err = parseRate(fl.limitRate); err != nil {
+			return nil, usagef("such as 50M: bytes per second; K, M and G are powers of 1024, as curl has them", "--limit-rate: %w", err)
+		}
+	}
+	if fl.requireFree != "" {
+		if _, err := parseBytes(fl.requireFree); err != nil {
+			return nil, usagef("such as 20G; K, M, G and T are powers of 1024", "--require-free: %w", err)
+		}
+		a.term.warn("look at the endpoint's disk, or leave --require-free out", "--require-free %s is not checked: "+roomUnknown, fl.requireFree)
+	}
 	client, err := upload.New(cfg)
 	if err != nil {
 		return nil, usagef("", "%w", err)
@@ -92,7 +105,32 @@ func (a *app) connect(fl *flags) (*endpoint, error) {
 	if u, err := url.Parse(cfg.Endpoint); err == nil && u.Scheme == "http" && !loopback(u.Hostname()) {
 		a.term.warn("use the endpoint's https URL", "the token goes to %s unencrypted", u.Host)
 	}
-	return &endpoint{a, client, cfg.Endpoint}, nil
+	e := &endpoint{a, client, fl.attempts}
+	e.warnProfile(fl.saveProfile)
+	return e, nil
+}
+
+// parseRate reads a number of bytes per second as curl's --limit-rate does. At less
+// than 1K not even a TLS handshake would end in time.
+func parseRate(s string) (int64, error) {
+	n, err := parseBytes(s)
+	if err == nil && n < 1024 {
+		return 0, fmt.Errorf("%q is less than 1K", s)
+	}
+	return n, err
+}
+
+// parseBytes reads a number of bytes, such as 50M. It is not empty.
+func parseBytes(s string) (int64, error) {
+	digits, shift := s, 0
+	if i := strings.IndexByte("KMGT", s[len(s)-1]&^0x20); i >= 0 {
+		digits, shift = s[:len(s)-1], 10*(i+1)
+	}
+	n, err := strconv.ParseUint(digits, 10, 63-shift)
+	if err != nil {
+		return 0, fmt.Errorf("%q is no number of bytes", s)
+	}
+	return int64(n << shift), nil
 }
 
 func loopback(host string) bool {
@@ -104,34 +142,48 @@ func loopback(host string) bool {
 // a readable token grants, and whether the names are free.
 func (e *endpoint) ready(ctx context.Context, overwrite bool, paths ...string) error {
 	for _, path := range paths {
-		switch check := e.client.CheckToken(time.Now(), "post", path); check.State {
-		case upload.Expired:
-			return &failure{exitRefused, fmt.Errorf("the token expired at %s", check.Expires.UTC().Format(time.RFC3339)), "it ends with its job: run this within the job, or get a new token"}
-		case upload.Lacking:
-			return &failure{exitRefused, fmt.Errorf("the token lacks the claim %q", check.Need), "give the task ExtraClaims: scope files, action \"post, get\", specific \"*\""}
-		}
-		if overwrite {
-			// A file may be replaced. A folder is not: the endpoint would say yes and store
-			// nothing. What it can list the content of is one.
-			in, err := e.client.Exists(ctx, path+"/.image-capture")
-			if err != nil {
-				return err
-			}
-			if in != upload.Unknown {
-				return &failure{exitTaken, fmt.Errorf("%s is a folder on the endpoint", path), "use another name (--rootfs-name, --manifest-name, --upload-path)"}
-			}
-			if old, err := e.client.Exists(ctx, path); err == nil && old == upload.Present {
-				e.app.term.warn("", "%s exists on the endpoint and is replaced; if that breaks, the endpoint deletes the older file too", path)
-			}
-			continue
-		}
-		found, err := e.client.Exists(ctx, path)
-		if err != nil {
+		if err := e.granted("post", path, `give the task ExtraClaims: scope files, action "post, get", specific "*"`); err != nil {
 			return err
 		}
-		if found == upload.Present {
-			return &failure{exitTaken, fmt.Errorf("%s exists on the endpoint", path), "use another name (--rootfs-name, --manifest-name, --upload-path), or --overwrite to replace it"}
+		if err := e.attempts(ctx, e.most, func(int) error { return e.free(ctx, overwrite, path) }); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// granted looks at what a readable token says of itself. The hint is for one that
+// lacks the claim.
+func (e *endpoint) granted(action, path, hint string) error {
+	switch check := e.client.CheckToken(time.Now(), action, path); check.State {
+	case upload.Expired:
+		return &failure{exitRefused, fmt.Errorf("the token expired at %s", check.Expires.UTC().Format(time.RFC3339)), "it ends with its job: run this within the job, or get a new token"}
+	case upload.Lacking:
+		return &failure{exitRefused, fmt.Errorf("the token lacks the claim %q", check.Need), hint}
+	}
+	return nil
+}
+
+// free looks whether a name can be stored to.
+func (e *endpoint) free(ctx context.Context, overwrite bool, path string) error {
+	if !overwrite {
+		found, err := e.client.Exists(ctx, path)
+		if err == nil && found == upload.Present {
+			err = &failure{exitTaken, fmt.Errorf("%s exists on the endpoint", path), "use another name (--rootfs-name, --manifest-name, --upload-path), or --overwrite to replace it"}
+		}
+		return err
+	}
+	// A file may be replaced. A folder is not: the endpoint would say yes and store
+	// nothing. What it can list the content of is one.
+	in, err := e.client.Exists(ctx, path+"/.image-capture")
+	if err != nil {
+		return err
+	}
+	if in != upload.Unknown {
+		return &failure{exitTaken, fmt.Errorf("%s is a folder on the endpoint", path), "use another name (--rootfs-name, --manifest-name, --upload-path)"}
+	}
+	if old, err := e.client.Exists(ctx, path); err == nil && old == upload.Present {
+		e.app.term.warn("", "%s exists on the endpoint and is replaced; if that breaks, the endpoint deletes the older file too", path)
 	}
 	return nil
 }
@@ -152,7 +204,11 @@ func (e *endpoint) confirm(ctx context.Context, path, sum string) (bool, error) 
 		// It may not be there at all: the endpoint says yes to a name at which a folder
 		// stands, and stores nothing.
 		var found upload.Existence
-		if found, err = e.client.Exists(ctx, path); err == nil && found == upload.Absent {
+		found, err = e.client.Exists(ctx, path)
+		if found == upload.Unknown && e.client.CheckToken(time.Now(), "get", path).State == upload.Granted {
+			found = upload.Absent // this token would see it
+		}
+		if err == nil && found == upload.Absent {
 			return false, &failure{exitEndpoint, storedOther{fmt.Errorf("the endpoint said yes to %s, and does not have it", path)}, "look whether a folder of that name is there, and at the endpoint's log"}
 		}
 	}
@@ -171,27 +227,39 @@ func (e *endpoint) confirm(ctx context.Context, path, sum string) (bool, error) 
 // confirms it.
 func (e *endpoint) store(ctx context.Context, path string, body io.Reader, size int64) (bool, error) {
 	sum := sha256.New()
-	if _, err := e.client.Store(ctx, path, io.TeeReader(body, sum), size); err != nil {
+	whole := &atomic.Bool{} // a read may still be under way when Store has returned
+	_, err := e.client.Store(ctx, path, &atEnd{io.TeeReader(body, sum), whole}, size)
+	if err != nil && !(whole.Load() && e.arrived(ctx, err, path, hex.EncodeToString(sum.Sum(nil)))) {
 		return false, err
 	}
 	return e.confirm(ctx, path, hex.EncodeToString(sum.Sum(nil)))
 }
 
-// attempts calls try until it succeeds, a new attempt makes no sense, or there are
-// none left.
-func (e *endpoint) attempts(ctx context.Context, most int, try func(n int) error) error {
-	for n := 1; ; n++ {
-		err := try(n)
-		var remote *upload.Error
-		if err == nil || n >= most || !errors.As(err, &remote) || !remote.Retryable() {
-			return err
-		}
-		wait := min(time.Duration(1<<n)*time.Second, time.Minute)
-		e.app.term.warn("", "attempt %d of %d: %v; again in %s", n, most, err, wait)
-		select {
-		case <-e.app.after(wait):
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
+// atEnd notes that a reader came to its end.
+type atEnd struct {
+	io.Reader
+	whole *atomic.Bool
+}
+
+func (r *atEnd) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	if err == io.EOF {
+		r.whole.Store(true)
 	}
+	return n, err
+}
+
+// arrived tells whether the endpoint has what was sent in spite of a connection
+// that broke: all that was lost may be its answer. Sent again, the image would be
+// there twice, once without a MANIFEST.
+func (e *endpoint) arrived(ctx context.Context, failed error, path, sum string) bool {
+	var remote *upload.Error
+	if !errors.As(failed, &remote) || remote.Kind != upload.Broken {
+		return false
+	}
+	ok, err := e.client.Confirm(ctx, path, sum)
+	if ok = ok && err == nil; ok {
+		e.app.term.say("the answer to %s was lost, the endpoint has it all the same", path)
+	}
+	return ok
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -28,6 +29,10 @@ type flags struct {
 	includeMounts []string
 	excludeMounts []string
 	check         string
+	deployer      string
+	firmware      string
+	target        string
+	fix, relabel  bool
 	strict        bool
 	format, level string
 	jobs          int
@@ -46,6 +51,14 @@ type flags struct {
 	fingerprint   string
 	insecure      bool
 	attempts      int
+	limitRate     string
+	requireFree   string
+	saveProfile   string
+	keep          int
+	orphans       bool
+	parts         bool
+	yes           bool
+	olderThan     time.Duration
 	json, quiet   bool
 	progress      string
 }
@@ -85,8 +98,19 @@ func (f *flags) addImage() {
 	f.addFormat(s)
 	s.StringVar(&f.level, "level", "default", "compression `LEVEL`: fast, default, better or best")
 	s.IntVar(&f.jobs, "jobs", 0, "compress `N` frames at once (0: one a processor, at most 16); the image does not depend on it")
-	s.StringVar(&f.check, "check", "warn", "boot check before the capture: `MODE` warn goes on, enforce stops when it fails, off")
 	s.BoolVar(&f.strict, "strict", false, "exit with 4 also when files changed while they were read")
+}
+
+func (f *flags) addBootCheck(capture bool) {
+	s := f.group("Boot check")
+	if capture {
+		s.StringVar(&f.check, "check", "warn", "boot check before the capture: `MODE` warn goes on, enforce stops when it fails, off")
+	}
+	s.StringVar(&f.deployer, "deployer", "", "judge for `NAME`: image-deploy or eikon (else by the format: image-deploy for tgz)")
+	s.StringVar(&f.firmware, "firmware", "both", "what the machines start by: `NAME` uefi, bios or both; the image fails where it cannot; when not given, one that cannot is a warning")
+	s.StringVar(&f.target, "target", "", "check the drivers for the machine of `FILE`: its modaliases, or its gohai-inventory as JSON; self for this machine")
+	s.BoolVar(&f.fix, "fix", false, "make the safe edits that the findings offer, in the image, never in the source")
+	s.BoolVar(&f.relabel, "relabel", false, "add /.autorelabel to the image: SELinux labels all files at the first boot")
 }
 
 func (f *flags) addOutput() {
@@ -105,12 +129,17 @@ func (f *flags) addUploadPath(s *pflag.FlagSet) {
 	s.StringVar(&f.uploadPath, "upload-path", manifest.DefaultUploadPath, "`FOLDER` under the endpoint's files/")
 }
 
-func (f *flags) addEndpoint() {
+func (f *flags) addEndpoint(store bool) {
 	s := f.group("Endpoint (RS_ENDPOINT, RS_ENDPOINTS, RS_TOKEN, RS_KEY and the proxy variables are read from the environment)")
 	s.StringVar(&f.endpoint, "endpoint", "", "`URL` of the DRP endpoint, like https://192.168.124.1:8092")
 	s.StringVar(&f.tokenFile, "token-file", "", "read the token from `FILE` (else RS_TOKEN; else user:password from RS_KEY)")
 	f.addTLS(s)
-	s.IntVar(&f.attempts, "attempts", 3, "try a broken upload `N` times in all")
+	s.IntVar(&f.attempts, "attempts", 5, "try what breaks `N` times in all")
+	if store {
+		s.StringVar(&f.limitRate, "limit-rate", "", "send at most `RATE` bytes per second, such as 50M; K, M, G are powers of 1024, as curl has them")
+		s.StringVar(&f.requireFree, "require-free", "", "refuse where the endpoint tells that it has less room than `SIZE`, such as 20G; those known tell nothing: it is a warning then")
+		s.StringVar(&f.saveProfile, "save-profile", "", "store the Profile that deploys the image on the endpoint, as `NAME`; one of that name is changed")
+	}
 }
 
 func (f *flags) addTLS(s *pflag.FlagSet) {
@@ -131,8 +160,9 @@ func (f *flags) addMessages(progress bool) {
 func captureFlags(f *flags) {
 	f.addTree()
 	f.addImage()
+	f.addBootCheck(true)
 	f.addOutput()
-	f.addEndpoint()
+	f.addEndpoint(true)
 	f.groups[len(f.groups)-1].set.BoolVar(&f.upload, "upload", false, "store image and MANIFEST on the endpoint")
 	f.addMessages(true)
 }
@@ -140,11 +170,13 @@ func captureFlags(f *flags) {
 func checkFlags(f *flags) {
 	f.addTree()
 	f.addFormat(f.group("Image"))
-	f.addMessages(false)
+	f.addBootCheck(false)
+	f.addTLS(f.group("Images at https URLs"))
+	f.addMessages(true)
 }
 
 func uploadFlags(f *flags) {
-	f.addEndpoint()
+	f.addEndpoint(true)
 	s := f.group("Names")
 	f.addUploadPath(s)
 	s.BoolVar(&f.overwrite, "overwrite", false, "replace files that exist on the endpoint")
@@ -171,12 +203,33 @@ func (f *flags) parse(args []string) ([]string, error) {
 
 // set says whether a flag was given.
 func (f *flags) set(name string) bool {
+	p := f.lookup(name)
+	return p != nil && p.Changed
+}
+
+// changed are the flags that were given.
+func (f *flags) changed() []string {
+	var names []string
+	for _, g := range f.groups {
+		g.set.VisitAll(func(p *pflag.Flag) {
+			if p.Changed {
+				names = append(names, p.Name)
+			}
+		})
+	}
+	return names
+}
+
+// has says whether the command knows a flag.
+func (f *flags) has(name string) bool { return f.lookup(name) != nil }
+
+func (f *flags) lookup(name string) *pflag.Flag {
 	for _, g := range f.groups {
 		if p := g.set.Lookup(name); p != nil {
-			return p.Changed
+			return p
 		}
 	}
-	return false
+	return nil
 }
 
 // valid checks the values of what was given, whatever the command.
@@ -195,9 +248,11 @@ func (f *flags) valid() error {
 		}
 	}
 	if f.set("progress") {
-		return oneOf("progress", f.progress, "auto", "bar", "lines", "off")
+		if err := oneOf("progress", f.progress, "auto", "bar", "lines", "off"); err != nil {
+			return err
+		}
 	}
-	return nil
+	return f.validProfile()
 }
 
 // usage is the help of a command.

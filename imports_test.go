@@ -24,10 +24,16 @@ var ours = map[string][]string{
 	"rootfs/roottest": {},
 	"edit":            {"rootfs"},
 	"archive":         {"rootfs"},
+	"archive/imagefs": {"archive", "rootfs"},
 	"manifest":        {"rootfs"},
-	"bootcheck":       {},
-	"upload":          {},
-	"upload/drptest":  {},
+	"bootcheck":       {"bootcheck/hardware", "bootcheck/initramfs"},
+
+	"bootcheck/hardware":  {"bootcheck/unpack"},
+	"bootcheck/initramfs": {"bootcheck/unpack"},
+	"bootcheck/unpack":    {},
+
+	"upload":         {},
+	"upload/drptest": {},
 }
 
 // programs are no libraries: they have flags and exit codes.

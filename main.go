@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -146,9 +147,10 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"capture", "ROOT", "capture the tree at ROOT (the default command)", captureFlags, capture},
-		{"check", "ROOT", "say whether a deployer could boot an image of ROOT", checkFlags, check},
+		{"check", "ROOT|IMAGE", "say whether a deployer could boot an image of ROOT, or an image (file, - or URL)", checkFlags, check},
 		{"upload", "IMAGE MANIFEST", "send a captured image and its MANIFEST to an endpoint", uploadFlags, send},
 		{"verify", "IMAGE [MANIFEST]", "read an image (file, - or URL) and compare it with its MANIFEST", verifyFlags, verify},
+		{"prune", "[PATTERN ...]", "list the images on an endpoint, and delete old ones with their MANIFESTs", pruneFlags, prune},
 		{"version", "", "print the version", func(*flags) {}, printVersion},
 	}
 }
@@ -160,10 +162,11 @@ type app struct {
 	term   *terminal
 	env    func(string) string
 	after  func(time.Duration) <-chan time.Time // replaced by tests
+	jitter func(time.Duration) time.Duration    // any time up to that; replaced by tests
 }
 
 func newApp(stdin io.Reader, stdout, stderr io.Writer, env func(string) string) *app {
-	return &app{stdin: stdin, stdout: stdout, term: newTerminal(stderr), env: env, after: time.After}
+	return &app{stdin: stdin, stdout: stdout, term: newTerminal(stderr), env: env, after: time.After, jitter: rand.N[time.Duration]}
 }
 
 // run runs the program and returns its exit code. It uses no process-wide state
@@ -197,13 +200,19 @@ func (a *app) run(ctx context.Context, args []string) int {
 	if err == nil {
 		return exitDone
 	}
-	code, hint := diagnose(err)
-	// A failure knows itself what it leaves behind.
-	if f := (*failure)(nil); ctx.Err() != nil && !errors.As(err, &f) {
-		code, hint, err = exitInterrupted, "", errors.New("interrupted, nothing is left behind")
-	}
+	code, hint, err := conclude(ctx, err)
 	a.term.fail(err, hint)
 	return code
+}
+
+// conclude is what becomes of a command's error: exit code, hint, and what is told.
+func conclude(ctx context.Context, err error) (code int, hint string, told error) {
+	// A failure knows itself what it leaves behind.
+	if f := (*failure)(nil); err != nil && ctx.Err() != nil && !errors.As(err, &f) {
+		return exitInterrupted, "", errors.New("interrupted, nothing is left behind")
+	}
+	code, hint = diagnose(err)
+	return code, hint, err
 }
 
 // pick finds the command. What is no command is an argument of capture.

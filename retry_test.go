@@ -51,13 +51,14 @@ func TestRetryFromWhere(t *testing.T) {
 		env := map[string]string{"RS_ENDPOINT": s.URL, "RS_TOKEN": s.Token}
 		a := newApp(nil, &out, &errs, func(k string) string { return env[k] })
 		var waits []time.Duration
+		a.jitter = func(most time.Duration) time.Duration { return most }
 		a.after = func(d time.Duration) <-chan time.Time {
 			waits = append(waits, d)
 			require.NoError(t, os.WriteFile(filepath.Join(root, "new"), nil, 0o600))
 			return time.After(0)
 		}
 		require.Zero(t, a.run(t.Context(), args), errs.String())
-		require.Equal(t, []time.Duration{2 * time.Second, 4 * time.Second}, waits)
+		require.Equal(t, []time.Duration{4 * time.Second, 8 * time.Second}, waits)
 		image, err := s.Content("images/img.tgz")
 		require.NoError(t, err)
 		text, err := s.Content("images/man.txt")
@@ -86,7 +87,7 @@ func TestRetryFromWhere(t *testing.T) {
 // TestNeverAgain: a refusal stays one.
 func TestNeverAgain(t *testing.T) {
 	t.Chdir(t.TempDir())
-	for status, code := range map[int]int{401: exitRefused, 403: exitRefused, 404: exitRefused, 409: exitTaken, 413: exitEndpoint, 507: exitEndpoint, 400: exitEndpoint} {
+	for status, code := range map[int]int{401: exitRefused, 403: exitRefused, 404: exitRefused, 409: exitTaken, 413: exitEndpoint, 400: exitEndpoint} {
 		s := drptest.New(t, drptest.Options{TLS: drptest.Plain, Faults: []drptest.Fault{{Method: "POST", Status: status, Messages: []string{"no: " + drptest.DefaultToken}}}})
 		env := map[string]string{"RS_ENDPOINT": s.URL, "RS_TOKEN": s.Token}
 		got := runHere(t.Context(), env, t.TempDir(), "--check", "off", "--upload", "--output", "x.tgz")
@@ -105,23 +106,18 @@ func TestNeverAgain(t *testing.T) {
 	}
 }
 
-// TestStrict: files that change while they are read are told; only --strict makes
-// it 4.
-func TestStrict(t *testing.T) {
-	root := t.TempDir()
-	log := filepath.Join(root, "log")
-	require.NoError(t, os.WriteFile(log, make([]byte, 4<<20), 0o600))
-	stop, stopped := make(chan struct{}), make(chan struct{})
+// appending writes to a file until it is stopped.
+func appending(t *testing.T, name string) (stop func()) {
+	t.Helper()
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND, 0)
+	require.NoError(t, err)
+	ask, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)
-		f, err := os.OpenFile(log, os.O_WRONLY|os.O_APPEND, 0)
-		if err != nil {
-			return
-		}
 		defer f.Close()
 		for {
 			select {
-			case <-stop:
+			case <-ask:
 				return
 			default:
 				_, _ = f.WriteString("a line of a log\n")
@@ -129,11 +125,23 @@ func TestStrict(t *testing.T) {
 			}
 		}
 	}()
+	return func() {
+		close(ask)
+		<-stopped
+	}
+}
+
+// TestStrict: files that change while they are read are told; only --strict makes
+// it 4.
+func TestStrict(t *testing.T) {
+	root := t.TempDir()
+	log := filepath.Join(root, "log")
+	require.NoError(t, os.WriteFile(log, make([]byte, 4<<20), 0o600))
+	stop := appending(t, log)
 	dir := t.TempDir()
 	loose := runHere(t.Context(), nil, root, "--check", "off", "--output", filepath.Join(dir, "a.tgz"))
 	strict := runHere(t.Context(), nil, root, "--check", "off", "--output", filepath.Join(dir, "b.tgz"), "--strict")
-	close(stop)
-	<-stopped
+	stop()
 	require.Equal(t, exitDone, loose.code, loose.stderr)
 	require.Contains(t, loose.stderr, "warning: changed: ./log: ")
 	require.Equal(t, exitIncomplete, strict.code, strict.stderr)

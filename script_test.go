@@ -1,16 +1,19 @@
 package main
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -171,7 +174,7 @@ func messageRules(stderr string) error {
 		case strings.ContainsFunc(line, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\ufffd' }):
 			return fmt.Errorf("%q has bytes that are no text", line)
 		case block.MatchString(line):
-		case !strings.HasPrefix(line, "image-capture: ") && !strings.HasPrefix(line, "hint: "):
+		case !slices.ContainsFunc([]string{"image-capture: ", "why: ", "hint: ", "fix: "}, func(s string) bool { return strings.HasPrefix(line, s) }):
 			return fmt.Errorf("%q does not say whose it is", line)
 		case strings.HasSuffix(line, "."):
 			return fmt.Errorf("%q ends in a period", line)
@@ -384,9 +387,9 @@ func cmdTree(ts *testscript.TestScript, neg bool, args []string) {
 				data = append([]byte("\x7fELF\x02\x01\x01"), make([]byte, 57)...)
 				data[16], data[18], data[19] = 3, byte(number), byte(number>>8)
 			case "size":
-				data = make([]byte, number)
-				_, err = rand.NewChaCha8(sha256.Sum256([]byte(name))).Read(data)
-				ts.Check(err)
+				data = randomBytes(name, int(number))
+			case "initramfs":
+				data = initramfsOf(map[string][]byte{"init": []byte("#!/bin/sh\n"), "noise": randomBytes(name, int(number))})
 			default:
 				mode, err = strconv.ParseUint(word, 8, 32)
 				ts.Check(err)
@@ -395,6 +398,31 @@ func cmdTree(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(os.WriteFile(full, data, 0o600))
 		ts.Check(os.Chmod(full, fs.FileMode(mode)))
 	}
+}
+
+// randomBytes is content that does not compress, the same for the same name.
+func randomBytes(name string, n int) []byte {
+	data := make([]byte, n)
+	_, _ = rand.NewChaCha8(sha256.Sum256([]byte(name))).Read(data)
+	return data
+}
+
+// initramfsOf is a cpio archive as the kernel takes it, see its
+// Documentation/driver-api/early-userspace/buffer-format.rst.
+func initramfsOf(files map[string][]byte) []byte {
+	var b bytes.Buffer
+	file := func(name string, data []byte, mode int) {
+		fmt.Fprintf(&b, "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x", b.Len()+1, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name)+1, 0)
+		for _, part := range []string{name + "\x00", string(data)} {
+			b.WriteString(part)
+			b.Write(make([]byte, -b.Len()&3))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		file(name, files[name], 0o100755)
+	}
+	file("TRAILER!!!", nil, 0)
+	return b.Bytes()
 }
 
 // cmdHostile is "hostile DIR": the tree of everything that tar can carry.

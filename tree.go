@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 
-	"image-capture/bootcheck"
 	"image-capture/edit"
 	"image-capture/manifest"
 	"image-capture/rootfs"
@@ -60,6 +59,11 @@ func (t *tree) build(fl *flags) error {
 			return err
 		}
 	}
+	if fl.relabel {
+		if err := t.plan.AddFile("./.autorelabel", 0o644, nil); err != nil {
+			return err
+		}
+	}
 	var err error
 	t.mounts, err = t.root.Mounts(rootfs.MountOptions{
 		OneFileSystem: fl.oneFileSystem, Include: fl.includeMounts, Exclude: fl.excludeMounts,
@@ -106,37 +110,16 @@ func (t *tree) edits() []manifest.Note {
 		switch e.Verb {
 		case edit.Exclude:
 			notes = append(notes, manifest.Note{Path: e.Subject, Reason: fmt.Sprintf("excluded %d", e.Count)})
+		case edit.KeepOnly: // a mount point
+		case edit.Drop:
+			notes = append(notes, manifest.Note{Path: e.Subject, Reason: "left out"})
+		case edit.Empty:
+			notes = append(notes, manifest.Note{Path: e.Subject, Reason: "emptied"})
+		case edit.Rewrite:
+			notes = append(notes, manifest.Note{Path: e.Subject, Reason: "rewritten (" + e.Why + ")"})
 		case edit.Add:
 			notes = append(notes, manifest.Note{Path: e.Subject, Reason: "added"})
 		}
 	}
 	return notes
-}
-
-// printFindings prints what the check found: all of it, or what is wrong.
-func printFindings(t *terminal, r bootcheck.Report, all bool) {
-	for _, f := range r.Findings {
-		if !all && f.Level < bootcheck.Warn {
-			continue
-		}
-		t.line("image-capture: " + findingText(f))
-		if f.Hint != "" && f.Level >= bootcheck.Warn {
-			t.line("hint: " + f.Hint)
-		}
-	}
-}
-
-// findingText is a finding in one line.
-func findingText(f bootcheck.Finding) string {
-	s := fmt.Sprintf("check %s: %s: %s", f.Level, f.Rule, f.Problem)
-	if f.Path != "" {
-		s += " (" + f.Path + ")"
-	}
-	return s
-}
-
-// verdict is the report in a few words.
-func verdict(r bootcheck.Report) string {
-	c := r.Counts()
-	return fmt.Sprintf("%d failed, %d warnings", c.Fail, c.Warn)
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/md5"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"hash"
@@ -62,22 +61,27 @@ func send(ctx context.Context, a *app, fl *flags, args []string) error {
 	if err != nil {
 		return err
 	}
-	err = end.attempts(ctx, fl.attempts, func(int) error {
+	err = end.attempts(ctx, fl.attempts, func(n int) error {
 		f, err := os.Open(manifestFile)
 		if err != nil {
 			return err
 		}
 		defer f.Close()
 		_, err = end.store(ctx, names.Manifest, f, -1)
-		return err
+		return ownPart(n, err)
 	})
 	if err != nil {
 		return err
 	}
+	if fl.saveProfile != "" {
+		p := manifest.ProfileParams{Name: fl.saveProfile, Format: facts.Format, Path: names.Image, Endpoint: a.endpointURL(fl), SHA256: facts.SHA256}
+		if err := end.saveProfile(ctx, p); err != nil {
+			return err
+		}
+		r.ProfileSaved = fl.saveProfile
+	}
 	if fl.json {
-		enc := json.NewEncoder(a.stdout)
-		enc.SetIndent("", "  ")
-		return enc.Encode(r)
+		return writeJSON(a.stdout, r)
 	}
 	_, err = fmt.Fprintf(a.stdout, "%16s  %s\n%16s  %s\n", "upload tarball:", names.Image, "upload manifest:", names.Manifest)
 	return err
@@ -89,6 +93,8 @@ type sent struct {
 	Manifest string `json:"upload_manifest"`
 	SHA256   string `json:"sha256sum"`
 	Verified bool   `json:"verified"`
+	// ProfileSaved is the name of the Profile on the endpoint.
+	ProfileSaved string `json:"profile_saved,omitempty"`
 }
 
 // readFacts reads what a MANIFEST says of its image, and all of the MANIFEST: one
@@ -115,7 +121,7 @@ func readFacts(name string) (manifest.Facts, error) {
 
 // sendImage sends the image file if it is the one that the MANIFEST is about.
 func (e *endpoint) sendImage(ctx context.Context, fl *flags, file, name string, facts manifest.Facts) error {
-	return e.attempts(ctx, fl.attempts, func(int) error {
+	return e.attempts(ctx, fl.attempts, func(n int) error {
 		f, err := os.Open(file)
 		if err != nil {
 			return usagef("", "%w", err)
@@ -131,8 +137,14 @@ func (e *endpoint) sendImage(ctx context.Context, fl *flags, file, name string, 
 		body := &checkedFile{r: f, name: file, left: info.Size(), want: facts.SHA256, sum: sha256.New()}
 		bar := startProgress(e.app.term, fl.progress, "sent", func() (int64, int64) { return body.sent.Load(), 0 }, info.Size)
 		defer bar.stop()
+		if n == 1 {
+			e.app.term.say("to send: %s; "+roomUnknown, bytesText(info.Size()))
+		}
 		_, err = e.client.Store(ctx, name, body, info.Size())
-		return err
+		if err != nil && body.sent.Load() == info.Size() && e.arrived(ctx, err, name, facts.SHA256) {
+			return nil
+		}
+		return ownPart(n, err)
 	})
 }
 

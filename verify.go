@@ -202,13 +202,19 @@ func (v *verification) compareEntries(ctx context.Context, image *imageDigests) 
 // unreadable tells an error of the source, such as a connection, from an image
 // that is broken.
 func (v *verification) unreadable(err error) error {
-	var remote *upload.Error
-	var local *os.PathError
-	if errors.As(err, &remote) || errors.As(err, &local) || errors.Is(err, context.Canceled) {
+	if isSourceError(err) {
 		return err
 	}
 	v.differ("%v", err)
 	return nil
+}
+
+// isSourceError says whether an error is of reading the source, and says nothing of
+// what is in it.
+func isSourceError(err error) bool {
+	var remote *upload.Error
+	var local *os.PathError
+	return errors.As(err, &remote) || errors.As(err, &local) || errors.Is(err, context.Canceled)
 }
 
 // entry compares one entry.

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"image-capture/upload"
+	"image-capture/upload/drptest"
+)
+
+// noise is data that does not compress, the same for the same name.
+func noise(name string, size int) []byte {
+	b := make([]byte, size)
+	_, _ = rand.NewChaCha8(sha256.Sum256([]byte(name))).Read(b) // never fails
+	return b
+}
+
+// requireNoSecret looks for any part of the token.
+func requireNoSecret(t testing.TB, text string) {
+	t.Helper()
+	for i := 0; i+10 <= len(drptest.DefaultToken); i++ {
+		require.NotContains(t, text, drptest.DefaultToken[i:i+10])
+	}
+}
+
+// TestFleet: a hundred agents at once store their roots on one endpoint, where
+// connections break, answers get lost, the disk is full for a moment and reading is
+// slow. All images arrive, each is the one that its MANIFEST is about, and what
+// broken attempts have left can be told apart and cleared.
+func TestFleet(t *testing.T) {
+	t.Parallel()
+	agents := 100
+	if testing.Short() {
+		agents = 20
+	}
+	s := drptest.New(t, drptest.Options{Seed: 20261123, Faults: []drptest.Fault{
+		{Method: "POST", Chance: 0.05, After: 100_000, Drop: true},
+		{Method: "POST", Chance: 0.05, Late: true, Status: 503, Messages: []string{"busy: " + drptest.DefaultToken}, Header: map[string]string{"Retry-After": "1"}},
+		{Method: "POST", Chance: 0.05, Lost: true},
+		{Method: "POST", Chance: 0.02, After: 50_000, Status: 507, Messages: []string{"no space left on device"}},
+		{Method: "POST", Chance: 0.10, Slow: 2 << 20},
+		{Method: "HEAD", Chance: 0.05, Drop: true},
+		{Method: "GET", Chance: 0.05, Drop: true},
+		{Method: "DELETE", Chance: 0.05, Drop: true},
+	}})
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	require.NoError(t, os.WriteFile(ca, s.CAPEM, 0o600))
+	env := map[string]string{"RS_ENDPOINT": s.URL, "RS_TOKEN": s.Token, "TMPDIR": t.TempDir()}
+	runs := make([]ran, agents)
+	var all sync.WaitGroup
+	for i := range agents {
+		root := t.TempDir()
+		require.NoError(t, os.WriteFile(filepath.Join(root, fmt.Sprintf("agent-%d", i)), []byte("whose it is"), 0o600))
+		require.NoError(t, os.WriteFile(filepath.Join(root, "data"), noise(root, 100_000+3_000*i), 0o600))
+		all.Go(func() {
+			runs[i] = runHere(t.Context(), env, root, "--check", "off", "--jobs", "1", "--upload", "--json", "--ca-cert", ca, "--attempts", "12", "--tag", "fleet")
+		})
+	}
+	all.Wait()
+
+	attempts, images := 0, map[string]bool{}
+	for i, r := range runs {
+		require.Equal(t, exitDone, r.code, r.stderr)
+		requireRules(t, r.stderr)
+		requireNoSecret(t, r.stderr+r.stdout)
+		attempts += strings.Count(r.stderr, "again in")
+		var doc result
+		require.NoError(t, json.Unmarshal([]byte(r.stdout), &doc))
+		require.True(t, doc.Stored && doc.Verified && doc.Complete)
+		require.False(t, images[doc.UploadTarball], "two have the same name")
+		images[doc.UploadTarball] = true
+		image, err := s.Content(doc.UploadTarball)
+		require.NoError(t, err)
+		sum := sha256.Sum256(image)
+		require.Equal(t, doc.SHA256, hex.EncodeToString(sum[:]))
+		require.Contains(t, members(t, image), fmt.Sprintf("./agent-%d", i), "that is another's")
+		v := runHere(t.Context(), nil, "verify", "--quiet", s.File(doc.UploadTarball), s.File(doc.UploadManifest))
+		require.Zero(t, v.code, v.stderr)
+	}
+	require.Greater(t, attempts, agents/20, "no faults")
+
+	// Nothing but pairs and orphans; and no pair is an orphan to prune.
+	s.Requests()
+	r := runHere(t.Context(), env, "prune", "--ca-cert", ca, "--attempts", "12", "--orphans", "--older-than", "0s", "--yes", "--json")
+	require.Equal(t, exitDone, r.code, r.stderr)
+	requireNoSecret(t, r.stderr+r.stdout)
+	var doc pruneResult
+	require.NoError(t, json.Unmarshal([]byte(r.stdout), &doc))
+	orphans := 0
+	for _, f := range doc.Files {
+		if f.Action == "deleted" {
+			orphans++
+			require.Empty(t, f.Manifest)
+			require.False(t, images[f.Image], "%s is not left over", f.Image)
+		}
+	}
+	files, err := s.Files()
+	require.NoError(t, err)
+	require.Len(t, files, 2*agents)
+	t.Logf("%d agents, %d attempts were repeated, %d orphans", agents, attempts, orphans)
+}
+
+// TestLimitRate: no faster than it may be; the walk waits for the line.
+func TestLimitRate(t *testing.T) {
+	s := drptest.New(t, drptest.Options{TLS: drptest.Plain})
+	root := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(root, "data"), noise("rate", 300<<10), 0o600))
+	env := map[string]string{"RS_ENDPOINT": s.URL, "RS_TOKEN": s.Token}
+	start := time.Now()
+	r := runHere(t.Context(), env, root, "--check", "off", "--upload", "--limit-rate", "600k")
+	require.Zero(t, r.code, r.stderr)
+	require.GreaterOrEqual(t, time.Since(start), 450*time.Millisecond)
+}
+
+func TestParseRate(t *testing.T) {
+	for text, want := range map[string]int64{
+		"1024": 1024, "1k": 1024, "1K": 1024, "50M": 50 << 20, "2g": 2 << 30, "3T": 3 << 40,
+		"0": 0, "": 0, "K": 0, "-1M": 0, "1.5M": 0, "1023": 0, "50 M": 0, "50MB": 0, "50Mi": 0,
+		"9223372036854775807": 1<<63 - 1, "9223372036854775808": 0, "8388608T": 0, "99999999999999999999T": 0, "\u0131": 0, "5\x0b": 0,
+	} {
+		if text == "" {
+			continue // the flag's "no bound"
+		}
+		got, err := parseRate(text)
+		require.Equal(t, want, got, text)
+		require.Equal(t, want == 0, err != nil, text)
+	}
+}
+
+// TestBackoff: any time up to a bound that doubles; what the endpoint wishes for
+// is waited in any case.
+func TestBackoff(t *testing.T) {
+	a := newApp(nil, nil, &bytes.Buffer{}, func(string) string { return "" })
+	seen := map[time.Duration]bool{}
+	for range 50 {
+		d := a.backoff(1, &upload.Error{Kind: upload.Broken})
+		require.True(t, d >= 0 && d < 4*time.Second, "%s", d)
+		seen[d] = true
+	}
+	require.Greater(t, len(seen), 40, "a hundred machines come back together")
+	a.jitter = func(most time.Duration) time.Duration { return most }
+	for n, want := range map[int]time.Duration{1: 4 * time.Second, 2: 8 * time.Second, 5: 64 * time.Second, 6: 2 * time.Minute, 1000: 2 * time.Minute} {
+		require.Equal(t, want, a.backoff(n, &upload.Error{Kind: upload.Broken}), "%d", n)
+	}
+	require.Equal(t, 30*time.Second, a.backoff(1, &upload.Error{Kind: upload.NoSpace}))
+	require.Equal(t, 94*time.Second, a.backoff(1, &upload.Error{Kind: upload.Failed, RetryAfter: 90 * time.Second}))
+}
+
+// TestRetryAfterIsHonoured: in the program, from the header to the wait.
+func TestRetryAfterIsHonoured(t *testing.T) {
+	s := drptest.New(t, drptest.Options{TLS: drptest.Plain, Faults: []drptest.Fault{
+		{Method: "POST", Status: 503, Times: 1, Header: map[string]string{"Retry-After": "90"}},
+		{Method: "POST", Status: 503, Times: 1, Header: map[string]string{"Retry-After": "86400"}},
+	}})
+	env := map[string]string{"RS_ENDPOINT": s.URL, "RS_TOKEN": s.Token}
+	var out, errs bytes.Buffer
+	a := newApp(nil, &out, &errs, func(k string) string { return env[k] })
+	a.jitter = func(time.Duration) time.Duration { return time.Second }
+	var waits []time.Duration
+	a.after = func(d time.Duration) <-chan time.Time {
+		waits = append(waits, d)
+		return time.After(0)
+	}
+	require.Zero(t, a.run(t.Context(), []string{t.TempDir(), "--check", "off", "--upload"}), errs.String())
+	require.Equal(t, []time.Duration{91 * time.Second, 301 * time.Second}, waits)
+	require.Contains(t, errs.String(), "again in 1m31s")
+}
+
+// TestInterruptedWait: a signal ends the wait for another attempt.
+func TestInterruptedWait(t *testing.T) {
+	t.Chdir(t.TempDir())
+	s := drptest.New(t, drptest.Options{TLS: drptest.Plain, Faults: []drptest.Fault{{Method: "POST", Status: 503}}})
+	env := map[string]string{"RS_ENDPOINT": s.URL, "RS_TOKEN": s.Token}
+	ctx, cancel := context.WithCancel(t.Context())
+	var out, errs bytes.Buffer
+	a := newApp(nil, &out, &errs, func(k string) string { return env[k] })
+	a.after = func(time.Duration) <-chan time.Time {
+		cancel()
+		return nil
+	}
+	require.Equal(t, exitInterrupted, a.run(ctx, []string{t.TempDir(), "--check", "off", "--upload", "--json"}))
+	var doc result
+	require.NoError(t, json.Unmarshal(out.Bytes(), &doc))
+	require.Equal(t, exitInterrupted, doc.ExitCode)
+	require.Equal(t, "interrupted, nothing is left behind", doc.Error)
+	require.False(t, doc.Stored || doc.Complete)
+	require.Empty(t, names(t, "."))
+}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"image-capture/bootcheck"
+	"image-capture/bootcheck/hardware"
+	"image-capture/manifest"
+)
+
+// bootOptions reads the flags of the group "Boot check".
+func (a *app) bootOptions(fl *flags, format manifest.Format) (bootcheck.Options, error) {
+	opt := bootcheck.Options{Deployer: deployer(format)}
+	if fl.deployer != "" {
+		if err := opt.Deployer.UnmarshalText([]byte(fl.deployer)); err != nil {
+			return opt, usagef("", "--deployer: %w", err)
+		}
+	}
+	if fl.set("firmware") {
+		if err := oneOf("firmware", fl.firmware, "uefi", "bios", "both"); err != nil {
+			return opt, err
+		}
+		if err := opt.Firmware.UnmarshalText([]byte(fl.firmware)); err != nil {
+			return opt, usagef("", "--firmware: %w", err)
+		}
+	}
+	var err error
+	opt.Target, err = a.readTarget(fl)
+	return opt, err
+}
+
+// readTarget finds out which machine the image is for: nil when it is not known.
+func (a *app) readTarget(fl *flags) (*hardware.Target, error) {
+	const how = "make it on that machine with find /sys/devices -name modalias -exec cat {} + | sort -u, or take the Param gohai-inventory of DRP's machine"
+	switch fl.target {
+	case "":
+		return nil, nil
+	case "self":
+		t, err := hardware.Self(os.DirFS("/sys"))
+		if err != nil {
+			return nil, fmt.Errorf("--target self: %w", err)
+		}
+		return t, nil
+	}
+	f, err := os.Open(fl.target)
+	if err != nil {
+		return nil, usagef(how, "--target: %w", err)
+	}
+	defer f.Close()
+	t, err := hardware.ParseTarget(f)
+	if err != nil {
+		return nil, usagef(how, "--target %s: %w", fl.target, err)
+	}
+	return t, nil
+}
+
+// mostFixes is how often the check is repeated: an edit can bring up another
+// finding, as a rule may judge only what an earlier one left.
+const mostFixes = 3
+
+// judge checks the tree as it will be in the image. With --fix it makes the edits
+// that the findings offer, and the report is that of the result.
+func (t *tree) judge(ctx context.Context, fl *flags, opt bootcheck.Options) (bootcheck.Report, []bootcheck.Fix, error) {
+	var made []bootcheck.Fix
+	for round := 0; ; round++ {
+		r, err := bootcheck.Check(ctx, t.view(), opt)
+		if err != nil || !fl.fix || round == mostFixes {
+			return r, made, err
+		}
+		fixes := r.Fixes()
+		if len(fixes) == 0 {
+			return r, made, nil
+		}
+		if err := t.fix(fixes); err != nil {
+			return r, made, err
+		}
+		for _, f := range fixes {
+			t.term.say("fix: %s", fixText(f))
+		}
+		made = append(made, fixes...)
+	}
+}
+
+// fix plans the edits.
+func (t *tree) fix(list []bootcheck.Fix) error {
+	for _, f := range list {
+		if err := t.planFix(f, "./"+f.Path); err != nil {
+			return fmt.Errorf("fix: %s: %w", fixText(f), err)
+		}
+	}
+	return nil
+}
+
+func (t *tree) planFix(f bootcheck.Fix, path string) error {
+	switch f.Verb {
+	case bootcheck.AddDir:
+		return t.plan.AddDir(path, 0o755)
+	case bootcheck.AddFile:
+		return t.plan.AddFile(path, 0o644, nil)
+	case bootcheck.Drop:
+		return t.plan.Remove(path)
+	case bootcheck.Empty:
+		return t.plan.Empty(path)
+	case bootcheck.Rewrite:
+		return t.plan.Rewrite(path, "--fix", f.Rewrite)
+	}
+	return errors.New("no such edit")
+}
