@@ -27,6 +27,7 @@ var ours = map[string][]string{
 	"archive/imagefs": {"archive", "rootfs"},
 	"manifest":        {"rootfs"},
 	"bootcheck":       {"bootcheck/hardware", "bootcheck/initramfs"},
+	"content":         {},
 
 	"bootcheck/hardware":  {"bootcheck/unpack"},
 	"bootcheck/initramfs": {"bootcheck/unpack"},
@@ -37,7 +38,7 @@ var ours = map[string][]string{
 }
 
 // programs are no libraries: they have flags and exit codes.
-var programs = []string{".", "bench"}
+var programs = []string{".", "bench", "content/bundle"}
 
 // banned are packages that no library may import, and why.
 var banned = map[string]string{

@@ -1,0 +1,377 @@
+package content
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"image-capture/rootfs/roottest"
+	"image-capture/upload/drptest"
+)
+
+const token = "dGhlLWpvYi1zLW93bi10b2tlbi13aXRoLWV4dHJhLWNsYWltcw=="
+
+// endpoint is a server with the agent among its files, and one machine.
+type endpoint struct {
+	t      *testing.T
+	pack   *Pack
+	api    *drptest.Server
+	files  *httptest.Server // plain HTTP, as on port 8091
+	root   string
+	params map[string]any
+	// setup runs before the script, in its mount namespace.
+	setup string
+}
+
+// actionsOf is what a job of a task may do on a scope.
+func actionsOf(p *Pack, task, scope string) []string {
+	var list []string
+	for _, claim := range p.Sections.Tasks[task].ExtraClaims {
+		if claim.Scope == scope {
+			list = append(list, strings.Split(strings.ReplaceAll(claim.Action, " ", ""), ",")...)
+		}
+	}
+	return list
+}
+
+// serve starts an endpoint on which the token has these rights on files; nil means
+// those of the task image-capture.
+func serve(t *testing.T, actions []string) *endpoint {
+	t.Helper()
+	roottest.NeedRoot(t)
+	for _, tool := range []string{"curl", "unshare"} {
+		_, err := exec.LookPath(tool)
+		roottest.Need(t, err == nil, tool)
+	}
+	e := &endpoint{t: t, pack: readPack(t), root: t.TempDir()}
+	if actions == nil {
+		actions = actionsOf(e.pack, "image-capture", "files")
+	}
+	e.api = drptest.New(t, drptest.Options{Tokens: map[string]drptest.Grant{token: {Actions: actions}}})
+	e.files = httptest.NewServer(http.StripPrefix("/files/", http.FileServer(http.Dir(e.api.Dir))))
+	t.Cleanup(e.files.Close)
+
+	text, err := os.ReadFile(agent(t))
+	require.NoError(t, err)
+	sum := sha256.Sum256(text)
+	sums := map[string]string{}
+	for _, platform := range Platforms {
+		sums[platform] = hex.EncodeToString(sum[:])
+	}
+	require.NoError(t, e.pack.Release("v9-test", sums))
+	name := e.binary()
+	require.NoError(t, os.MkdirAll(filepath.Dir(name), 0o755))
+	require.NoError(t, os.WriteFile(name, text, 0o644))
+
+	for name, text := range map[string]string{
+		"etc/os-release": "ID=debian\nVERSION_ID=12\nPRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\n",
+		"etc/hostname":   "gold\n", "etc/default/grub": "X=1\n", "usr/bin/tool": strings.Repeat("tool\n", 10000), "tmp/junk": "x",
+	} {
+		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(e.root, name)), 0o755))
+		require.NoError(t, os.WriteFile(filepath.Join(e.root, name), []byte(text), 0o644))
+	}
+	e.params = map[string]any{"image-capture/root": e.root, "image-capture/tls-fingerprint": e.api.Fingerprint}
+	return e
+}
+
+func (e *endpoint) binary() string {
+	return e.api.File("/image-capture/v9-test/linux-" + runtime.GOARCH + "/image-capture")
+}
+
+// inJob runs a script as the runner does, in a mount namespace of its own in which
+// setup comes first. Its log is stdout and stderr, as in a job.
+func inJob(t *testing.T, script, setup string, env ...string) (log string, code int) {
+	t.Helper()
+	dir := t.TempDir()
+	name := filepath.Join(dir, "script.sh")
+	require.NoError(t, os.WriteFile(name, []byte(script), 0o700))
+	cmd := exec.Command("unshare", "-m", "--propagation", "private", "bash", "-c", "set -e\n"+setup+"\nexec bash "+name)
+	cmd.Dir = dir
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=/root", "TMPDIR=/tmp", "RS_TASK_DIR=" + dir, "RS_RUNNER_DIR=" + dir,
+		"RS_UUID=9d6e3a4e-4fd7-4d1e-8a86-3c3a0a4e4d11"}, env...)
+	cmd.WaitDelay = time.Minute
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		require.ErrorAs(t, err, new(*exec.ExitError), "%s", out)
+	}
+	return string(out), cmd.ProcessState.ExitCode()
+}
+
+// run runs a task as a job.
+func (e *endpoint) run(task string) (log string, code int) {
+	e.t.Helper()
+	j := newJob(e.pack, e.params)
+	j.provisioner = e.files.URL
+	setup := e.setup
+	if setup == "" {
+		setup = "mount -t tmpfs none /run"
+	}
+	log, code = inJob(e.t, j.render(e.t, task), setup, "RS_ENDPOINT="+e.api.URL, "RS_TOKEN="+token)
+	for i := 0; i+10 <= len(token); i++ {
+		require.NotContains(e.t, log, token[i:i+10], "the token is in the log")
+	}
+	return log, code
+}
+
+// stored lists what is below images/.
+func (e *endpoint) stored() (images, manifests []string) {
+	e.t.Helper()
+	e.api.Requests() // waits until the server is done
+	names, err := e.api.Files()
+	require.NoError(e.t, err)
+	for _, name := range names {
+		switch {
+		case strings.HasPrefix(name, "image-capture/"):
+		case strings.HasSuffix(name, ".txt"):
+			manifests = append(manifests, name)
+		default:
+			images = append(images, name)
+		}
+	}
+	return images, manifests
+}
+
+// TestCapture: the job of an Image Builder user, with the rights of the task and no
+// others, leaves a whole image on the endpoint and nothing on the machine.
+func TestCapture(t *testing.T) {
+	t.Parallel()
+	e := serve(t, nil)
+	before := tree(t, e.root)
+	log, code := e.run("image-capture")
+	require.Zero(t, code, log)
+	images, manifests := e.stored()
+	require.Len(t, images, 1)
+	require.Len(t, manifests, 1)
+	require.Regexp(t, `^images/debian-12-rootfs-\d{8}-\d{6}-[0-9a-f]{10}\.tgz$`, images[0])
+	require.Regexp(t, `^images/debian-12-MANIFEST-\d{8}-\d{6}-[0-9a-f]{10}\.txt$`, manifests[0])
+	block := "Image Builder created image information:\n" + strings.Repeat("-", 80) + "\n        filename:  "
+	require.Contains(t, log, block)
+	require.Contains(t, log, "\n  upload tarball:  "+images[0]+"\n upload manifest:  "+manifests[0]+"\n")
+	require.Contains(t, log, "stored "+images[0]+", the endpoint has the same SHA-256")
+
+	out, err := exec.Command(agent(t), "verify", e.api.File("/"+images[0]), e.api.File("/"+manifests[0])).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	out, err = exec.Command("tar", "-tzf", e.api.File("/"+images[0])).Output()
+	require.NoError(t, err)
+	for name, in := range map[string]bool{"./usr/bin/tool": true, "./curtin/": true, "./tmp/": true, "./tmp/junk": false, "./etc/default/grub": false} {
+		require.Equal(t, in, strings.Contains("\n"+string(out), "\n"+name+"\n"), name)
+	}
+	require.Equal(t, before, tree(t, e.root), "the source was touched")
+}
+
+// tree is what a folder holds.
+func tree(t *testing.T, dir string) string {
+	t.Helper()
+	out, err := exec.Command("find", dir, "-printf", "%p %y %m %s %T@ %C@\n").Output()
+	require.NoError(t, err)
+	return string(out)
+}
+
+// TestClaimsEnforced: with a claim less it fails with the words that help, or says
+// what it could not do.
+func TestClaimsEnforced(t *testing.T) {
+	t.Parallel()
+	e := serve(t, []string{"get"})
+	log, code := e.run("image-capture")
+	require.Equal(t, 5, code, log)
+	require.Contains(t, log, "403 Forbidden")
+	require.Contains(t, log, `hint: the token must be of a job whose task has ExtraClaims on scope files, action "post, get"`)
+	images, manifests := e.stored()
+	require.Empty(t, append(images, manifests...))
+
+	e = serve(t, []string{"post"})
+	log, code = e.run("image-capture")
+	require.Zero(t, code, log)
+	require.Contains(t, log, "not verifiable with this token")
+	images, manifests = e.stored()
+	require.Len(t, append(images, manifests...), 2)
+}
+
+func TestResultFile(t *testing.T) {
+	t.Parallel()
+	e := serve(t, nil)
+	file := filepath.Join(t.TempDir(), "sub", "result.json")
+	e.params["image-capture/result-file"] = file
+	e.params["image-capture/format"] = "tar-zst"
+	log, code := e.run("image-capture-agent")
+	require.Zero(t, code, log)
+	images, _ := e.stored()
+	require.Len(t, images, 1)
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	var result struct {
+		Tarball string `json:"upload_tarball"`
+		Stored  bool   `json:"stored"`
+	}
+	require.NoError(t, json.Unmarshal(text, &result))
+	require.Equal(t, images[0], result.Tarball)
+	require.True(t, result.Stored)
+	require.Contains(t, log, `"upload_tarball": "`+images[0]+`"`, "the log has it too")
+}
+
+// TestWrongBinary: nothing is run that is not the pack's own.
+func TestWrongBinary(t *testing.T) {
+	t.Parallel()
+	e := serve(t, nil)
+	mark := filepath.Join(t.TempDir(), "ran")
+	require.NoError(t, os.WriteFile(e.binary(), []byte("#!/bin/sh\ntouch "+mark+"\n"), 0o644))
+	log, code := e.run("image-capture")
+	require.Equal(t, 1, code)
+	require.Regexp(t, `image-capture has the SHA-256 [0-9a-f]{64}, and this pack wants [0-9a-f]{64}; it was not run`, log)
+	require.NoFileExists(t, mark)
+
+	require.NoError(t, os.Remove(e.binary()))
+	log, code = e.run("image-capture")
+	require.Equal(t, 1, code)
+	require.Contains(t, log, "cannot fetch "+e.files.URL+"/files/image-capture/v9-test/linux-"+runtime.GOARCH+"/image-capture\nhint: drpcli files upload")
+
+	e.pack = readPack(t) // as drpcli contents bundle would make it of the folder
+	log, code = e.run("image-capture")
+	require.Equal(t, 1, code)
+	require.Contains(t, log, "this pack does not know its binaries: it was bundled without make pack")
+	images, manifests := e.stored()
+	require.Empty(t, append(images, manifests...))
+}
+
+// TestNoexec: hardened hosts mount all temporary folders noexec. The agent finds
+// another place, and is not in the image then.
+func TestNoexec(t *testing.T) {
+	t.Parallel()
+	e := serve(t, nil)
+	e.setup = "for d in /run /dev/shm; do mount -t tmpfs -o noexec none $d; done\n"
+	log, code := e.run("image-capture")
+	require.Zero(t, code, log) // in /tmp
+
+	// All of them, and a root of which the agent's place is a part: the whole of "/" is
+	// one folder, so that the test is quick.
+	script := newJob(e.pack, map[string]any{"image-capture/root": "/"}).render(t, "image-capture")
+	script, _, found := strings.Cut(script, "\ncode=0\n")
+	require.True(t, found)
+	script = strings.Replace(script, "http://192.168.124.1:8091", e.files.URL, 1)
+	dir := t.TempDir()
+	setup := "for d in /run /dev/shm /var/tmp; do mount -t tmpfs -o noexec none $d; done; mount --bind /tmp /tmp; mount -o remount,bind,noexec /tmp"
+	name := filepath.Join("/root", "image-capture-test.sh")
+	require.NoError(t, os.WriteFile(name, []byte(script+"\necho \"place $work\"; printf '%s\\n' \"${args[@]}\"; test -x \"$agent\""), 0o600))
+	defer os.Remove(name)
+	log, code = inJob(t, "exec bash "+name+"\n", setup, "RS_ENDPOINT=x", "RS_TOKEN=y", "RS_TASK_DIR="+dir)
+	require.Zero(t, code, log)
+	require.Regexp(t, `place /root/image-capture\.\w{6}\n`, log)
+	require.Regexp(t, `\n--exclude=\./root/image-capture\.\w{6}\n`, log)
+	left, err := filepath.Glob("/root/image-capture.*")
+	require.NoError(t, err)
+	require.Empty(t, left)
+}
+
+// TestResume: an endpoint that goes away makes the job incomplete, so that it runs
+// again, and then failed. What runs again is not in its own way.
+func TestResume(t *testing.T) {
+	t.Parallel()
+	e := serve(t, nil)
+	e.params["image-capture/attempts"] = 1
+	run := t.TempDir()
+	e.setup = "mount --bind " + run + " /run"
+	times := func() string {
+		text, _ := os.ReadFile(filepath.Join(run, "image-capture.resumed"))
+		return strings.TrimSpace(string(text))
+	}
+	down := drptest.Fault{Method: "POST", Path: ".tgz", After: 1000, Drop: true}
+	e.api.AddFault(down)
+	log, code := e.run("image-capture")
+	require.Equal(t, 128, code, log)
+	require.Contains(t, log, "the endpoint failed; this job runs again (1 of 1)")
+	require.Equal(t, "1", times())
+	log, code = e.run("image-capture")
+	require.Equal(t, 7, code, log)
+	require.Empty(t, times(), "another job has its own")
+
+	// The endpoint is back after the first.
+	_, code = e.run("image-capture")
+	require.Equal(t, 128, code)
+	e.api.ClearFaults()
+	log, code = e.run("image-capture")
+	require.Zero(t, code, log)
+	require.Empty(t, times())
+	images, manifests := e.stored()
+	require.Len(t, images, 1)
+	require.Len(t, manifests, 1)
+	left, err := filepath.Glob(run + "/*")
+	require.NoError(t, err)
+	require.Empty(t, left)
+
+	// A server that was killed leaves a .part behind: the new run has another name.
+	e.api.AddFault(drptest.Fault{Method: "POST", Path: ".tgz", After: 1000, Kill: true, Times: 1})
+	_, code = e.run("image-capture")
+	require.Equal(t, 128, code)
+	log, code = e.run("image-capture")
+	require.Zero(t, code, log)
+
+	e.params["image-capture/resume"] = 0
+	e.api.AddFault(down)
+	_, code = e.run("image-capture")
+	require.Equal(t, 7, code)
+}
+
+// TestExitCodes: none of the agent's ends, nor that of one which is killed, means
+// anything else to the runner.
+func TestExitCodes(t *testing.T) {
+	t.Parallel()
+	e := serve(t, nil)
+	for _, c := range []struct{ agent, want int }{{0, 0}, {1, 1}, {3, 3}, {4, 4}, {9, 9}, {15, 15}, {16, 1}, {32, 1}, {64, 1}, {137, 1}, {255, 1}} {
+		script := []byte("#!/bin/sh\nexit " + strconv.Itoa(c.agent) + "\n")
+		require.NoError(t, os.WriteFile(e.binary(), script, 0o644))
+		sum := sha256.Sum256(script)
+		e.pack = readPack(t)
+		hash := hex.EncodeToString(sum[:])
+		require.NoError(t, e.pack.Release("v9-test", map[string]string{"linux-amd64": hash, "linux-arm64": hash}))
+		log, code := e.run("image-capture")
+		require.Equal(t, c.want, code, log)
+		require.Equal(t, c.agent >= 16, bytes.Contains([]byte(log), []byte("the agent ended with ")), log)
+	}
+}
+
+// TestSaveProfile: the task that may store Profiles does; the one that may not says
+// so, and the image is there all the same.
+func TestSaveProfile(t *testing.T) {
+	t.Parallel()
+	e := serve(t, nil)
+	e.params["image-capture/save-profile"] = "gold-debian"
+	log, code := e.run("image-capture")
+	require.Equal(t, 5, code, log)
+	images, manifests := e.stored()
+	require.Len(t, images, 1, log)
+	require.Len(t, manifests, 1, log)
+
+	e.api = drptest.New(t, drptest.Options{Dir: e.api.Dir, Tokens: map[string]drptest.Grant{token: {
+		Actions: actionsOf(e.pack, "image-capture-profile", "files"), Profiles: actionsOf(e.pack, "image-capture-profile", "profiles"),
+	}}})
+	e.params["image-capture/tls-fingerprint"] = e.api.Fingerprint
+	log, code = e.run("image-capture-profile")
+	require.Zero(t, code, log)
+	require.Contains(t, log, "created the Profile gold-debian on the endpoint")
+	require.Contains(t, log, "image-deploy/image-url")
+}
+
+// TestTrace: with every command in the log, the token is still not.
+func TestTrace(t *testing.T) {
+	t.Parallel()
+	e := serve(t, nil)
+	e.params["rs-debug-enable"] = true
+	log, code := e.run("image-capture") // looks for the token itself
+	require.Zero(t, code, log)
+	require.Contains(t, log, "\n+ find_work\n")
+	images, _ := e.stored()
+	require.Len(t, images, 1)
+}

@@ -1,0 +1,80 @@
+#!/bin/bash
+# Runs as init in a guest that stands for Sledgehammer: vda is its own root, vdb and vdc
+# become a mirror with volumes on it, vdd has a /boot. Then the tasks of the pack do
+# their work on what looks like a machine's disks. The last line is the verdict.
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C HOME=/root
+end() {
+	echo "guest: $1"
+	sync
+	echo o >/proc/sysrq-trigger
+	sleep 60
+}
+trap 'end "failed at line $LINENO"' ERR
+set -E
+
+mountpoint -q /proc || mount -t proc proc /proc
+mountpoint -q /run || mount -t tmpfs none /run
+mount -t tmpfs none /tmp
+# What udev would assemble by itself, the task shall.
+rm -f {/usr,}/lib/udev/rules.d/{64-md-raid-assembly,69-lvm}.rules
+/lib/systemd/systemd-udevd --daemon
+udevadm trigger
+udevadm settle
+modprobe -a raid1 dm-mod xfs
+
+echo 'guest: installing a system'
+mdadm --create /dev/md0 --level=1 --raid-devices=2 --metadata=1.2 --assume-clean --run /dev/vdb /dev/vdc
+pvcreate -q /dev/md0
+vgcreate -q vg-0 /dev/md0
+lvcreate -q -y -n root -L 64M vg-0
+lvcreate -q -y -n my-home -L 320M vg-0
+mkfs.ext4 -q /dev/vg-0/root
+mkfs.xfs -q /dev/vg-0/my-home
+mkfs.ext4 -q /dev/vdd
+udevadm settle
+mkdir /tmp/new
+mount /dev/vg-0/root /tmp/new
+mkdir -p /tmp/new/{boot,home,etc,curtin}
+mount /dev/vg-0/my-home /tmp/new/home
+mount /dev/vdd /tmp/new/boot
+echo kernel >/tmp/new/boot/vmlinuz
+echo mine >/tmp/new/home/file
+printf 'ID=debian\nVERSION_ID=12\n' >/tmp/new/etc/os-release
+cat >/tmp/new/etc/fstab <<FSTAB
+/dev/mapper/vg--0-root / ext4 defaults 0 1
+/dev/vg-0/my-home /home xfs defaults 0 2
+UUID=$(blkid -p -o value -s UUID /dev/vdd) /boot ext4 defaults 0 2
+/dev/vg-0/swap none swap sw 0 0
+FSTAB
+umount -R /tmp/new
+vgchange -q -an vg-0
+mdadm --stop /dev/md0
+udevadm settle
+[ -z "$(awk '/^md/' /proc/mdstat)" ]
+before=$(cat /dev/vdb /dev/vdc /dev/vdd | md5sum)
+
+echo 'guest: mounting'
+bash /mount.sh
+cat /proc/mdstat
+grep image-capture /proc/self/mountinfo
+grep -q kernel /mnt/image-capture/boot/vmlinuz
+grep -q mine /mnt/image-capture/home/file
+awk '/^md/ && /read-only/ { found = 1 } END { exit !found }' /proc/mdstat
+if touch /mnt/image-capture/x 2>/dev/null; then end 'failed: can write'; fi
+/image-capture capture /mnt/image-capture --check off --format tar --output /tmp/image.tar
+tar -tf /tmp/image.tar | grep -q '^./home/file$'
+
+echo 'guest: unmounting'
+bash /unmount.sh
+if grep image-capture /proc/self/mountinfo; then end 'failed: still mounted'; fi
+[ -z "$(awk '/^md/' /proc/mdstat)" ]
+[ "$(echo /dev/mapper/*)" = /dev/mapper/control ]
+[ "$(cat /dev/vdb /dev/vdc /dev/vdd | md5sum)" = "$before" ] || end 'failed: a disk was written to'
+
+echo 'guest: a disk of the mirror is gone'
+dd if=/dev/zero of=/dev/vdc bs=1M count=4 conv=notrunc status=none
+udevadm settle
+bash /mount.sh
+grep -q mine /mnt/image-capture/home/file
+bash /unmount.sh
+end passed
