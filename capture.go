@@ -325,7 +325,7 @@ func (j *captureJob) archive(ctx context.Context, remote io.Writer) error {
 		Codec: j.codec, Level: j.level, Jobs: j.fl.jobs,
 		Walk:    rootfs.WalkOptions{Mounts: j.tree.mounts, Drop: j.tree.plan.Drop, Added: j.tree.plan.Added},
 		Content: j.tree.plan.Content, AddedContent: j.tree.plan.AddedContent,
-		Skip:     j.skip(),
+		Skip: j.skip(), SkipFileDigests: !j.fl.fileDigests,
 		Progress: done,
 		Member:   func(m *archive.Member) error { return j.spool.Add((*manifest.Entry)(m)) },
 	})

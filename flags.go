@@ -34,6 +34,7 @@ type flags struct {
 	target        string
 	fix, relabel  bool
 	strict        bool
+	fileDigests   bool
 	format, level string
 	jobs          int
 	output        string
@@ -98,6 +99,7 @@ func (f *flags) addImage() {
 	f.addFormat(s)
 	s.StringVar(&f.level, "level", "default", "compression `LEVEL`: fast, default, better or best")
 	s.IntVar(&f.jobs, "jobs", 0, "compress `N` frames at once (0: one a processor, at most 16); the image does not depend on it")
+	s.BoolVar(&f.fileDigests, "file-digests", true, "take the SHA-256 of each file for the MANIFEST (those of the image are always taken)")
 	s.BoolVar(&f.strict, "strict", false, "exit with 4 also when files changed while they were read")
 }
 

@@ -59,7 +59,7 @@ func (w *encoder) item(it *item) error {
 		if w.scratch == nil {
 			w.scratch = make([]byte, maxSettled+1)
 		}
-		it.settle(w.scratch)
+		it.settle(w.scratch, !w.opt.SkipFileDigests)
 	}
 	if m.Path == "." && (it.err != nil || it.node.Err != nil) {
 		// Nothing is left to capture.
@@ -107,6 +107,9 @@ func (w *encoder) item(it *item) error {
 		ok, err := w.file(it)
 		if err != nil || !ok {
 			return err
+		}
+		if w.opt.SkipFileDigests {
+			m.SHA256 = nil // of a content that was edited
 		}
 	} else if _, err := w.frames.Write(w.headers.encode(m, nil)); err != nil {
 		return err

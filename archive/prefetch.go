@@ -232,7 +232,7 @@ func (p *prefetcher) read(b *batch, it *item) {
 			return
 		}
 	}
-	it.settle(free)
+	it.settle(free, !p.opt.SkipFileDigests)
 	if !it.read {
 		return
 	}

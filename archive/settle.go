@@ -36,9 +36,9 @@ func (it *item) fresh() bool {
 }
 
 // settle reads a file of at most maxSettled bytes into buf until it held still
-// while it was read. The file stays unread, with err or without, when it cannot be
+// while it was read, and takes its digest if that is wanted. The file stays unread, with err or without, when it cannot be
 // read or has outgrown buf.
-func (it *item) settle(buf []byte) {
+func (it *item) settle(buf []byte, digest bool) {
 	e := &it.m.Entry
 	for try := 1; e.Size < int64(len(buf)); try++ {
 		it.data, it.sparse, it.err = readStored(it.content, e, buf)
@@ -57,7 +57,7 @@ func (it *item) settle(buf []byte) {
 		if what == "" || try == tries {
 			it.changed = what
 			it.read = true
-			if it.sparse == nil {
+			if it.sparse == nil && digest {
 				sum := sha256.Sum256(it.data)
 				it.m.SHA256 = sum[:]
 			}

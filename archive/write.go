@@ -34,6 +34,8 @@ type Options struct {
 	// AddedContent returns the content of a file that Walk.Added gives a size of more
 	// than 0.
 	AddedContent func(path string) []byte
+	// SkipFileDigests leaves SHA256 and SparseSHA256 of members nil.
+	SkipFileDigests bool
 	// Skip names files that are never captured, with the reason.
 	Skip map[rootfs.FileID]string
 	// Member, if not nil, is called with each member when it is in the archive, in
@@ -89,7 +91,7 @@ func Write(ctx context.Context, w io.Writer, root *rootfs.Root, opt Options) (*S
 	sum := &Summary{}
 	enc := &encoder{
 		opt: opt, pre: pre, frames: frames, links: links, sum: sum,
-		hash: &contentHash{parts: make(chan hashPart, 8)},
+		hash: &contentHash{parts: make(chan hashPart, 8), off: opt.SkipFileDigests},
 	}
 
 	g.Go(func() error { return pre.walk(ctx, root) })
