@@ -1,12 +1,11 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"slices"
 )
 
-// contestant is one way to turn a root into a compressed image: a row of the table.
+// contestant is one way to turn a tree into an image: a row of the table.
 type contestant struct {
 	name string
 	// command is what bash runs, with these variables set: ROOT, the tree; OUT, the
@@ -20,28 +19,54 @@ type contestant struct {
 	agent bool
 	// peers names the contestants that this one is compared with.
 	peers []string
+	// corpora are those in which it takes part, all when there are none.
+	corpora []string
+	// noImage is set where the archive goes nowhere, noTar where it is no tar.
+	noImage, noTar bool
 }
 
 // tarCommand is GNU tar to stdout, with all that an image has to keep.
 const tarCommand = `tar --xattrs --acls --sparse -cf - -C "$ROOT" .`
 
-// contestants is the table's rows, in the order in which they run: what is compared
-// stands close together, so that little drift comes between.
+// contestants are the table's rows, in the order in which they run: what is
+// compared stands close together, so that little drift comes between.
 var contestants = []contestant{
 	piped("zstd", "zstd -3", `zstd -3 -T"$CPUS"`),
-	{
-		name:    "bsdtar --zstd, level 3",
-		command: `bsdtar --zstd --options "zstd:compression-level=3,zstd:threads=$CPUS" -cf "$OUT" -C "$ROOT" .`,
-		tools:   []string{"bsdtar"},
-	},
-	agent("tar-zst", "default", "tar | zstd -3", "bsdtar --zstd, level 3"),
+	bsdtar,
+	agent("tar-zst", "default", "", "tar | zstd -3", "bsdtar --zstd, level 3"),
+	onRoot(agent("tar-zst", "default", " --file-digests=false", "image-capture tar-zst, default")),
+	onRoot(digested(piped("zstd", "zstd -3", `zstd -3 -T"$CPUS"`))),
+	onRoot(digested(bsdtar)),
+	onRoot(again(agent("tar-zst", "default", "", "tar | zstd -3, md5sum, sha256sum", "bsdtar --zstd, level 3, md5sum, sha256sum"))),
 	piped("zstd", "zstd -1", `zstd -1 -T"$CPUS"`),
-	agent("tar-zst", "fast", "tar | zstd -1"),
-	piped("pigz", "pigz -6", `pigz -6 -p"$CPUS"`),
-	agent("tgz", "default", "tar | pigz -6", "tar | gzip -9"),
-	slow(piped("gzip", "gzip -9", `gzip -9`)),
-	piped("pigz", "pigz -1", `pigz -1 -p"$CPUS"`),
-	agent("tgz", "fast", "tar | pigz -1"),
+	agent("tar-zst", "fast", "", "tar | zstd -1"),
+	onRoot(digested(piped("zstd", "zstd -1", `zstd -1 -T"$CPUS"`))),
+	onRoot(again(agent("tar-zst", "fast", "", "tar | zstd -1, md5sum, sha256sum"))),
+	onRoot(piped("zstd", "zstd -7", `zstd -7 -T"$CPUS"`)),
+	onRoot(agent("tar-zst", "better", "", "tar | zstd -7")),
+	onRoot(piped("pigz", "pigz -6", `pigz -6 -p"$CPUS"`)),
+	onRoot(agent("tgz", "default", "", "tar | pigz -6", "tar | gzip -9")),
+	onRoot(slow(piped("gzip", "gzip -9", `gzip -9`))),
+	onRoot(agent("tgz", "best", "", "tar | gzip -9")),
+	onRoot(piped("pigz", "pigz -1", `pigz -1 -p"$CPUS"`)),
+	onRoot(agent("tgz", "fast", "", "tar | pigz -1")),
+	{
+		name:    "mksquashfs, zstd 3",
+		command: `mksquashfs "$ROOT" "$OUT" -comp zstd -Xcompression-level 3 -processors "$CPUS" -noappend -no-progress -quiet`,
+		tools:   []string{"mksquashfs"}, corpora: []string{"root"}, noTar: true,
+	},
+	{name: "tar to nowhere", command: tarCommand + ` | cat > /dev/null`, tools: []string{"tar", "cat"}, noImage: true},
+	{
+		name:    "image-capture tar, to nowhere",
+		command: agentCommand("tar", "default", "") + ` > /dev/null`,
+		agent:   true, noImage: true, peers: []string{"tar to nowhere"},
+	},
+}
+
+var bsdtar = contestant{
+	name:    "bsdtar --zstd, level 3",
+	command: `bsdtar --zstd --options "zstd:compression-level=3,zstd:threads=$CPUS" -cf - -C "$ROOT" . > "$OUT"`,
+	tools:   []string{"bsdtar"},
 }
 
 // piped is GNU tar through a compressor.
@@ -53,47 +78,52 @@ func piped(tool, name, compress string) contestant {
 	}
 }
 
+// digested is a peer that makes the two digests of the image too, which image-capture
+// cannot leave out.
+func digested(c contestant) contestant {
+	pipeline := c.command[:len(c.command)-len(` > "$OUT"`)]
+	c.name += ", md5sum, sha256sum"
+	// bash waits for children that it started so, and counts them.
+	c.command = `mkfifo "$OUT.a" "$OUT.b"; md5sum < "$OUT.a" > "$OUT.md5" & sha256sum < "$OUT.b" > "$OUT.sha256" & ` +
+		pipeline + ` | tee "$OUT.a" "$OUT.b" > "$OUT"; status=$?; wait; exit $status`
+	c.tools = append(slices.Clone(c.tools), "md5sum", "sha256sum", "tee")
+	return c
+}
+
 func slow(c contestant) contestant {
 	c.slow = true
 	return c
 }
 
-// agent is the agent at work as in a job: its digests and its MANIFEST are not
-// switched off, as they cannot be. Its excludes are off, so that it reads what the
-// peers read.
-func agent(format, level string, peers ...string) contestant {
+// onRoot leaves a contestant out of the corpora that are about reading.
+func onRoot(c contestant) contestant {
+	c.corpora = []string{"root"}
+	return c
+}
+
+// again is a contestant a second time, close to other peers.
+func again(c contestant) contestant {
+	c.name += " (again)"
+	return c
+}
+
+// agent is the agent at work as in a job: its digests and its MANIFEST are on. Its
+// excludes are off, so that it reads what the peers read.
+func agent(format, level, flags string, peers ...string) contestant {
 	return contestant{
-		name: fmt.Sprintf("image-capture %s, %s", format, level),
-		command: fmt.Sprintf(`"$AGENT" "$ROOT" --format %s --level %s --output - --manifest "$OUT.txt" --check off --quiet --default-excludes=false --overwrite > "$OUT"`,
-			format, level),
-		agent: true,
-		peers: peers,
+		name:    fmt.Sprintf("image-capture %s, %s%s", format, level, flags),
+		command: agentCommand(format, level, flags) + ` > "$OUT"`,
+		agent:   true,
+		peers:   peers,
 	}
 }
 
-// corpus is a tree to capture.
-type corpus struct {
-	name, what string
-	// prepare returns the tree's path. What it has to make, it makes in dir, which
-	// is dropped at the end.
-	prepare func(ctx context.Context, dir string, o options) (string, error)
+func agentCommand(format, level, flags string) string {
+	return fmt.Sprintf(`"$AGENT" "$ROOT" --format %s --level %s%s --output - --manifest "$OUT.txt" --check off --quiet --default-excludes=false --overwrite`,
+		format, level, flags)
 }
 
-// corpora are the values of -corpus; the first is the default.
-var corpora = []corpus{
-	{"root", "the tree at -root", func(_ context.Context, _ string, o options) (string, error) {
-		if o.root == "" {
-			return "", fmt.Errorf("-root is missing: name the tree to capture")
-		}
-		return o.root, nil
-	}},
-}
-
-// findCorpus returns the corpus of a name.
-func findCorpus(name string) (corpus, error) {
-	i := slices.IndexFunc(corpora, func(c corpus) bool { return c.name == name })
-	if i < 0 {
-		return corpus{}, fmt.Errorf("no corpus is called %q", name)
-	}
-	return corpora[i], nil
+// in says whether the contestant takes part.
+func (c contestant) in(corpus string) bool {
+	return len(c.corpora) == 0 || slices.Contains(c.corpora, corpus)
 }

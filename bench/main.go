@@ -3,9 +3,10 @@
 // not installed, or fails, is named in the table.
 //
 //	go run ./bench -agent ./image-capture -root DIR
+//	go run ./bench -agent ./image-capture -corpus small
 //
 // It prints a Markdown table with medians, ratios, sizes, CPU seconds and peak
-// memory. Each contestant is a shell pipeline that writes a file; they run in turn.
+// memory, and with -plot draws time against size. Each contestant is a shell pipeline that writes a file; they run in turn.
 // The tree should hold still and have nothing mounted in it: peers read into every
 // mount, image-capture does not; and all of it must be readable, so run it as root.
 //
@@ -41,6 +42,8 @@ type options struct {
 	corpus         corpus
 	tmp, output    string
 	runs, slowRuns int
+	plot           string
+	part           int
 	cold           bool
 }
 
@@ -71,14 +74,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	f.StringVar(&o.output, "o", "", "write the table to `file` too")
 	f.IntVar(&o.runs, "runs", 5, "rounds")
 	f.IntVar(&o.slowRuns, "slow-runs", 1, "rounds of slow contestants, such as gzip -9; 0 leaves them out")
+	f.StringVar(&o.plot, "plot", "", "draw time against size to `file`, as SVG")
+	f.IntVar(&o.part, "part", 1, "make what a corpus makes `N` times smaller")
 	f.BoolVar(&o.cold, "cold", false, "drop the caches before each run; as root")
 	switch err := f.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
 	case err != nil:
 		return 2
-	case f.NArg() > 0 || o.runs < 1 || o.slowRuns < 0:
-		fmt.Fprintln(stderr, "bench: takes flags only, -runs from 1 and -slow-runs from 0")
+	case f.NArg() > 0 || o.runs < 1 || o.slowRuns < 0 || o.part < 1:
+		fmt.Fprintln(stderr, "bench: takes flags only, -runs and -part from 1 and -slow-runs from 0")
 		return 2
 	}
 	if err := o.bench(ctx, stdout, log.New(stderr, "bench: ", 0)); err != nil {
@@ -133,7 +138,9 @@ func (o options) bench(ctx context.Context, stdout io.Writer, log *log.Logger) (
 		dir:   images, rounds: o.runs, slowRounds: o.slowRuns, cold: o.cold, logf: log.Printf,
 	}
 	for _, entry := range contestants {
-		c.rows = append(c.rows, &row{contestant: entry})
+		if entry.in(o.corpus.name) {
+			c.rows = append(c.rows, &row{contestant: entry})
+		}
 	}
 	start := time.Now()
 	if err := c.run(ctx); err != nil {
@@ -145,7 +152,12 @@ func (o options) bench(ctx context.Context, stdout io.Writer, log *log.Logger) (
 		return err
 	}
 	if o.output != "" {
-		return os.WriteFile(o.output, report.Bytes(), 0o644)
+		if err := os.WriteFile(o.output, report.Bytes(), 0o644); err != nil {
+			return err
+		}
+	}
+	if o.plot != "" {
+		return os.WriteFile(o.plot, plot(c.rows, c.tarBytes), 0o644)
 	}
 	return nil
 }

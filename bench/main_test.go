@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/xml"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,10 +32,10 @@ func need(t *testing.T, tools ...string) {
 const fakeAgent = `#!/bin/bash
 [ "$1" = version ] && { echo fake-agent 1.0; exit; }
 root=$1
-while [ $# -gt 0 ]; do [ "$1" = --output ] && out=$2; shift; done
+while [ $# -gt 0 ]; do [ "$1" = --manifest ] && out=$2; shift; done
 images=("${out%/*}"/../*)
 [ ${#images[@]} = 1 ] || { echo images of other runs are left >&2; exit 9; }
-exec tar -czf "$out" -C "$root" .
+exec tar -cz -C "$root" .
 `
 
 // setup makes a tree, an agent of the given text, and an empty -tmp.
@@ -77,9 +78,9 @@ func tableRows(report string) map[string][]string {
 
 func TestBench(t *testing.T) {
 	root, agent, tmp := setup(t, fakeAgent)
-	report := filepath.Join(t.TempDir(), "bench.md")
+	report, svg := filepath.Join(t.TempDir(), "bench.md"), filepath.Join(t.TempDir(), "bench.svg")
 	var stdout, stderr bytes.Buffer
-	code := run(t.Context(), []string{"-agent", agent, "-root", root, "-tmp", tmp, "-runs", "2", "-o", report}, &stdout, &stderr)
+	code := run(t.Context(), []string{"-agent", agent, "-root", root, "-tmp", tmp, "-runs", "2", "-o", report, "-plot", svg}, &stdout, &stderr)
 	require.Zero(t, code, stderr.String())
 	isEmpty(t, tmp)
 	written, err := os.ReadFile(report)
@@ -89,6 +90,10 @@ func TestBench(t *testing.T) {
 	require.Contains(t, stdout.String(), "4 entries") // ./ data etc/ etc/hostname
 
 	rows := tableRows(stdout.String())
+	picture, err := os.ReadFile(svg)
+	require.NoError(t, err)
+	require.NoError(t, xml.Unmarshal(picture, new(struct{})))
+	require.Contains(t, string(picture), ">tar-zst, default</text>")
 	for _, c := range contestants {
 		cells := rows[c.name]
 		require.Len(t, cells, 7, c.name)
@@ -156,7 +161,7 @@ func TestFails(t *testing.T) {
 			return []string{"-tmp", tmp + "/link/etc"}
 		}, 1, "would capture themselves"},
 		{"unknown corpus", fakeAgent, func(root, tmp string) []string { return []string{"-corpus", "none"} }, 2, `no corpus is called "none"`},
-		{"no rounds", fakeAgent, func(root, tmp string) []string { return []string{"-runs", "0"} }, 2, "-runs from 1"},
+		{"no rounds", fakeAgent, func(root, tmp string) []string { return []string{"-runs", "0"} }, 2, "-runs and -part from 1"},
 		{"an argument", fakeAgent, func(root, tmp string) []string { return []string{"here"} }, 2, "takes flags only"},
 		{"help", fakeAgent, func(root, tmp string) []string { return []string{"-h"} }, 0, "root (the tree at -root)"},
 	} {
@@ -226,10 +231,12 @@ func TestContestants(t *testing.T) {
 		require.False(t, seen[c.name], "%s is there twice", c.name)
 		seen[c.name] = true
 		require.NoError(t, exec.Command("bash", "-n", "-c", c.command).Run(), c.name)
-		require.Contains(t, c.command, `"$OUT"`)
+		if !c.noImage {
+			require.Contains(t, c.command, `"$OUT"`)
+		}
 		require.Contains(t, c.command, `"$ROOT"`)
 		for _, tool := range c.tools {
-			require.Regexp(t, `(^|\| )`+tool+` `, c.command)
+			require.Regexp(t, `(^|[|&;] )`+tool+` `, c.command)
 		}
 		require.Equal(t, c.agent, len(c.tools) == 0, c.name)
 		require.Equal(t, c.agent, len(c.peers) > 0, c.name)

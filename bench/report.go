@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -68,7 +69,7 @@ func writeTable(w io.Writer, rows []*row, tarBytes int64) {
 			}
 			cells = append(cells, span,
 				fmt.Sprintf("%.0f", float64(tarBytes)/1e6/m),
-				fmt.Sprintf("%.1f", median(each(r.samples, bytesOf))/1e6),
+				size(r),
 				ratios(rows, r, seconds, "%.2f of %s"),
 				ratios(rows, r, bytesOf, "%.3f of %s"),
 				fmt.Sprintf("%.2f", median(each(r.samples, cpuSeconds))),
@@ -81,6 +82,14 @@ func writeTable(w io.Writer, rows []*row, tarBytes int64) {
 	}
 }
 
+// size is a row's in MB, empty where there is no image.
+func size(r *row) string {
+	if r.noImage {
+		return ""
+	}
+	return fmt.Sprintf("%.1f", median(each(r.samples, bytesOf))/1e6)
+}
+
 // ratios is a row's ratios to its peers, each with the peer's letter.
 func ratios(rows []*row, r *row, figure func(sample) float64, format string) string {
 	var out []string
@@ -88,7 +97,9 @@ func ratios(rows []*row, r *row, figure func(sample) float64, format string) str
 		if !slices.Contains(r.peers, peer.name) {
 			continue
 		}
-		if v, ok := ratio(r.samples, peer.samples, figure); ok {
+		if v, ok := ratio(r.samples, peer.samples, figure); ok && math.IsNaN(v) {
+			continue // neither makes an image
+		} else if ok {
 			out = append(out, fmt.Sprintf(format, v, letter(i)))
 		} else {
 			out = append(out, "no "+letter(i))
@@ -117,8 +128,8 @@ func (c *contest) writeReport(w io.Writer, corpus string, cpus int, host []strin
 MB is 10^6 bytes. A ratio below 1 is in favour of image-capture: "0.80 of A" in time is the median, over the rounds, of its seconds by those of A in
 the same round. CPU seconds (median) are those of all processes; the peak (of all runs) is that of the largest process: a pipeline as a whole takes more.
 
-All digests of image-capture are on (md5 and sha256 of the image, sha256 of each file) and it writes its MANIFEST. The peers do
-none of this. No image is synced to the disk.
+Unless a name says otherwise, all digests of image-capture are on (md5 and sha256 of the image, sha256 of each file), and it writes its MANIFEST. The peers do
+none of this, but where md5sum and sha256sum are named. No image is synced to the disk.
 
 `)
 	fmt.Fprintln(w, c.entriesNote())
@@ -134,6 +145,7 @@ func (c *contest) entriesNote() string {
 	for i, r := range c.rows {
 		switch {
 		case len(r.samples) == 0 || r.entries == c.entries:
+		case r.noImage || r.noTar:
 		case r.entries == notListed:
 			other = append(other, "tar cannot list "+letter(i))
 		default:
