@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"image-capture/upload"
 	"image-capture/upload/drptest"
 )
 
@@ -103,6 +104,22 @@ func TestNeverAgain(t *testing.T) {
 		}
 		require.Equal(t, 1, posts, "%d", status)
 		require.Empty(t, names(t, "."), "%d", status)
+	}
+}
+
+// TestOwnPart: a name that is being uploaded is another's at the first attempt, and
+// may be our own of before at the next.
+func TestOwnPart(t *testing.T) {
+	busy := &upload.Error{Kind: upload.Taken, Status: 409, Msg: "File already uploading"}
+	var got *upload.Error
+	require.ErrorAs(t, ownPart(1, busy), &got)
+	require.False(t, got.Retryable())
+	require.ErrorAs(t, ownPart(2, busy), &got)
+	require.True(t, got.Retryable())
+	require.Equal(t, busy.Error(), got.Error())
+	require.Equal(t, upload.Taken, busy.Kind, "the error itself is as it was")
+	for _, other := range []error{nil, io.EOF, &upload.Error{Kind: upload.Taken, Status: 409, Msg: "Cannot create directory"}} {
+		require.Equal(t, other, ownPart(2, other))
 	}
 }
 

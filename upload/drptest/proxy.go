@@ -1,18 +1,22 @@
 package drptest
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httputil"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
-// Proxy is an HTTP proxy that makes tunnels (CONNECT), and nothing else.
+// Proxy is an HTTP proxy: it makes tunnels (CONNECT), and passes on plain requests
+// (whose target is a whole URL).
 type Proxy struct {
 	// URL has its user and password, if there are any.
 	URL string
@@ -30,7 +34,7 @@ type Proxy struct {
 
 // ProxyOptions of a Proxy.
 type ProxyOptions struct {
-	// Routes is where a tunnel to HOST:PORT leads in truth, so that a name needs no
+	// Routes is where HOST:PORT is in truth, so that a name needs no
 	// DNS. What is not in there is refused.
 	Routes map[string]string
 	// User and Password that it wants, unless both are empty.
@@ -68,19 +72,15 @@ func NewProxy(t T, opts ProxyOptions) *Proxy {
 	return p
 }
 
-// Asked lists the targets of the tunnels so far.
+// Asked lists the targets, HOST:PORT, of what it let through so far.
 func (p *Proxy) Asked() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.asked)
 }
 
-// ServeHTTP makes a tunnel.
+// ServeHTTP makes a tunnel, or passes a request on.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodConnect {
-		http.Error(w, "tunnels only", http.StatusMethodNotAllowed)
-		return
-	}
 	if p.user != "" {
 		want := "Basic " + base64.StdEncoding.EncodeToString([]byte(p.user+":"+p.password))
 		if r.Header.Get("Proxy-Authorization") != want {
@@ -88,9 +88,32 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	target, ok := p.routes[strings.ToLower(r.Host)]
+	host := r.Host
+	if r.Method != http.MethodConnect {
+		if r.URL.Scheme != "http" {
+			http.Error(w, "this is a proxy", http.StatusBadRequest)
+			return
+		}
+		if host = r.URL.Host; r.URL.Port() == "" {
+			host = net.JoinHostPort(r.URL.Hostname(), "80")
+		}
+	}
+	target, ok := p.routes[strings.ToLower(host)]
 	if !ok {
-		http.Error(w, "no way to "+r.Host, http.StatusBadGateway)
+		http.Error(w, "no way to "+host, http.StatusBadGateway)
+		return
+	}
+	if r.Method != http.MethodConnect {
+		if !p.keep(host) {
+			return
+		}
+		forward := &httputil.ReverseProxy{Rewrite: func(*httputil.ProxyRequest) {}, Transport: &http.Transport{
+			DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+				return (&net.Dialer{}).DialContext(ctx, network, target)
+			},
+			DisableKeepAlives: true, DisableCompression: true, ExpectContinueTimeout: time.Minute,
+		}}
+		forward.ServeHTTP(w, r)
 		return
 	}
 	up, err := net.Dial("tcp", target)
