@@ -17,6 +17,6 @@ run: build root ; mkdir -p build/images && cd build/images && ../../image-captur
 boot-test: build ; timeout -k 30 720 ./testdata/boot/run.sh
 bench: build root ; go run ./bench -agent ./image-capture -root $(ROOT)
 dist: ; for a in amd64 arm64; do GOOS=linux GOARCH=$$a $(GOBUILD) -o dist/linux-$$a/image-capture . || exit 1; done; cd dist && sha256sum linux-*/image-capture >SHA256SUMS && cat SHA256SUMS
-pack: dist ; go run ./content/bundle --version $(VERSION) --out dist && cat dist/SHA256SUMS
-root: ; [ -d $(ROOT) ] || ./testdata/debian-root.sh $(ROOT) $(SUITE)
+pack: dist ; go run ./content/bundle --version $(VERSION) --out dist
+root: ; [ -d $(ROOT) ] || ./testdata/debian-root.sh $(ROOT)
 clean: ; rm -rf --one-file-system image-capture dist build
