@@ -39,14 +39,15 @@ func (f Fix) MarshalJSON() ([]byte, error) {
 	}{f.Verb, printable("/" + f.Path)})
 }
 
-// Fixes returns the edits that the findings offer, each once, in their order.
+// Fixes returns the edits that the findings offer, in their order. Of two for one path
+// the first counts: the check of the result says whether the other is still wanted.
 func (r Report) Fixes() []Fix {
 	var list []Fix
 	for _, f := range r.Findings {
 		if f.Fix == nil || f.Level < Warn {
 			continue
 		}
-		if !slices.ContainsFunc(list, func(x Fix) bool { return x.Verb == f.Fix.Verb && x.Path == f.Fix.Path }) {
+		if !slices.ContainsFunc(list, func(x Fix) bool { return x.Path == f.Fix.Path && (x.Verb != Rewrite || f.Fix.Verb != Rewrite) }) {
 			list = append(list, *f.Fix)
 		}
 	}

@@ -205,7 +205,7 @@ func checkMachineID(s *survey) {
 	}
 	// Debian has a link to the other one here, other systems had a file of its
 	// own.
-	if info, there := s.lstat(bus); there && info.Mode().IsRegular() && s.hasMachineID(bus) {
+	if info, there := s.lstat(bus); there && info.Mode().IsRegular() && s.hasMachineID(bus) && !s.leadsTo(name, bus) {
 		s.warn(bus, "is the source's machine id, and becomes the clone's again where /"+name+" is empty", "rm "+typed(bus)).
 			edit(s, Drop, bus)
 	}
@@ -223,6 +223,13 @@ func checkMachineID(s *survey) {
 	if names := s.withMachineID("boot/loader/entries"); len(names) > 0 {
 		s.info(names[0], "boot entries bear the source's machine id: kernels that the clone installs get others beside them", "")
 	}
+}
+
+// leadsTo says whether a name is a link to a file: then they are one.
+func (s *survey) leadsTo(name, file string) bool {
+	from, ok := s.real(name, true)
+	to, found := s.real(file, true)
+	return ok && found && from == to
 }
 
 // hasMachineID says whether a file has an id. A file that is longer than any has

@@ -141,7 +141,7 @@ func TestIdentity(t *testing.T) {
 		{"an id", "machine-id", "-- etc/machine-id --\n" + id, []string{"warn /etc/machine-id: is the source's machine id => empty /etc/machine-id"}},
 		{"an id, no systemd", "machine-id", "-- usr/lib/systemd [gone] --\n-- etc/machine-id --\n" + id, []string{"warn /etc/machine-id => drop /etc/machine-id"}},
 		{"links", "machine-id", "-- etc/machine-id -> /var/lib/dbus/machine-id --\n-- var -> /data --\n-- data/lib/dbus/machine-id --\n" + id,
-			[]string{"warn /etc/machine-id => empty /data/lib/dbus/machine-id", "warn /var/lib/dbus/machine-id => drop /data/lib/dbus/machine-id"}},
+			[]string{"warn /etc/machine-id: is the source's machine id => empty /data/lib/dbus/machine-id"}},
 		{"D-Bus's own", "machine-id", "-- var/lib/dbus/machine-id --\n" + id, []string{"warn /var/lib/dbus/machine-id: is the source's machine id, and becomes => drop /var/lib/dbus/machine-id"}},
 		{"D-Bus's link", "machine-id", "-- var/lib/dbus/machine-id -> /etc/machine-id --\n", []string{"ok"}},
 		{"FIFO", "machine-id", "-- etc/machine-id [fifo] --\n", []string{"ok"}},
@@ -184,6 +184,8 @@ func TestIdentity(t *testing.T) {
 		{"leases", "leases", "-- var/lib/dhcp/dhclient.eth0.leases [fill] --\n-- var/lib/NetworkManager/secret_key [fill] --\n-- var/lib/NetworkManager/internal-1-eth0.lease [fill] --\n",
 			[]string{"warn /var/lib/dhcp/dhclient.eth0.leases: => drop /var/lib/dhcp/dhclient.eth0.leases", "warn /var/lib/NetworkManager/internal-1-eth0.lease: => drop /var/lib/NetworkManager/internal-1-eth0.lease",
 				"warn /var/lib/NetworkManager/secret_key: => drop /var/lib/NetworkManager/secret_key"}},
+
+		{"of a DHCP server", "leases", "-- var/lib/dhcp/dhcpd.leases [fill] --\n-- var/lib/dhcp/dhcpd6.leases [fill] --\n", []string{"ok"}},
 
 		{"none", "traces", "", []string{"ok"}},
 		{"histories", "traces", "-- root/.bash_history [fill] --\n-- home/a/.zsh_history [fill] --\n-- home/b/.bash_history --\n-- root/.ssh/authorized_keys [fill] --\n",
@@ -299,7 +301,7 @@ func need(t *testing.T, have bool, what string) {
 func TestLeftoversAreBounded(t *testing.T) {
 	img := parse(t, source)
 	for i := range 1000 {
-		img.add(t, txtar.Parse(fmt.Appendf(nil, "-- var/lib/dhcp/%04d.lease [fill] --\n", i)))
+		img.add(t, txtar.Parse(fmt.Appendf(nil, "-- var/lib/dhcp/dhclient-%04d.lease [fill] --\n", i)))
 	}
 	got := findingsOf(t, img, "leases")
 	require.Len(t, got, maxEach+1)

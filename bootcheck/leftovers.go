@@ -65,10 +65,11 @@ var agentState = []leftover{
 	{paths: []string{"var/lib/amazon/ssm/Vault/Store/RegistrationKey"}, is: "registers the source with AWS Systems Manager", fix: Drop, why: "all clones are one node there"},
 }
 
-// networkState is what DHCP clients remember.
+// networkState is what DHCP clients remember. dhcpd.leases, beside them, is the data
+// of a server that does not start without it.
 var networkState = []leftover{
 	{paths: []string{
-		"var/lib/dhcp/*.lease", "var/lib/dhcp/*.leases", "var/lib/dhclient/*.lease", "var/lib/dhclient/*.leases", "var/lib/dhcp3/*.leases", "var/lib/NetworkManager/*.lease",
+		"var/lib/dhcp/dhclient*.lease", "var/lib/dhcp/dhclient*.leases", "var/lib/dhclient/*.lease", "var/lib/dhclient/*.leases", "var/lib/dhcp3/dhclient*.leases", "var/lib/NetworkManager/*.lease",
 		"var/lib/dhcpcd/*.lease", "var/lib/dhcpcd/*.lease6", "var/lib/wicked/lease-*.xml",
 	}, is: "is a DHCP lease of the source", fix: Drop, why: "a clone asks for the source's address first, and gives its client id"},
 	{paths: []string{"var/lib/dhcpcd/duid", "etc/dhcpcd.duid", "var/lib/dhcpcd/secret", "etc/dhcpcd.secret", "var/lib/wicked/duid.xml", "var/lib/wicked/iaid.xml"},

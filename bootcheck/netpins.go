@@ -34,8 +34,16 @@ const (
 
 // checkCloudNetwork looks for what cloud-init, or curtin on its behalf, wrote for
 // the source's network: see GEN_NET_CONFIG_FILES of cloud-init's clean.py, and
-// curtin's apply_network. It is written anew where cloud-init runs.
+// curtin's apply_network. It is written anew where cloud-init runs, unless it was
+// told to leave the network alone, as Ubuntu's installer tells it: then the files are
+// what the clone has, and are judged like those of anybody else.
 func (s *survey) checkCloudNetwork() {
+	if where := s.cloudNetworkOff(); where != "" {
+		s.warn(where, "tells cloud-init to leave the network alone: clones keep the configuration that is here",
+			"remove network: {config: disabled} there, if the deployer is to set up the network").
+			because("what the deployer says of the clone's network is ignored")
+		return
+	}
 	works := s.cloudInitRuns() == does
 	for _, pattern := range []string{
 		"etc/netplan/50-cloud-init.yaml", "etc/network/interfaces.d/50-cloud-init", "etc/network/interfaces.d/50-cloud-init.cfg",
@@ -50,6 +58,24 @@ func (s *survey) checkCloudNetwork() {
 			}
 		}
 	}
+}
+
+// cloudNetworkOff returns the file in which cloud-init is told not to set up the
+// network, empty when there is none: see its docs on "Disabling network
+// configuration".
+func (s *survey) cloudNetworkOff() string {
+	if s.isFile(cloudInitProgram) {
+		network := s.cloudConfig("network")["network"]
+		if c := yamlValue(network, "config"); c != nil && c.Value == "disabled" {
+			return "etc/cloud/cloud.cfg.d"
+		}
+		for _, l := range s.commandLines() {
+			if slices.Contains(l.words, "network-config=disabled") {
+				return l.file
+			}
+		}
+	}
+	return ""
 }
 
 // cloudWrote says whether checkCloudNetwork has told of a file.

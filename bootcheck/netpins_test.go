@@ -18,6 +18,11 @@ func TestNetworkIdentity(t *testing.T) {
 	testIdentity(t, []identityCase{
 		{"none", rule, "-- etc/network/interfaces --\nauto lo\niface lo inet loopback\n\taddress 127.0.0.1\n-- etc/sysconfig/network-scripts/ifcfg-lo --\nIPADDR=127.0.0.1\n", []string{"ok"}},
 
+		{"cloud-init's", rule, "-- etc/netplan/50-cloud-init.yaml [fill] --\n", []string{"warn /etc/netplan/50-cloud-init.yaml: was written by cloud-init => drop /etc/netplan/50-cloud-init.yaml"}},
+		{"cloud-init's, which it leaves alone", rule, "-- etc/netplan/50-cloud-init.yaml [fill] --\n-- etc/cloud/cloud.cfg.d/subiquity-disable-cloudinit-networking.cfg --\nnetwork: {config: disabled}\n",
+			[]string{"warn /etc/cloud/cloud.cfg.d: tells cloud-init to leave the network alone"}},
+		{"cloud-init's, by the command line", rule, "-- etc/netplan/50-cloud-init.yaml [fill] --\n-- etc/default/grub --\nGRUB_CMDLINE_LINUX=network-config=disabled\n",
+			[]string{"warn /etc/default/grub: tells cloud-init to leave the network alone"}},
 		{"udev", rule, "-- etc/udev/rules.d/70-persistent-net.rules --\nSUBSYSTEM==\"net\", ATTR{address}==\"" + mac + "\", NAME=\"eth0\"\n",
 			[]string{"warn /etc/udev/rules.d/70-persistent-net.rules: => drop /etc/udev/rules.d/70-persistent-net.rules"}},
 		{"udev, comments only", rule, "-- etc/udev/rules.d/70-persistent-net.rules --\n# ATTR{address}==\n", []string{"ok"}},

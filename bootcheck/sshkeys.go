@@ -15,7 +15,7 @@ func checkSSHHostKeys(s *survey) {
 		keys = append(keys, s.filled(p)...)
 	}
 	slices.Sort(keys)
-	server := s.isFile("usr/sbin/sshd") || s.isFile("usr/bin/sshd")
+	server := slices.ContainsFunc([]string{"usr/sbin/sshd", "usr/bin/sshd", "sbin/sshd", "usr/local/sbin/sshd"}, s.isFile)
 	sure, maker, missing := s.hostKeyMaker()
 	hint := "install and enable cloud-init, or a unit that runs ssh-keygen -A before sshd"
 	switch {
@@ -29,6 +29,10 @@ func checkSSHHostKeys(s *survey) {
 			if i == maxEach {
 				s.warn("etc/ssh", "and more SSH host keys", "rm /etc/ssh/ssh_host_*")
 				break
+			}
+			if server && !isMade(name) {
+				s.warn(name, "is an SSH host key of the source, by a name under which nothing makes another", "ssh-keygen, on each clone")
+				continue
 			}
 			s.warn(name, "is an SSH host key of the source ("+maker+")", "rm "+typed(name)).edit(s, Drop, name)
 		}
@@ -48,6 +52,18 @@ func checkSSHHostKeys(s *survey) {
 	for _, name := range s.filled("etc/dropbear/dropbear_*_host_key") {
 		s.warn(name, "is an SSH host key of the source, for dropbear", "dropbearkey, on each clone")
 	}
+}
+
+// isMade says whether a host key, or what goes with it, has a name under which
+// ssh-keygen -A and cloud-init make new ones.
+func isMade(name string) bool {
+	for _, kind := range []string{"rsa", "dsa", "ecdsa", "ed25519"} {
+		rest, ok := strings.CutPrefix(name, "etc/ssh/ssh_host_"+kind+"_key")
+		if ok && (rest == "" || rest == ".pub" || rest == "-cert.pub") {
+			return true
+		}
+	}
+	return false
 }
 
 // sshUnits are the names of sshd's units: Debian's ssh, all others' sshd.

@@ -21,6 +21,7 @@ func TestSSHHostKeys(t *testing.T) {
 		{"keys and cloud-init", "ssh-host-keys", keys, []string{
 			"warn /etc/ssh/ssh_host_rsa_key: is an SSH host key of the source (cloud-init makes new ones) => drop /etc/ssh/ssh_host_rsa_key",
 			"warn /etc/ssh/ssh_host_rsa_key.pub: => drop /etc/ssh/ssh_host_rsa_key.pub"}},
+		{"a key of another name", "ssh-host-keys", "-- etc/ssh/ssh_host_site_key [0600 fill] --\n", []string{"warn /etc/ssh/ssh_host_site_key: is an SSH host key of the source, by a name under which nothing makes another"}},
 		{"keys only", "ssh-host-keys", keys + noCloud, []string{"warn /etc/ssh/ssh_host_rsa_key: is an SSH host key of the source, and must stay: nothing makes new ones: there is no working cloud-init, and no unit for it (the first of 2)"}},
 		{"neither", "ssh-host-keys", noCloud, []string{trap}},
 		{"no server", "ssh-host-keys", noCloud + "-- usr/sbin/sshd [gone] --\n", []string{"ok: no SSH host keys, and no server"}},

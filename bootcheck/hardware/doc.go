@@ -39,12 +39,13 @@ const MaxDatabase = 16 << 20
 
 // The other bounds of the package comment.
 const (
-	maxConf    = 1 << 20  // bytes of a file in modprobe.d
-	maxModule  = 64 << 20 // bytes of a kernel module, unpacked
-	maxTarget  = 16 << 20 // bytes of a target's text
-	maxDevices = 16384    // devices of a target
-	maxAlias   = 4096     // bytes of an alias; kmod's own limit, PATH_MAX
-	maxSteps   = 20e6     // characters compared for one lookup
+	maxConf     = 1 << 20  // bytes of a file in modprobe.d
+	maxModule   = 64 << 20 // bytes of a kernel module, unpacked
+	maxTarget   = 16 << 20 // bytes of a target's text
+	maxDevices  = 16384    // devices of a target
+	maxFirmware = 1024     // firmware files that a module asks for
+	maxAlias    = 4096     // bytes of an alias; kmod's own limit, PATH_MAX
+	maxSteps    = 20e6     // characters compared for one lookup
 )
 
 // errNotRegular is for a name that is there, and is no file to be read.

@@ -88,11 +88,17 @@ func ReadFirmware(f io.Reader) (FirmwareNames, error) {
 	if err != nil {
 		return nil, err
 	}
-	names := FirmwareNames{}
+	names, seen := FirmwareNames{}, map[string]bool{}
 	for entry := range bytes.SplitSeq(info, []byte{0}) {
-		if value, ok := bytes.CutPrefix(entry, []byte("firmware=")); ok && !slices.Contains(names, string(value)) {
-			names = append(names, string(value))
+		value, ok := bytes.CutPrefix(entry, []byte("firmware="))
+		if !ok || seen[string(value)] {
+			continue
 		}
+		if len(names) == maxFirmware || len(value) > maxAlias {
+			return nil, fmt.Errorf("it asks for more than %d files", maxFirmware)
+		}
+		seen[string(value)] = true
+		names = append(names, string(value))
 	}
 	return names, nil
 }
