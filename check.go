@@ -42,7 +42,10 @@ func (c *checkJob) run(ctx context.Context, name string) error {
 	if name == "-" || isURL(name) {
 		return c.image(ctx, name)
 	}
-	if info, err := os.Stat(name); err == nil && !info.IsDir() {
+	switch info, err := os.Stat(name); {
+	case err != nil:
+		return usagef("image-capture check ROOT, or image-capture check IMAGE", "%w", err)
+	case !info.IsDir():
 		return c.image(ctx, name)
 	}
 	c.what = "an image of this tree"

@@ -114,11 +114,14 @@ type watcher struct {
 	initramfs  int  // how many were read
 	linked     map[string]bootcheck.Wanted
 	linkedSize int
+	kept       int // bytes of what was made of contents
 }
 
 const (
-	// mostInitramfs is how many are unpacked: more than Check reads.
-	mostInitramfs = 64
+	// mostInitramfs is how many are unpacked, a few more than Check reads.
+	mostInitramfs = 20
+	// mostKept bounds what is made of contents, in bytes.
+	mostKept = 64 << 20
 	// mostLinked bounds the names to which links lead, in bytes.
 	mostLinked = 1 << 20
 )
@@ -138,11 +141,31 @@ func (w *watcher) interest(name string, m *archive.Member) imagefs.Interest {
 	case m.Type != rootfs.File || m.Size == 0:
 	case want.Initramfs && w.initramfs < mostInitramfs:
 		w.initramfs++
-		in.Sink = newDigest(func(r io.Reader) (any, error) { return initramfs.Read(r) })
+		in.Sink = newDigest(func(r io.Reader) (any, error) {
+			c, err := initramfs.Read(r)
+			return c, w.keep(err, c.Modules(), c.Firmware)
+		})
 	case want.Module && w.modules:
-		in.Sink = newDigest(func(r io.Reader) (any, error) { return hardware.ReadFirmware(r) })
+		in.Sink = newDigest(func(r io.Reader) (any, error) {
+			names, err := hardware.ReadFirmware(r)
+			return names, w.keep(err, names)
+		})
 	}
 	return in
+}
+
+// keep counts the names that a digest holds, of which there is one under way at a
+// time. It returns err, or why they are too much.
+func (w *watcher) keep(err error, lists ...[]string) error {
+	for _, list := range lists {
+		for _, name := range list {
+			w.kept += len(name) + 64
+		}
+	}
+	if err == nil && w.kept > mostKept {
+		err = fmt.Errorf("not read: what the image's initramfs and modules hold is more than %d bytes", mostKept)
+	}
+	return err
 }
 
 // link has what a link leads to wanted as the link itself is. It helps where the link
@@ -176,7 +199,7 @@ func newDigest(makes func(io.Reader) (any, error)) *digest {
 		defer close(d.done)
 		made, err := makes(r)
 		if d.made = made; err != nil {
-			d.made = err
+			d.made = err // and what was made is let go
 		}
 		r.Close()
 	}()

@@ -143,7 +143,10 @@ func (p *pruneJob) decide(list []*kept) {
 		switch {
 		case k.part != "":
 			line.Reason = "an upload that runs, or one that died"
-			if p.fl.parts && (old || k.date.IsZero()) {
+			switch {
+			case k.date.IsZero() && p.fl.olderThan > 0:
+				line.Reason += "; no date in its name"
+			case p.fl.parts && (old || k.date.IsZero()):
 				line.Action = "delete"
 			}
 		case k.doubted:

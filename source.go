@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"sync"
 )
 
@@ -96,6 +97,26 @@ func (i interruptible) Write(p []byte) (int, error) {
 		return r.n, r.err
 	case <-i.ctx.Done():
 		return 0, context.Cause(i.ctx)
+	}
+}
+
+// openInterruptible opens what may block for ever, such as a pipe into which nobody
+// writes, in the same way.
+func openInterruptible(ctx context.Context, name string) (*os.File, error) {
+	type result struct {
+		f   *os.File
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		f, err := os.Open(name)
+		done <- result{f, err}
+	}()
+	select {
+	case r := <-done:
+		return r.f, r.err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
 	}
 }
 

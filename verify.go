@@ -99,7 +99,10 @@ func (a *app) open(ctx context.Context, client *upload.Client, name string) (io.
 		}
 		return d, max(d.Size, 0), nil
 	}
-	f, err := os.Open(name)
+	f, err := openInterruptible(ctx, name)
+	if ctx.Err() != nil {
+		return nil, 0, context.Cause(ctx)
+	}
 	if err != nil {
 		return nil, 0, usagef("", "%w", err)
 	}
@@ -108,7 +111,16 @@ func (a *app) open(ctx context.Context, client *upload.Client, name string) (io.
 		f.Close()
 		return nil, 0, usagef("", "%s is no file", name)
 	}
+	if !info.Mode().IsRegular() {
+		return readCloser{interruptibleReader{ctx, f}, f}, 0, nil
+	}
 	return f, info.Size(), nil
+}
+
+// readCloser reads from one and closes the other.
+type readCloser struct {
+	io.Reader
+	io.Closer
 }
 
 func isURL(name string) bool {
