@@ -23,7 +23,7 @@ func pruneFlags(f *flags) {
 	s.IntVar(&f.keep, "keep", 0, "delete all but the newest `N` images of each tag, with their MANIFESTs")
 	s.BoolVar(&f.orphans, "orphans", false, "delete images without MANIFEST, and MANIFESTs without image, that are older than --older-than")
 	s.BoolVar(&f.parts, "parts", false, "delete what uploads that died have left (.part); one that still runs is lost by that")
-	s.DurationVar(&f.olderThan, "older-than", 24*time.Hour, "`AGE` of orphans and parts, by the date in their names")
+	s.DurationVar(&f.olderThan, "older-than", 24*time.Hour, "`AGE` of orphans and parts, by the date in their names; a part without one goes with 0 only")
 	s.BoolVar(&f.yes, "yes", false, "do delete; else what would be deleted is listed")
 	f.addEndpoint(false)
 	f.addMessages(false)

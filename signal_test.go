@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"image-capture/upload/drptest"
 )
@@ -175,6 +176,21 @@ func TestInterruptStream(t *testing.T) {
 	time.Sleep(200 * time.Millisecond)
 	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
 	require.Equal(t, exitInterrupted, p.wait().ExitStatus(), p.stderr.String())
+
+	// A FIFO, without a writer and with one that gives nothing.
+	fifo := filepath.Join(dir, "fifo")
+	require.NoError(t, unix.Mkfifo(fifo, 0o600))
+	for _, writer := range []bool{false, true} {
+		p = startProgram(t, dir, nil, nil, "check", fifo)
+		if writer {
+			w, err := os.OpenFile(fifo, os.O_WRONLY, 0)
+			require.NoError(t, err)
+			defer w.Close()
+		}
+		time.Sleep(200 * time.Millisecond)
+		require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
+		require.Equal(t, exitInterrupted, p.wait().ExitStatus(), p.stderr.String())
+	}
 }
 
 // TestSecondSignal: the first signal asks, a second one kills, whatever the program
