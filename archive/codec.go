@@ -76,36 +76,49 @@ type compressor interface {
 	compress(dst, frame []byte) ([]byte, error)
 }
 
+// newCompressor returns the compressor of a level. The default level is two: frames
+// of which most of the gain is had quickly are compressed by the lighter one. On roots
+// of Debian that is six frames of ten; it takes a tenth off the time, and adds 2 % to
+// the size.
 func newCompressor(c Codec, l Level) (compressor, error) {
 	switch c {
 	case Gzip:
-		w, err := gzip.NewWriterLevel(nil, map[Level]int{Fast: 1, Default: 6, Better: 7, Best: 9}[l])
-		if err != nil {
-			return nil, err
+		if l == Default {
+			return newMixed(gzipLevel(4), gzipLevel(6), 30)
 		}
-		return &gzipCompressor{w: w}, nil
+		return gzipLevel(map[Level]int{Fast: 1, Better: 7, Best: 9}[l])()
 	case Zstd:
-		level := map[Level]zstd.EncoderLevel{
-			Fast: zstd.SpeedFastest, Default: zstd.SpeedDefault,
-			Better: zstd.SpeedBetterCompression, Best: zstd.SpeedBestCompression,
-		}[l]
-		w, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(level), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(frameSize(Zstd)))
-		if err != nil {
-			return nil, err
+		if l == Default {
+			return newMixed(zstdLevel(zstd.SpeedFastest), zstdLevel(zstd.SpeedDefault), 36)
 		}
-		return zstdCompressor{w}, nil
+		return zstdLevel(map[Level]zstd.EncoderLevel{
+			Fast: zstd.SpeedFastest, Better: zstd.SpeedBetterCompression, Best: zstd.SpeedBestCompression,
+		}[l])()
 	}
 	return nil, fmt.Errorf("images are read through %s, but not written", c)
 }
 
-type gzipCompressor struct {
-	w   *gzip.Writer
-	out bytes.Buffer
+func gzipLevel(level int) func() (compressor, error) {
+	return func() (compressor, error) {
+		w, err := gzip.NewWriterLevel(nil, level)
+		return gzipCompressor{w}, err
+	}
 }
 
-func (g *gzipCompressor) compress(dst, frame []byte) ([]byte, error) {
-	g.out.Reset()
-	g.w.Reset(&g.out)
+func zstdLevel(level zstd.EncoderLevel) func() (compressor, error) {
+	return func() (compressor, error) {
+		w, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(level), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(frameSize(Zstd)),
+			// Room for one window and not for two: a frame is no longer than that.
+			zstd.WithLowerEncoderMem(true))
+		return zstdCompressor{w}, err
+	}
+}
+
+type gzipCompressor struct{ w *gzip.Writer }
+
+func (g gzipCompressor) compress(dst, frame []byte) ([]byte, error) {
+	out := bytes.NewBuffer(dst)
+	g.w.Reset(out)
 	g.w.ModTime = time.Unix(0, 0) // none, see RFC 1952; the zero Time comes out as 2042
 	if _, err := g.w.Write(frame); err != nil {
 		return nil, err
@@ -113,7 +126,7 @@ func (g *gzipCompressor) compress(dst, frame []byte) ([]byte, error) {
 	if err := g.w.Close(); err != nil {
 		return nil, err
 	}
-	return append(dst, g.out.Bytes()...), nil
+	return out.Bytes(), nil
 }
 
 type zstdCompressor struct{ w *zstd.Encoder }

@@ -129,6 +129,11 @@ func (f *frames) compress(codec Codec, level Level) error {
 		return err
 	}
 	for fr := range f.work {
+		if fr.out == nil {
+			// Room for a frame that cannot be compressed, at once: growing would copy,
+			// and leave garbage. What is not written to takes no memory.
+			fr.out = make([]byte, 0, f.size+f.size/128+1024)
+		}
 		if fr.out, err = c.compress(fr.out[:0], fr.data); err != nil {
 			return fmt.Errorf("compress: %w", err)
 		}

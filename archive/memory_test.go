@@ -55,7 +55,12 @@ func TestMemory(t *testing.T) {
 		require.NoError(t, err)
 		defer f.Close()
 		require.NoError(t, f.Truncate(size))
-		part := append(randomBytes(mib), []byte(strings.Repeat("compressible ", mib/13))...)
+		// What cannot be compressed fills the output, what can in part has the other
+		// compressor of the level at work.
+		part := randomBytes(16 * mib)
+		for range 8 {
+			part = append(append(part, randomBytes(mib)...), strings.Repeat("compressible ", mib/13)...)
+		}
 		parts := data / int64(len(part))
 		for i := range parts {
 			_, err := f.WriteAt(part, i*(size/parts)&^4095)
