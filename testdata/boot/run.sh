@@ -53,16 +53,17 @@ mcopy -i "$work/seed.img" "$here/seed/user-data" "$here/seed/meta-data" ::
 without=(--exclude './usr/lib/grub/x86_64-efi*' --exclude './usr/lib/shim' --exclude './boot/efi/*')
 
 # capture NAME FORMAT VERDICT [FLAG...]: the check must give VERDICT, ok or fail, for
-# UEFI (and so for the whole, by its exit code) and then makes work/NAME.
+# UEFI (and so for the whole, by its exit code, as both firmwares are asked for) and
+# then makes work/NAME.
 capture() {
 	local name=$1 format=$2 verdict=$3 code=0 want=0 mode=enforce
 	shift 3
 	[ "$verdict" = ok ] || want=3 mode=warn
-	"$agent" check "$golden" --format "$format" --add-curtin "$@" >"$build/$name.check.log" 2>&1 || code=$?
+	"$agent" check "$golden" --format "$format" --firmware both --add-curtin "$@" >"$build/$name.check.log" 2>&1 || code=$?
 	[ $code = $want ] || { cat "$build/$name.check.log" >&2; fail "check of $name: exit code $code, not $want"; }
 	grep -q "^$verdict  *grub-uefi " "$build/$name.check.log" || { cat "$build/$name.check.log" >&2; fail "check of $name does not say $verdict for grub-uefi"; }
 	[ "$(grep -c '^fail ' "$build/$name.check.log")" = "$((want / 3))" ] || { cat "$build/$name.check.log" >&2; fail "check of $name fails for something else"; }
-	quiet "$build/$name.capture.log" "$agent" "$golden" --format "$format" --add-curtin --check "$mode" "$@" --output "$work/$name" --manifest "$work/$name.txt" --progress off
+	quiet "$build/$name.capture.log" "$agent" "$golden" --format "$format" --firmware both --add-curtin --check "$mode" "$@" --output "$work/$name" --manifest "$work/$name.txt" --progress off
 }
 
 # deploy NAME LOADER WANT puts work/NAME onto two disks, one for each firmware:
