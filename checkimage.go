@@ -138,34 +138,35 @@ func (w *watcher) interest(name string, m *archive.Member) imagefs.Interest {
 	}
 	in := imagefs.Interest{Meta: want.Attributes, Content: want.Content}
 	switch {
-	case m.Type != rootfs.File || m.Size == 0:
+	case m.Type != rootfs.File || m.Size == 0 || m.HardLink != "":
 	case want.Initramfs && w.initramfs < mostInitramfs:
 		w.initramfs++
 		in.Sink = newDigest(func(r io.Reader) (any, error) {
 			c, err := initramfs.Read(r)
-			return c, w.keep(err, c.Modules(), c.Firmware)
+			return w.keep(c, err, c.Modules(), c.Firmware)
 		})
 	case want.Module && w.modules:
 		in.Sink = newDigest(func(r io.Reader) (any, error) {
 			names, err := hardware.ReadFirmware(r)
-			return names, w.keep(err, names)
+			return w.keep(names, err, names)
 		})
 	}
 	return in
 }
 
-// keep counts the names that a digest holds, of which there is one under way at a
-// time. It returns err, or why they are too much.
-func (w *watcher) keep(err error, lists ...[]string) error {
+// keep counts the names that were made of a content, of which there is one under way
+// at a time. What would be too much is let go, and not an error: nothing is wrong with
+// the file. It is then one that was not kept, which a finding tells.
+func (w *watcher) keep(made any, err error, lists ...[]string) (any, error) {
 	for _, list := range lists {
 		for _, name := range list {
 			w.kept += len(name) + 64
 		}
 	}
-	if err == nil && w.kept > mostKept {
-		err = fmt.Errorf("not read: what the image's initramfs and modules hold is more than %d bytes", mostKept)
+	if w.kept > mostKept {
+		made = nil
 	}
-	return err
+	return made, err
 }
 
 // link has what a link leads to wanted as the link itself is. It helps where the link
@@ -188,7 +189,7 @@ func (w *watcher) link(name, target string, want bootcheck.Wanted) {
 type digest struct {
 	w    *io.PipeWriter
 	done chan struct{}
-	made any // or an error
+	made any // or an error; nil when it was too much
 }
 
 // newDigest starts to read. What makes may end before the content does.
@@ -228,7 +229,7 @@ func (f digestedFS) Lstat(name string) (fs.FileInfo, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return info, nil
 	}
-	if d, ok := s.(*digest); ok {
+	if d, ok := s.(*digest); ok && d.made != nil {
 		return digestedInfo{info, d}, nil
 	}
 	return info, err

@@ -70,7 +70,7 @@ const exitHelp = `Exit codes:
   5  the endpoint refused: token or claim
   6  the name is taken
   7  the endpoint failed, or stored something else
-  8  verification failed
+  8  verification failed, or the image to check cannot be read
   9  interrupted
 `
 

@@ -94,8 +94,11 @@ func ReadFirmware(f io.Reader) (FirmwareNames, error) {
 		if !ok || seen[string(value)] {
 			continue
 		}
-		if len(names) == maxFirmware || len(value) > maxAlias {
+		if len(names) == maxFirmware {
 			return nil, fmt.Errorf("it asks for more than %d files", maxFirmware)
+		}
+		if len(value) > maxAlias {
+			return nil, fmt.Errorf("it asks for a file with a name of more than %d bytes", maxAlias)
 		}
 		seen[string(value)] = true
 		names = append(names, string(value))
