@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 
@@ -78,9 +77,7 @@ type checkDocument struct {
 // print prints the report, the result of the command.
 func (c *checkJob) print() error {
 	if c.fl.json {
-		enc := json.NewEncoder(c.app.stdout)
-		enc.SetIndent("", "  ")
-		return enc.Encode(checkDocument{
+		return writeJSON(c.app.stdout, checkDocument{
 			Deployer: c.opt.Deployer, Firmware: c.opt.Firmware, Worst: c.report.Worst(), Counts: c.report.Counts(),
 			Report: c.report, Fixed: c.fixed,
 		})

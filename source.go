@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
 	"sync"
 )
 
@@ -74,75 +73,49 @@ func (t *tee) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// interruptible writes to what may block for ever, such as a pipe that nobody
-// reads: when ctx ends, so does the wait for a write. The program is about to end
-// then.
+// whenDone returns what f returns, or when ctx ends: f may block for ever, such as on
+// a pipe that nobody reads or writes. The program is about to end then.
+func whenDone[T any](ctx context.Context, f func() (T, error)) (T, error) {
+	type result struct {
+		v   T
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		v, err := f()
+		done <- result{v, err}
+	}()
+	select {
+	case r := <-done:
+		return r.v, r.err
+	case <-ctx.Done():
+		var none T
+		return none, context.Cause(ctx)
+	}
+}
+
+// interruptible writes to what may block for ever, until ctx ends.
 type interruptible struct {
 	ctx context.Context
 	w   io.Writer
 }
 
 func (i interruptible) Write(p []byte) (int, error) {
-	type result struct {
-		n   int
-		err error
-	}
-	done := make(chan result, 1)
-	go func() {
-		n, err := i.w.Write(p)
-		done <- result{n, err}
-	}()
-	select {
-	case r := <-done:
-		return r.n, r.err
-	case <-i.ctx.Done():
-		return 0, context.Cause(i.ctx)
-	}
+	return whenDone(i.ctx, func() (int, error) { return i.w.Write(p) })
 }
 
-// openInterruptible opens what may block for ever, such as a pipe into which nobody
-// writes, in the same way.
-func openInterruptible(ctx context.Context, name string) (*os.File, error) {
-	type result struct {
-		f   *os.File
-		err error
-	}
-	done := make(chan result, 1)
-	go func() {
-		f, err := os.Open(name)
-		done <- result{f, err}
-	}()
-	select {
-	case r := <-done:
-		return r.f, r.err
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
-}
-
-// interruptibleReader reads from what may block for ever, such as a pipe into which
-// nobody writes, in the same way. A read that is left behind has a buffer of its
-// own.
+// interruptibleReader reads from what may block for ever, until ctx ends. A read that
+// is left behind has a buffer of its own.
 type interruptibleReader struct {
 	ctx context.Context
 	r   io.Reader
 }
 
 func (i interruptibleReader) Read(p []byte) (int, error) {
-	type result struct {
-		b   []byte
-		err error
-	}
-	done := make(chan result, 1)
-	go func() {
+	b, err := whenDone(i.ctx, func() ([]byte, error) {
 		b := make([]byte, len(p))
 		n, err := i.r.Read(b)
-		done <- result{b[:n], err}
-	}()
-	select {
-	case r := <-done:
-		return copy(p, r.b), r.err
-	case <-i.ctx.Done():
-		return 0, context.Cause(i.ctx)
-	}
+		return b[:n], err
+	})
+	return copy(p, b), err
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -99,7 +98,7 @@ func (a *app) open(ctx context.Context, client *upload.Client, name string) (io.
 		}
 		return d, max(d.Size, 0), nil
 	}
-	f, err := openInterruptible(ctx, name)
+	f, err := whenDone(ctx, func() (*os.File, error) { return os.Open(name) })
 	if ctx.Err() != nil {
 		return nil, 0, context.Cause(ctx)
 	}
@@ -307,9 +306,7 @@ func (v *verification) report(a *app, fl *flags, image, name string) error {
 	ok := len(v.found) == 0
 	facts := v.want.Facts()
 	if fl.json {
-		enc := json.NewEncoder(a.stdout)
-		enc.SetIndent("", "  ")
-		if err := enc.Encode(verified{printable(image), printable(name), ok, v.entries, facts.SHA256, v.found, v.more}); err != nil {
+		if err := writeJSON(a.stdout, verified{printable(image), printable(name), ok, v.entries, facts.SHA256, v.found, v.more}); err != nil {
 			return err
 		}
 	}

@@ -2,11 +2,12 @@ package edit
 
 import (
 	"errors"
-	"io"
 	"io/fs"
 	"slices"
 	"strings"
 	"syscall"
+
+	"image-capture/rootfs"
 )
 
 // View is a file system as it will be in the image. Names are written "a/b" as in
@@ -30,7 +31,7 @@ func (p *Plan) FS(base fs.FS) *View { return &View{p, base} }
 
 // find says who has a name: the plan, with the result not nil, or the base.
 func (v *View) find(op, name string) (*fileInfo, error) {
-	if !validName(name) {
+	if !rootfs.ValidName(name) {
 		return nil, &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
 	}
 	if name == "." {
@@ -213,28 +214,7 @@ func (d *dirFile) ReadDir(n int) ([]fs.DirEntry, error) {
 		}
 		d.listed, d.rest = true, list
 	}
-	if n > 0 && len(d.rest) == 0 {
-		return nil, io.EOF
-	}
-	if n <= 0 || n > len(d.rest) {
-		n = len(d.rest)
-	}
-	out := d.rest[:n:n]
-	d.rest = d.rest[n:]
-	return out, nil
-}
-
-// validName is fs.ValidPath without its demand for UTF-8.
-func validName(name string) bool {
-	if name == "." {
-		return true
-	}
-	for part := range strings.SplitSeq(name, "/") {
-		if part == "" || part == "." || part == ".." || strings.IndexByte(part, 0) >= 0 {
-			return false
-		}
-	}
-	return true
+	return rootfs.NextEntries(&d.rest, n)
 }
 
 // viewName is the name in io/fs's way of a path in tar's.

@@ -7,6 +7,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
+
+	"image-capture/rootfs"
 )
 
 func TestMatch(t *testing.T) {
@@ -146,7 +148,7 @@ func FuzzPattern(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text, path string) {
 		checkSteps(t, text, path)
 		p, err := compile(text)
-		if name, ok := strings.CutPrefix(path, "./"); !ok || !validName(name) {
+		if name, ok := strings.CutPrefix(path, "./"); !ok || !rootfs.ValidName(name) {
 			return
 		}
 		if err != nil || !utf8.ValidString(text) || !utf8.ValidString(path) || len(text)*len(path) > 1<<12 {

@@ -54,6 +54,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"image-capture/rootfs"
 )
 
 // Plan is what shall differ. The zero value changes nothing. It is built first.
@@ -241,7 +243,7 @@ func (p *Plan) isRemoved(path string) bool {
 // done there.
 func checkPath(what, path string) error {
 	name, ok := strings.CutPrefix(path, "./")
-	if !ok || !validName(name) || name == "." {
+	if !ok || !rootfs.ValidName(name) || name == "." {
 		return pathError(what, path, errors.New(`not a path below the root, such as "./a/b"`))
 	}
 	return nil

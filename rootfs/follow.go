@@ -90,7 +90,7 @@ func (r *Resolved) Xattr(name, attr string) ([]byte, error) {
 
 // resolve returns the name without links that a name leads to.
 func (r *Resolved) resolve(op, name string, last bool) (string, error) {
-	if !validName(name) {
+	if !ValidName(name) {
 		return "", &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
 	}
 	var done []string

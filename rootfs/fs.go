@@ -27,7 +27,7 @@ var ErrLink = errors.New("is a symbolic link")
 // parent opens the directory that a name is in and returns the last part of the
 // name.
 func (v *View) parent(op, name string) (dirfd int, last string, err error) {
-	if !validName(name) {
+	if !ValidName(name) {
 		return -1, "", &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
 	}
 	parts := strings.Split(name, "/")
@@ -162,8 +162,8 @@ func (v *View) ReadDir(name string) ([]fs.DirEntry, error) {
 	return d.ReadDir(-1)
 }
 
-// validName is fs.ValidPath without its demand for UTF-8.
-func validName(name string) bool {
+// ValidName is fs.ValidPath without its demand for UTF-8.
+func ValidName(name string) bool {
 	if name == "." {
 		return true
 	}
@@ -173,6 +173,20 @@ func validName(name string) bool {
 		}
 	}
 	return true
+}
+
+// NextEntries takes the next n entries off the rest of a directory's list, as
+// fs.ReadDirFile has it: all of them when n is not positive, else io.EOF at the end.
+func NextEntries(rest *[]fs.DirEntry, n int) ([]fs.DirEntry, error) {
+	if n > 0 && len(*rest) == 0 {
+		return nil, io.EOF
+	}
+	if n <= 0 || n > len(*rest) {
+		n = len(*rest)
+	}
+	out := (*rest)[:n:n]
+	*rest = (*rest)[n:]
+	return out, nil
 }
 
 // info is an Entry as an fs.FileInfo.
@@ -275,13 +289,5 @@ func (d *dirFile) ReadDir(n int) ([]fs.DirEntry, error) {
 		}
 		d.listed = true
 	}
-	if n <= 0 || n > len(d.rest) {
-		if n > 0 && len(d.rest) == 0 {
-			return nil, io.EOF
-		}
-		n = len(d.rest)
-	}
-	out := d.rest[:n:n]
-	d.rest = d.rest[n:]
-	return out, nil
+	return NextEntries(&d.rest, n)
 }

@@ -18,7 +18,7 @@ import (
 // lookup returns the entry of a name, each part of which but the last is a directory.
 func (f *FS) lookup(op, name string) (uint32, error) {
 	fail := func(err error) (uint32, error) { return 0, &fs.PathError{Op: op, Path: name, Err: err} }
-	if !validName(name) {
+	if !rootfs.ValidName(name) {
 		return fail(fs.ErrInvalid)
 	}
 	n, at, err := f.tree.walk(name)
@@ -173,19 +173,6 @@ func (f *FS) list(n uint32) []fs.DirEntry {
 	return out
 }
 
-// validName is fs.ValidPath without its demand for UTF-8.
-func validName(name string) bool {
-	if name == "." {
-		return true
-	}
-	for part := range strings.SplitSeq(name, "/") {
-		if part == "" || part == "." || part == ".." || strings.IndexByte(part, 0) >= 0 {
-			return false
-		}
-	}
-	return true
-}
-
 // info is an fs.FileInfo.
 type info struct {
 	name string
@@ -258,13 +245,5 @@ func (d *dir) ReadDir(n int) ([]fs.DirEntry, error) {
 	if !d.listed {
 		d.rest, d.listed = d.fs.list(d.n), true
 	}
-	if n > 0 && len(d.rest) == 0 {
-		return nil, io.EOF
-	}
-	if n <= 0 || n > len(d.rest) {
-		n = len(d.rest)
-	}
-	out := d.rest[:n:n]
-	d.rest = d.rest[n:]
-	return out, nil
+	return rootfs.NextEntries(&d.rest, n)
 }
