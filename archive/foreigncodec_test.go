@@ -2,7 +2,9 @@ package archive_test
 
 import (
 	"bytes"
+	"compress/bzip2"
 	"encoding/binary"
+	"fmt"
 	"hash/crc32"
 	"io"
 	"os/exec"
@@ -48,6 +50,24 @@ func TestForeignTruncated(t *testing.T) {
 			require.Equal(t, name, r.Codec().String())
 		})
 	}
+}
+
+// TestBzip2MadeUp cuts images off where package bzip2 makes up a block from what is
+// left of it and zeros. That is no part of the image.
+func TestBzip2MadeUp(t *testing.T) {
+	madeUp := 0
+	for _, n := range []int{105, 538, 1014} {
+		content := strings.Repeat(fmt.Sprintf("%d %d\n", n, n*n), 100)
+		image := foreignCodecs(t, tarFile(t, "./f", []byte(content)))["bzip2"]
+		for n := 14; n < len(image); n++ {
+			if k, err := bzip2.NewReader(bytes.NewReader(image[:n])).Read(make([]byte, 512)); k == 512 && err != nil {
+				madeUp++
+			}
+			_, _, err := readAll(bytes.NewReader(image[:n]))
+			require.ErrorIs(t, err, io.ErrUnexpectedEOF, "%d of %d bytes", n, len(image))
+		}
+	}
+	require.NotZero(t, madeUp, "other contents are needed")
 }
 
 // TestForeignFlipped turns bits of each byte over. That is an error, or changes no

@@ -57,6 +57,9 @@ func openBzip2(br *bufio.Reader) (io.Reader, error) {
 
 func (b *bzip) Read(p []byte) (int, error) {
 	n, err := b.z.Read(p)
+	if err == nil {
+		return n, nil
+	}
 	switch err {
 	case io.EOF:
 		// What is held belongs to the stream, or all was taken before.
@@ -68,5 +71,7 @@ func (b *bzip) Read(p []byte) (int, error) {
 	case bzip2.StructuralError("bad magic value in continuation file"):
 		err = io.EOF
 	}
-	return n, err
+	// Bytes that come with an error are of a block which was made up from zeros,
+	// because the input ended within it.
+	return 0, err
 }
