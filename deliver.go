@@ -22,21 +22,13 @@ func (j *captureJob) store(ctx context.Context) error {
 	err := j.end.attempts(ctx, most, func(n int) error {
 		if n > 1 {
 			// The server may not have noticed yet that the connection broke, and keeps
-			// the name taken until then; or for good, if it was killed.
+			// the name taken until then; or for good, if it was killed. Where the name
+			// was given without an ident it is the same again: ownPart waits for that.
 			if err := j.name(ctx); err != nil {
 				return err
 			}
 		}
-		if j.sum != nil {
-			_, err := j.end.client.Store(ctx, j.names.Image, io.NewSectionReader(j.image.f, 0, j.sum.Size), j.sum.Size)
-			return j.unlessArrived(ctx, err)
-		}
-		if n > 1 {
-			if err := j.openTree(ctx); err != nil {
-				return err
-			}
-		}
-		return j.stream(ctx)
+		return ownPart(n, j.send(ctx, n))
 	})
 	if err != nil {
 		return err
@@ -50,6 +42,20 @@ func (j *captureJob) store(ctx context.Context) error {
 		j.stored = false
 	}
 	return err
+}
+
+// send is the nth attempt to store the image.
+func (j *captureJob) send(ctx context.Context, n int) error {
+	if j.sum != nil {
+		_, err := j.end.client.Store(ctx, j.names.Image, io.NewSectionReader(j.image.f, 0, j.sum.Size), j.sum.Size)
+		return j.unlessArrived(ctx, err)
+	}
+	if n > 1 {
+		if err := j.openTree(ctx); err != nil {
+			return err
+		}
+	}
+	return j.stream(ctx)
 }
 
 // stream sends the image while the tree is walked.

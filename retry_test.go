@@ -169,3 +169,25 @@ func TestStrict(t *testing.T) {
 	require.Contains(t, string(m), "# changed: ./log")
 	require.Zero(t, runHere(t.Context(), nil, "verify", filepath.Join(dir, "b.tgz")).code)
 }
+
+// TestRetryOwnImage: the server has not given up the first attempt yet when the second
+// one comes under the same name.
+func TestRetryOwnImage(t *testing.T) {
+	for _, output := range []bool{false, true} {
+		t.Chdir(t.TempDir())
+		const busy = "File already uploading: images/img.tgz.part"
+		s := drptest.New(t, drptest.Options{TLS: drptest.Plain, Faults: []drptest.Fault{
+			{Method: "POST", Path: "img.tgz", After: 10, Drop: true, Times: 1},
+			{Method: "POST", Path: "img.tgz", Status: 409, Messages: []string{busy}, Times: 1},
+		}})
+		args := []string{t.TempDir(), "--check", "off", "--upload", "--rootfs-name", "img", "--manifest-name", "man"}
+		if output {
+			args = append(args, "--output", "here.tgz")
+		}
+		got := runHere(t.Context(), map[string]string{"RS_ENDPOINT": s.URL, "RS_TOKEN": s.Token}, args...)
+		require.Zero(t, got.code, got.stderr)
+		require.Contains(t, got.stderr, busy)
+		_, err := s.Content("images/img.tgz")
+		require.NoError(t, err)
+	}
+}
