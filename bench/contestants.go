@@ -9,7 +9,7 @@ import (
 type contestant struct {
 	name string
 	// command is what bash runs, with these variables set: ROOT, the tree; OUT, the
-	// file to write; CPUS, how many there are; AGENT, the binary.
+	// file to write; CPUS, how many there are; AGENT, the binary; BENCH, this one.
 	command string
 	// tools are the programs that command needs from PATH.
 	tools []string
@@ -21,6 +21,8 @@ type contestant struct {
 	peers []string
 	// corpora are those in which it takes part, all when there are none.
 	corpora []string
+	// timesItself is set where command prints what it took, as codecAlone does.
+	timesItself bool
 	// noImage is set where the archive goes nowhere, noTar where it is no tar.
 	noImage, noTar bool
 }
@@ -33,7 +35,8 @@ const tarCommand = `tar --xattrs --acls --sparse -cf - -C "$ROOT" .`
 var contestants = []contestant{
 	piped("zstd", "zstd -3", `zstd -3 -T"$CPUS"`),
 	bsdtar,
-	agent("tar-zst", "default", "", "tar | zstd -3", "bsdtar --zstd, level 3"),
+	agent("tar-zst", "default", "", "tar | zstd -3", "bsdtar --zstd, level 3", "codec alone, tar-zst, default"),
+	onRoot(alone("tar-zst", "default")),
 	onRoot(agent("tar-zst", "default", " --file-digests=false", "image-capture tar-zst, default")),
 	onRoot(digested(piped("zstd", "zstd -3", `zstd -3 -T"$CPUS"`))),
 	onRoot(digested(bsdtar)),
@@ -45,7 +48,8 @@ var contestants = []contestant{
 	onRoot(piped("zstd", "zstd -7", `zstd -7 -T"$CPUS"`)),
 	onRoot(agent("tar-zst", "better", "", "tar | zstd -7")),
 	onRoot(piped("pigz", "pigz -6", `pigz -6 -p"$CPUS"`)),
-	onRoot(agent("tgz", "default", "", "tar | pigz -6", "tar | gzip -9")),
+	onRoot(agent("tgz", "default", "", "tar | pigz -6", "tar | gzip -9", "codec alone, tgz, default")),
+	onRoot(alone("tgz", "default")),
 	onRoot(slow(piped("gzip", "gzip -9", `gzip -9`))),
 	onRoot(agent("tgz", "best", "", "tar | gzip -9")),
 	onRoot(piped("pigz", "pigz -1", `pigz -1 -p"$CPUS"`)),
@@ -115,6 +119,16 @@ func agent(format, level, flags string, peers ...string) contestant {
 		command: agentCommand(format, level, flags) + ` > "$OUT"`,
 		agent:   true,
 		peers:   peers,
+	}
+}
+
+// alone is the codec without all the rest, on the bytes that the agent compresses.
+func alone(format, level string) contestant {
+	return contestant{
+		name: fmt.Sprintf("codec alone, %s, %s", format, level),
+		command: agentCommand("tar", level, "") + ` > "$OUT" && "$BENCH" ` +
+			fmt.Sprintf(`%s %s %s "$OUT"`, codecCommand, format, level),
+		timesItself: true, noTar: true,
 	}
 }
 

@@ -6,7 +6,10 @@
 //	go run ./bench -agent ./image-capture -corpus small
 //
 // It prints a Markdown table with medians, ratios, sizes, CPU seconds and peak
-// memory, and with -plot draws time against size. Each contestant is a shell pipeline that writes a file; they run in turn.
+// memory, and with -plot draws time against size. Each contestant is a shell pipeline
+// that writes a file; they run in turn. Two rows are no peers: "codec alone" compresses
+// from memory what image-capture compresses, and "--file-digests=false" leaves out the
+// digest of each file.
 // The tree should hold still and have nothing mounted in it: peers read into every
 // mount, image-capture does not; and all of it must be readable, so run it as root.
 //
@@ -57,6 +60,13 @@ func main() {
 
 // run returns the exit code: 0 done, 1 failed, 2 usage.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	if len(args) > 0 && args[0] == codecCommand {
+		if err := codecAlone(args[1:], stdout); err != nil {
+			fmt.Fprintf(stderr, "bench: %v\n", err)
+			return 1
+		}
+		return 0
+	}
 	o := options{corpus: corpora[0]}
 	var names []string
 	for _, c := range corpora {
@@ -132,9 +142,13 @@ func (o options) bench(ctx context.Context, stdout io.Writer, log *log.Logger) (
 		return fmt.Errorf("-tmp %s is in the tree %s: the images would capture themselves", o.tmp, root)
 	}
 
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
 	cpus := runtime.NumCPU()
 	c := &contest{
-		shell: shell{[]string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "AGENT=" + o.agent, "ROOT=" + root, fmt.Sprintf("CPUS=%d", cpus)}},
+		shell: shell{[]string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "AGENT=" + o.agent, "BENCH=" + self, "ROOT=" + root, fmt.Sprintf("CPUS=%d", cpus)}},
 		dir:   images, rounds: o.runs, slowRounds: o.slowRuns, cold: o.cold, logf: log.Printf,
 	}
 	for _, entry := range contestants {
@@ -191,7 +205,7 @@ func host(ctx context.Context, sh shell) []string {
 		machine += fmt.Sprintf(", Linux %s %s", unix.ByteSliceToString(uts.Release[:]), unix.ByteSliceToString(uts.Machine[:]))
 	}
 	lines := []string{machine}
-	for _, command := range []string{`"$AGENT" version`, "tar --version", "bsdtar --version", "zstd --version", "pigz --version", "gzip --version"} {
+	for _, command := range []string{`"$AGENT" version`, "tar --version", "bsdtar --version", "zstd --version", "pigz --version", "gzip --version", "mksquashfs -version"} {
 		var out bytes.Buffer
 		// One that cannot say is missing, and the table says so; pigz says it on stderr.
 		if _, err := sh.run(ctx, command+" 2>&1", &out); err == nil {

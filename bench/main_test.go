@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/xml"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +15,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 )
+
+// TestMain lets the test binary be what bench starts for the codec alone.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == codecCommand {
+		os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
+	}
+	os.Exit(m.Run())
+}
 
 // need skips a test where a tool is missing; in CI it fails.
 func need(t *testing.T, tools ...string) {
@@ -106,6 +115,7 @@ func TestBench(t *testing.T) {
 		default:
 			require.Regexp(t, `^\d+\.\d\d \(\d+\.\d\d-\d+\.\d\d\)$`, cells[0], c.name)
 		}
+		require.Equal(t, c.timesItself, cells[5] == "" && cells[1] != "", c.name)
 		if c.agent {
 			require.Equal(t, len(c.peers), strings.Count(cells[3], " of ")+strings.Count(cells[3], "no "), c.name)
 		}
@@ -136,7 +146,8 @@ func TestPeersThatCannot(t *testing.T) {
 	require.Equal(t, "not installed: bsdtar", rows["bsdtar --zstd, level 3"][0])
 	require.Equal(t, "failed: exit status 3: pigz: out of | luck", rows["tar | pigz -6"][0])
 	require.Equal(t, "not run: -slow-runs 0", rows["tar | gzip -9"][0])
-	require.Equal(t, "no A, no B", rows["image-capture tar-zst, default"][3])
+	require.Equal(t, "not installed: mksquashfs", rows["mksquashfs, zstd 3"][0])
+	require.Regexp(t, `^no A, no B, \d+\.\d\d of [A-Z]$`, rows["image-capture tar-zst, default"][3])
 	isEmpty(t, tmp)
 }
 
@@ -202,6 +213,17 @@ func TestSampleOfPipeline(t *testing.T) {
 	require.EqualError(t, err, "exit status 1", "pipefail")
 }
 
+func TestCodecAloneRefuses(t *testing.T) {
+	for want, args := range map[string][]string{
+		"takes a format": {"tgz"}, `unknown format "zip"`: {"zip", "default", "x"},
+		`unknown level "good"`: {"tgz", "good", "x"}, "no such file": {"tgz", "fast", "/none"},
+	} {
+		var stderr bytes.Buffer
+		require.Equal(t, 1, run(t.Context(), append([]string{codecCommand}, args...), io.Discard, &stderr))
+		require.Contains(t, stderr.String(), want)
+	}
+}
+
 // A cancelled run takes its whole pipeline with it, and drops the images.
 func TestCancel(t *testing.T) {
 	root, agent, tmp := setup(t, "#!/bin/bash\nsleep 20 | sleep 20\n")
@@ -238,7 +260,7 @@ func TestContestants(t *testing.T) {
 		for _, tool := range c.tools {
 			require.Regexp(t, `(^|[|&;] )`+tool+` `, c.command)
 		}
-		require.Equal(t, c.agent, len(c.tools) == 0, c.name)
+		require.Equal(t, c.agent || c.timesItself, len(c.tools) == 0, c.name)
 		require.Equal(t, c.agent, len(c.peers) > 0, c.name)
 	}
 	for _, c := range contestants {

@@ -164,9 +164,17 @@ func (c *contest) once(ctx context.Context, r *row) (sample, error) {
 	}
 	image := filepath.Join(dir, "image")
 	sh := shell{append(c.shell.env[:len(c.shell.env):len(c.shell.env)], "OUT="+image, "TMPDIR="+dir)}
-	s, err := sh.run(ctx, r.command, nil)
+	var out bytes.Buffer
+	s, err := sh.run(ctx, r.command, &out)
 	if err != nil {
 		return sample{}, err
+	}
+	if r.timesItself {
+		r.entries = notListed
+		if _, err := fmt.Sscan(out.String(), &s.wall, &s.size); err != nil {
+			return sample{}, fmt.Errorf("it printed %q: %w", out.String(), err)
+		}
+		return s, nil
 	}
 	if r.noImage {
 		r.entries = notListed
