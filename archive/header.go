@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"encoding/binary"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -194,12 +195,21 @@ func (h *headers) block(u ustar) {
 	}
 	copy(b[345:500], u.prefix)
 	copy(b[148:156], "        ")
-	sum := 0
-	for _, c := range b {
-		sum += int(c)
-	}
-	octal(b[148:155], int64(sum))
+	octal(b[148:155], byteSum(b))
 	b[155] = ' '
+}
+
+// byteSum adds up the bytes of a block, eight at a time: of 200,000 small files that
+// is two blocks each.
+func byteSum(b []byte) int64 {
+	const low = 0x00ff00ff00ff00ff // of two bytes
+	sum := uint64(0)               // four sums of 16 bits
+	for i := 0; i < blockSize; i += 8 {
+		v := binary.LittleEndian.Uint64(b[i:])
+		sum += v&low + v>>8&low // at most 64 * 2 * 255 each, which fits
+	}
+	sum = sum&0x0000ffff0000ffff + sum>>16&0x0000ffff0000ffff
+	return int64(sum>>32 + sum&0xffffffff)
 }
 
 // octal writes digits and a NUL; a number that does not fit, which only a device

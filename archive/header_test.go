@@ -256,6 +256,25 @@ func TestHeaderBytes(t *testing.T) {
 
 // TestPaxLength tries every length around those where the count of a record's own
 // digits changes, and many more.
+// TestByteSum holds the sum against a plain one, also where it is at its largest.
+func TestByteSum(t *testing.T) {
+	block := make([]byte, blockSize)
+	for i := range blockSize + 1 {
+		want := int64(0)
+		for _, c := range block {
+			want += int64(c)
+		}
+		require.Equal(t, want, byteSum(block))
+		if i < blockSize {
+			block[i] = byte(i%3 + 0xfd)
+		}
+	}
+	for i := range block {
+		block[i] = 0xff
+	}
+	require.EqualValues(t, blockSize*0xff, byteSum(block))
+}
+
 func TestPaxLength(t *testing.T) {
 	for n := range 11000 {
 		var p paxRecords
