@@ -23,12 +23,12 @@ func (j *captureJob) store(ctx context.Context) error {
 		if n > 1 {
 			// The server may not have noticed yet that the connection broke, and keeps
 			// the name taken until then; or for good, if it was killed. Where the name
-			// was given without an ident it is the same again: ownPart waits for that.
+			// was given without an ident it is the same again, see ownPart.
 			if err := j.name(ctx); err != nil {
 				return err
 			}
 		}
-		return ownPart(n, j.send(ctx, n))
+		return j.send(ctx, n)
 	})
 	if err != nil {
 		return err
@@ -128,7 +128,7 @@ func (j *captureJob) storeManifest(ctx context.Context) error {
 		if made := src.wait(); made != nil && !errors.Is(made, errNotWanted) {
 			return made
 		}
-		return ownPart(n, err)
+		return err
 	})
 	if err != nil {
 		return j.unsent(err)

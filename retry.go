@@ -14,7 +14,7 @@ func (e *endpoint) attempts(ctx context.Context, most int, try func(n int) error
 	for n := 1; ; n++ {
 		err := try(n)
 		var remote *upload.Error
-		if err == nil || n >= most || !errors.As(err, &remote) || !remote.Retryable() {
+		if err == nil || n >= most || !errors.As(err, &remote) || !remote.Retryable() && !ownPart(n, remote) {
 			return err
 		}
 		wait := e.app.backoff(n, remote)
@@ -44,15 +44,7 @@ func (a *app) backoff(n int, remote *upload.Error) time.Duration {
 	return remote.RetryAfter + a.jitter(bound)
 }
 
-// ownPart makes an error worth another attempt when it says that the name is being
-// uploaded: after a broken connection that is our own attempt of before, which the
-// server has not given up yet.
-func ownPart(n int, err error) error {
-	var remote *upload.Error
-	if n > 1 && errors.As(err, &remote) && remote.PartInTheWay() {
-		again := *remote
-		again.Kind = upload.Broken
-		return &again
-	}
-	return err
-}
+// ownPart tells whether a name that is being uploaded may be so by an attempt of our
+// own: the server has not given that one up yet after its connection broke. If it
+// never does, the last error says so as it would at first.
+func ownPart(n int, remote *upload.Error) bool { return n > 1 && remote.PartInTheWay() }

@@ -108,18 +108,21 @@ func TestNeverAgain(t *testing.T) {
 }
 
 // TestOwnPart: a name that is being uploaded is another's at the first attempt, and
-// may be our own of before at the next.
+// may be our own of before at the next. The last error is as it came.
 func TestOwnPart(t *testing.T) {
 	busy := &upload.Error{Kind: upload.Taken, Status: 409, Msg: "File already uploading"}
-	var got *upload.Error
-	require.ErrorAs(t, ownPart(1, busy), &got)
-	require.False(t, got.Retryable())
-	require.ErrorAs(t, ownPart(2, busy), &got)
-	require.True(t, got.Retryable())
-	require.Equal(t, busy.Error(), got.Error())
-	require.Equal(t, upload.Taken, busy.Kind, "the error itself is as it was")
-	for _, other := range []error{nil, io.EOF, &upload.Error{Kind: upload.Taken, Status: 409, Msg: "Cannot create directory"}} {
-		require.Equal(t, other, ownPart(2, other))
+	broken := &upload.Error{Kind: upload.Broken}
+	other := &upload.Error{Kind: upload.Taken, Status: 409, Msg: "Cannot create directory"}
+	a := newApp(nil, io.Discard, io.Discard, nil)
+	a.after = func(time.Duration) <-chan time.Time { return time.After(0) }
+	for want, errs := range map[int][]error{1: {busy}, 3: {broken, busy, nil}, 4: {broken, busy, busy, busy}, 2: {broken, other}} {
+		tries := 0
+		err := (&endpoint{app: a}).attempts(t.Context(), 4, func(n int) error {
+			tries = n
+			return errs[n-1]
+		})
+		require.Equal(t, want, tries)
+		require.Equal(t, errs[want-1], err)
 	}
 }
 

@@ -68,7 +68,7 @@ func send(ctx context.Context, a *app, fl *flags, args []string) error {
 		}
 		defer f.Close()
 		_, err = end.store(ctx, names.Manifest, f, -1)
-		return ownPart(n, err)
+		return err
 	})
 	if err != nil {
 		return err
@@ -144,7 +144,7 @@ func (e *endpoint) sendImage(ctx context.Context, fl *flags, file, name string, 
 		if err != nil && body.sent.Load() == info.Size() && e.arrived(ctx, err, name, facts.SHA256) {
 			return nil
 		}
-		return ownPart(n, err)
+		return err
 	})
 }
 
