@@ -2,6 +2,7 @@ package archive
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"image-capture/rootfs"
@@ -13,9 +14,11 @@ const (
 	batchNames   = 32
 	batchBytes   = 256 << 10 // room for the small files of a batch
 	batchesAhead = 24
-	// readAhead is what the kernel is asked to have ready of a file that will be
-	// streamed.
-	readAhead = 4 << 20
+	// readAhead is how much the kernel is asked to have ready of a file that the
+	// encoder will read; of all such files together no more than allReadAhead, since
+	// what does not fit into memory would be read twice.
+	readAhead    = 4 << 20
+	allReadAhead = 64 << 20
 )
 
 // batch holds names in the order of the walk. Batches wait in the order of the
@@ -51,6 +54,8 @@ type item struct {
 	rewrite func([]byte) ([]byte, error)
 	// broken is set when reading the content failed on the way.
 	broken bool
+	// hinted is how many bytes of the content the kernel was asked to have ready.
+	hinted int64
 }
 
 // prefetcher lets workers stat, open and read names ahead of the encoder, and
@@ -62,6 +67,7 @@ type prefetcher struct {
 	ordered, work chan *batch
 	err           error       // why the walk ended early; set before ordered is closed
 	buffers       chan []byte // for files too big for the room of their batch
+	hinted        atomic.Int64
 }
 
 func newPrefetcher(opt Options, links *links) *prefetcher {
@@ -182,6 +188,20 @@ func (p *prefetcher) drop(it *item) {
 		p.buffers <- it.own[:0]
 		it.own = nil
 	}
+	p.hinted.Add(-it.hinted)
+	it.hinted = 0
+}
+
+// hint asks the kernel to have ready what the encoder will read, which else would
+// wait for the disk while nothing else is read.
+func (p *prefetcher) hint(it *item) {
+	n := min(it.m.Size, readAhead)
+	if p.hinted.Add(n) > allReadAhead {
+		p.hinted.Add(-n)
+		return
+	}
+	it.hinted = n
+	it.content.WillNeed(n)
 }
 
 // read takes one name: its metadata, and its content if that is small.
@@ -214,7 +234,7 @@ func (p *prefetcher) read(b *batch, it *item) {
 		}
 		it.sparse, it.err = mapOf(it.content, e)
 		if it.err == nil && it.sparse == nil {
-			it.content.WillNeed(min(e.Size, readAhead))
+			p.hint(it)
 		}
 		return
 	}
@@ -229,6 +249,7 @@ func (p *prefetcher) read(b *batch, it *item) {
 			}
 			free = it.own[:cap(it.own)]
 		default:
+			p.hint(it)
 			return
 		}
 	}

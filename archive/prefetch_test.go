@@ -3,6 +3,9 @@ package archive
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -58,4 +61,38 @@ func TestFresh(t *testing.T) {
 		it := item{at: at, m: Member{Entry: rootfs.Entry{Ctime: c.ctime}}}
 		require.Equal(t, c.want, it.fresh(), c.what)
 	}
+}
+
+// TestHint: what no buffer is free for is asked for ahead, and not more of it than
+// fits into memory.
+func TestHint(t *testing.T) {
+	dir := t.TempDir()
+	const files, size = 20, 8 << 20 // holes would not be read
+	for i := range files {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, strconv.Itoa(i)), make([]byte, size), 0o600))
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(dir, ".small"), make([]byte, 1000), 0o600))
+	root, err := rootfs.Open(dir)
+	require.NoError(t, err)
+	defer root.Close()
+	p := newPrefetcher(Options{}, newLinks())
+	for range cap(p.buffers) {
+		<-p.buffers
+	}
+	var items []*item
+	hinted := map[int64]int{}
+	require.NoError(t, root.Walk(t.Context(), rootfs.WalkOptions{}, func(n rootfs.Node) error {
+		it := &item{node: n}
+		p.read(&batch{}, it)
+		hinted[it.hinted]++
+		items = append(items, it)
+		return nil
+	}))
+	require.Equal(t, map[int64]int{1000: 1, readAhead: 15, 0: 1 + 5}, hinted, "the directory, and what is too much, are not")
+	require.EqualValues(t, 15*readAhead+1000, p.hinted.Load())
+	for _, it := range items {
+		p.drop(it)
+		p.drop(it)
+	}
+	require.Zero(t, p.hinted.Load())
 }

@@ -128,4 +128,4 @@ func Write(ctx context.Context, w io.Writer, root *rootfs.Root, opt Options) (*S
 
 // readers is the number of files read at once. More than processors: reading waits
 // for the disk.
-func readers(jobs int) int { return min(max(4, 2*jobs), 16) }
+func readers(jobs int) int { return min(max(8, 2*jobs), 16) }
