@@ -23,6 +23,8 @@ type contestant struct {
 	corpora []string
 	// timesItself is set where command prints what it took, as codecAlone does.
 	timesItself bool
+	// repeated is set where it has a row already.
+	repeated bool
 	// noImage is set where the archive goes nowhere, noTar where it is no tar.
 	noImage, noTar bool
 }
@@ -108,6 +110,7 @@ func onRoot(c contestant) contestant {
 // again is a contestant a second time, close to other peers.
 func again(c contestant) contestant {
 	c.name += " (again)"
+	c.repeated = true
 	return c
 }
 

@@ -28,10 +28,10 @@ type dot struct {
 func plot(rows []*row, tarBytes int64) []byte {
 	var dots []dot
 	for _, r := range rows {
-		if r.noImage || r.timesItself || len(r.samples) == 0 {
+		if r.noImage || r.timesItself || r.repeated || len(r.samples) == 0 {
 			continue
 		}
-		dots = append(dots, dot{r.name, median(each(r.samples, seconds)), median(each(r.samples, bytesOf)) / 1e6, r.agent})
+		dots = append(dots, dot{strings.TrimPrefix(r.name, "image-capture "), median(each(r.samples, seconds)), median(each(r.samples, bytesOf)) / 1e6, r.agent})
 	}
 	var b bytes.Buffer
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %[1]d %[2]d" font-family="sans-serif" font-size="12">`+"\n", plotWidth, plotHeight)
@@ -78,13 +78,27 @@ func drawDots(b *bytes.Buffer, dots []dot) {
 			fill, stroke = "#1f6feb", "#1f6feb"
 		}
 		fmt.Fprintf(b, `<circle cx="%.1f" cy="%.1f" r="5" fill="%s" stroke="%s" stroke-width="1.5"/>`+"\n", x(d.seconds), y(d.mb), fill, stroke)
-		label := box{x(d.seconds) + 9, y(d.mb) + 4, float64(len(d.name)) * 6.4}
-		for tries := 0; tries < 12 && label.hits(taken); tries++ {
-			label.y += 14
-		}
+		label := place(box{x(d.seconds) + 9, y(d.mb) + 4, float64(len(d.name)) * 6.4}, taken)
 		taken = append(taken, label)
-		fmt.Fprintf(b, `<text x="%.1f" y="%.1f" fill="%s">%s</text>`+"\n", label.x, label.y, stroke, escape(strings.TrimPrefix(d.name, "image-capture ")))
+		if math.Abs(label.y-4-y(d.mb)) > 14 {
+			fmt.Fprintf(b, `<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" stroke="%s" stroke-width="0.5"/>`+"\n", x(d.seconds), y(d.mb), label.x-1, label.y-4, stroke)
+		}
+		fmt.Fprintf(b, `<text x="%.1f" y="%.1f" fill="%s">%s</text>`+"\n", label.x, label.y, stroke, escape(d.name))
 	}
+}
+
+// place moves a label up or down, the nearest first, to where it hits no other and is
+// within the picture.
+func place(label box, taken []box) box {
+	for shift := 0.0; shift <= 140; shift += 14 {
+		for _, dy := range []float64{-shift, shift} {
+			moved := box{label.x, label.y + dy, label.width}
+			if moved.y > plotTop+10 && moved.y < plotHeight-plotBottom && !moved.hits(taken) {
+				return moved
+			}
+		}
+	}
+	return label
 }
 
 // box is where a label stands: its lower left corner, and its width.
