@@ -103,6 +103,7 @@ func TestBench(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, xml.Unmarshal(picture, new(struct{})))
 	require.Contains(t, string(picture), ">tar-zst, default</text>")
+	require.NotRegexp(t, `\(again\)|codec alone`, string(picture))
 	for _, c := range contestants {
 		cells := rows[c.name]
 		require.Len(t, cells, 7, c.name)

@@ -29,6 +29,22 @@ func TestMedian(t *testing.T) {
 	}
 }
 
+// TestPlace sets more labels at one point than there is room for above it.
+func TestPlace(t *testing.T) {
+	at := box{100, plotTop + 30, 50}
+	var taken []box
+	for range 8 {
+		label := place(at, taken)
+		require.False(t, label.hits(taken))
+		require.Greater(t, label.y, float64(plotTop))
+		require.Less(t, label.y, float64(plotHeight-plotBottom))
+		require.Equal(t, at.x, label.x)
+		taken = append(taken, label)
+	}
+	require.Equal(t, at, taken[0], "beside its dot where that is free")
+	require.Equal(t, at, place(at, []box{{200, at.y, 50}}), "further right is no hindrance")
+}
+
 // walls makes samples of so many seconds.
 func walls(seconds ...float64) []sample {
 	var out []sample

@@ -3,9 +3,11 @@ package unpack_test
 import (
 	"bufio"
 	"bytes"
+	"compress/bzip2"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -182,6 +184,28 @@ func TestCut(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestBzip2MadeUp cuts streams off where package bzip2 makes up a block from what is
+// left of it and zeros. That is no part of the content.
+func TestBzip2MadeUp(t *testing.T) {
+	madeUp := 0
+	for _, n := range []int{162, 339, 373} {
+		data := []byte(strings.Repeat(fmt.Sprintf("%d %d\n", n, n*n), 100))
+		packed := pack(t, "bzip2 -1c", data)
+		for n := 14; n < len(packed); n++ {
+			block := make([]byte, 512)
+			if k, err := bzip2.NewReader(bytes.NewReader(packed[:n])).Read(block); err != nil && !bytes.HasPrefix(data, block[:k]) {
+				madeUp++
+			}
+			rc, _, err := unpack.Open(bytes.NewReader(packed[:n]))
+			require.NoError(t, err)
+			got, err := io.ReadAll(rc)
+			require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+			require.True(t, bytes.HasPrefix(data, got), "%d of %d bytes", n, len(packed))
+		}
+	}
+	require.NotZero(t, madeUp, "other contents are needed")
 }
 
 func drain(r io.Reader) error {
