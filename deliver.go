@@ -28,7 +28,16 @@ func (j *captureJob) store(ctx context.Context) error {
 				return err
 			}
 		}
-		return j.send(ctx, n)
+		if j.sum != nil {
+			_, err := j.end.client.Store(ctx, j.names.Image, io.NewSectionReader(j.image.f, 0, j.sum.Size), j.sum.Size)
+			return j.unlessArrived(ctx, err)
+		}
+		if n > 1 {
+			if err := j.openTree(ctx); err != nil {
+				return err
+			}
+		}
+		return j.stream(ctx)
 	})
 	if err != nil {
 		return err
@@ -42,20 +51,6 @@ func (j *captureJob) store(ctx context.Context) error {
 		j.stored = false
 	}
 	return err
-}
-
-// send is the nth attempt to store the image.
-func (j *captureJob) send(ctx context.Context, n int) error {
-	if j.sum != nil {
-		_, err := j.end.client.Store(ctx, j.names.Image, io.NewSectionReader(j.image.f, 0, j.sum.Size), j.sum.Size)
-		return j.unlessArrived(ctx, err)
-	}
-	if n > 1 {
-		if err := j.openTree(ctx); err != nil {
-			return err
-		}
-	}
-	return j.stream(ctx)
 }
 
 // stream sends the image while the tree is walked.
@@ -122,7 +117,7 @@ func (j *captureJob) announce(ctx context.Context) {
 // that fails it is kept in a local file.
 func (j *captureJob) storeManifest(ctx context.Context) error {
 	seen := false // the MANIFEST, by this token
-	err := j.end.attempts(ctx, j.fl.attempts, func(n int) (err error) {
+	err := j.end.attempts(ctx, j.fl.attempts, func(int) (err error) {
 		src := newSource(j.writeManifest)
 		seen, err = j.end.store(ctx, j.names.Manifest, src, -1)
 		if made := src.wait(); made != nil && !errors.Is(made, errNotWanted) {

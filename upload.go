@@ -61,7 +61,7 @@ func send(ctx context.Context, a *app, fl *flags, args []string) error {
 	if err != nil {
 		return err
 	}
-	err = end.attempts(ctx, fl.attempts, func(n int) error {
+	err = end.attempts(ctx, fl.attempts, func(int) error {
 		f, err := os.Open(manifestFile)
 		if err != nil {
 			return err

@@ -65,9 +65,9 @@ type prefetcher struct {
 	links         *links
 	free          chan *batch
 	ordered, work chan *batch
-	err           error       // why the walk ended early; set before ordered is closed
-	buffers       chan []byte // for files too big for the room of their batch
-	hinted        atomic.Int64
+	err           error        // why the walk ended early; set before ordered is closed
+	buffers       chan []byte  // for files too big for the room of their batch
+	hinted        atomic.Int64 // bytes that the kernel was asked for and the encoder has not dealt with
 }
 
 func newPrefetcher(opt Options, links *links) *prefetcher {
@@ -188,8 +188,10 @@ func (p *prefetcher) drop(it *item) {
 		p.buffers <- it.own[:0]
 		it.own = nil
 	}
-	p.hinted.Add(-it.hinted)
-	it.hinted = 0
+	if it.hinted != 0 {
+		p.hinted.Add(-it.hinted)
+		it.hinted = 0
+	}
 }
 
 // hint asks the kernel to have ready what the encoder will read, which else would
