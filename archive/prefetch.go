@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"image-capture/rootfs"
 )
 
@@ -13,7 +15,7 @@ import (
 const (
 	batchNames   = 32
 	batchBytes   = 256 << 10 // room for the small files of a batch
-	batchesAhead = 24
+	batchesAhead = 24        // at most, see affordable
 	// readAhead is how much the kernel is asked to have ready of a file that the
 	// encoder will read; of all such files together no more than allReadAhead, since
 	// what does not fit into memory would be read twice.
@@ -76,13 +78,26 @@ func newPrefetcher(opt Options, links *links) *prefetcher {
 		free: make(chan *batch, batchesAhead), ordered: make(chan *batch, batchesAhead), work: make(chan *batch, batchesAhead),
 		buffers: make(chan []byte, 16),
 	}
-	for range batchesAhead {
+	for range affordable() {
 		p.free <- &batch{done: make(chan struct{}, 1)}
 	}
 	for range cap(p.buffers) {
 		p.buffers <- nil // made when first wanted
 	}
 	return p
+}
+
+// affordable is how many batches the process may fill with open files: each name can
+// hold two descriptors, its directory's and its own. Go has raised the soft limit to
+// the hard one; see getrlimit(2).
+func affordable() int {
+	const others = 192 // what the walk has open, what is written to, connections
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return batchesAhead
+	}
+	n := (limit.Cur - min(limit.Cur, others)) / (2 * batchNames)
+	return int(max(1, min(n, batchesAhead)))
 }
 
 // walk fills batches with the names of the tree.

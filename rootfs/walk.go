@@ -2,6 +2,7 @@ package rootfs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -65,7 +66,10 @@ type frame struct {
 	d    *dir // nil while closed to save descriptors
 	path string
 	id   FileID
+	gone error // why d is nil though the walk is back in it
 }
+
+var errMoved = errors.New("the directory was moved while it was walked")
 
 // dir visits an open directory and all that it holds. It takes over d.
 func (w *walker) dir(d *dir) error {
@@ -115,7 +119,7 @@ func (w *walker) dir(d *dir) error {
 		if isDir {
 			err = w.enter(f, path, name)
 			if err == nil && f.d == nil {
-				err = fmt.Errorf("list %s: the directory was moved while it was walked", f.path)
+				err = fmt.Errorf("list %s: come back to it: %w", f.path, f.gone)
 			}
 		} else {
 			err = w.visit(w.leaf(f, path, name, item.kind))
@@ -275,7 +279,7 @@ func (w *walker) listing() *listing {
 // push makes d the directory being listed and closes one far up the path when
 // too many are open. The root stays open.
 func (w *walker) push(d *dir) *frame {
-	f := &frame{d, d.path, d.id}
+	f := &frame{d: d, path: d.path, id: d.id}
 	w.stack = append(w.stack, f)
 	if i := len(w.stack) - maxOpenDirs; i > 0 && w.stack[i].d != nil {
 		w.stack[i].d.release()
@@ -302,7 +306,7 @@ func (w *walker) pop() {
 func (w *walker) reopen(f *frame, below *dir) {
 	if below != nil {
 		if fd, err := openAt(below.fd, "..", unix.O_DIRECTORY); err == nil {
-			if f.d = sameDir(fd, f); f.d != nil {
+			if f.d, _ = sameDir(fd, f); f.d != nil {
 				return
 			}
 		}
@@ -316,17 +320,26 @@ func (w *walker) reopen(f *frame, below *dir) {
 		fd, err = openAt(up, name, unix.O_DIRECTORY)
 		unix.Close(up)
 	}
-	if err == nil {
-		f.d = sameDir(fd, f)
+	switch {
+	case err == nil:
+		f.d, f.gone = sameDir(fd, f)
+	case err == unix.ENOENT || err == unix.ENOTDIR || err == unix.ELOOP:
+		f.gone = errMoved
+	default:
+		f.gone = err
 	}
 }
 
 // sameDir takes over fd when it is the directory of the frame, else closes it.
-func sameDir(fd int, f *frame) *dir {
+func sameDir(fd int, f *frame) (*dir, error) {
 	var e Entry
-	if _, err := statFD(fd, &e); err != nil || e.ID != f.id {
-		unix.Close(fd)
-		return nil
+	_, err := statFD(fd, &e)
+	if err == nil && e.ID != f.id {
+		err = errMoved
 	}
-	return newDir(fd, f.path, f.id)
+	if err != nil {
+		unix.Close(fd)
+		return nil, err
+	}
+	return newDir(fd, f.path, f.id), nil
 }

@@ -139,7 +139,7 @@ func TestWalkUnknownKind(t *testing.T) {
 	require.NoError(t, os.Symlink("dir", dir+"/link"))
 	r := open(t, dir)
 	w := &walker{ctx: context.Background(), root: r}
-	f := &frame{r.dir, ".", r.dir.id}
+	f := &frame{d: r.dir, path: ".", id: r.dir.id}
 	for name, want := range map[string]bool{"file": false, "dir": true, "link": false, "absent": false} {
 		require.Equal(t, want, w.isDir(f, name, unix.DT_UNKNOWN), name)
 	}

@@ -1,0 +1,40 @@
+package archive_test
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"image-capture/archive"
+)
+
+// TestFewOpenFiles: where few files can be open at once, fewer are read ahead, and none
+// is left out. Each here is the only one of its directory, and too big to be read
+// ahead, so that it takes two descriptors until its turn comes; and the way to them is
+// longer than the walk keeps open.
+func TestFewOpenFiles(t *testing.T) {
+	dir := t.TempDir()
+	const files = 400
+	for i := range files {
+		at := filepath.Join(dir, strings.Repeat("d/", min(i, 140)), "x"+strconv.Itoa(i))
+		require.NoError(t, os.MkdirAll(at, 0o755))
+		require.NoError(t, os.WriteFile(filepath.Join(at, "f"), nil, 0o644))
+		require.NoError(t, os.Truncate(filepath.Join(at, "f"), 2<<20))
+	}
+	var limit unix.Rlimit
+	require.NoError(t, unix.Getrlimit(unix.RLIMIT_NOFILE, &limit))
+	defer func() { require.NoError(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &limit)) }()
+	for _, n := range []uint64{256, 512, 1024} {
+		low := limit
+		low.Cur = n
+		require.NoError(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &low))
+		_, sum, members := capture(t, dir, archive.Options{Codec: archive.None})
+		require.Empty(t, sum.Unreadable, n)
+		require.Len(t, members, 1+140+2*files)
+	}
+}
