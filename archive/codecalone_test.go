@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"image-capture/archive"
+	"image-capture/rootfs"
 	"image-capture/rootfs/roottest"
 )
 
@@ -25,4 +26,20 @@ func TestCodecAlone(t *testing.T) {
 	}
 	_, err := archive.CodecAlone(tar, archive.XZ, archive.Default)
 	require.ErrorContains(t, err, "not written")
+}
+
+// Without digests the image is the same.
+func TestSkipImageDigests(t *testing.T) {
+	root, err := rootfs.Open(roottest.Hostile(t))
+	require.NoError(t, err)
+	defer root.Close()
+	var with, without bytes.Buffer
+	sum, err := archive.Write(t.Context(), &with, root, archive.Options{})
+	require.NoError(t, err)
+	require.Len(t, sum.MD5, 16)
+	sum, err = archive.Write(t.Context(), &without, root, archive.Options{SkipFileDigests: true, SkipImageDigests: true})
+	require.NoError(t, err)
+	require.Nil(t, sum.MD5)
+	require.Nil(t, sum.SHA256)
+	require.Equal(t, with.Bytes(), without.Bytes())
 }

@@ -146,12 +146,13 @@ func (f *frames) compress(codec Codec, level Level) error {
 // thing here that cannot be split up.
 type digests struct {
 	md5, sha256 hash.Hash
+	off         bool
 	size        int64
 }
 
 // write writes the frames to w in order and takes their digests.
-func (f *frames) write(w io.Writer, codec Codec) (*digests, error) {
-	d := &digests{md5: md5.New(), sha256: sha256.New()}
+func (f *frames) write(w io.Writer, opt Options) (*digests, error) {
+	d := &digests{md5: md5.New(), sha256: sha256.New(), off: opt.SkipImageDigests}
 	table := &seekTable{}
 	for {
 		var fr *frame
@@ -170,7 +171,7 @@ func (f *frames) write(w io.Writer, codec Codec) (*digests, error) {
 			return nil, context.Cause(f.ctx)
 		}
 		out := fr.out
-		if codec == None {
+		if opt.Codec == None {
 			out = fr.data
 		}
 		table.add(len(out), len(fr.data))
@@ -179,7 +180,7 @@ func (f *frames) write(w io.Writer, codec Codec) (*digests, error) {
 		}
 		f.release(fr)
 	}
-	if codec == Zstd {
+	if opt.Codec == Zstd {
 		if err := d.write(w, table.frame()); err != nil {
 			return nil, err
 		}
@@ -189,8 +190,10 @@ func (f *frames) write(w io.Writer, codec Codec) (*digests, error) {
 
 func (d *digests) write(w io.Writer, p []byte) error {
 	var g errgroup.Group
-	g.Go(func() error { d.md5.Write(p); return nil })
-	g.Go(func() error { d.sha256.Write(p); return nil })
+	if !d.off {
+		g.Go(func() error { d.md5.Write(p); return nil })
+		g.Go(func() error { d.sha256.Write(p); return nil })
+	}
 	n, err := w.Write(p)
 	if err == nil && n < len(p) {
 		err = io.ErrShortWrite

@@ -23,8 +23,8 @@ type contestant struct {
 	corpora []string
 	// timesItself is set where command prints what it took, as codecAlone does.
 	timesItself bool
-	// repeated is set where it has a row already.
-	repeated bool
+	// unplotted is set where the picture leaves it out.
+	unplotted bool
 	// noImage is set where the archive goes nowhere, noTar where it is no tar.
 	noImage, noTar bool
 }
@@ -37,8 +37,9 @@ const tarCommand = `tar --xattrs --acls --sparse -cf - -C "$ROOT" .`
 var contestants = []contestant{
 	piped("zstd", "zstd -3", `zstd -3 -T"$CPUS"`),
 	bsdtar,
-	agent("tar-zst", "default", "", "tar | zstd -3", "bsdtar --zstd, level 3", "codec alone, tar-zst, default"),
-	onRoot(alone("tar-zst", "default")),
+	agent("tar-zst", "default", "", "tar | zstd -3", "bsdtar --zstd, level 3", "codec alone, tar-zst, default", "pipeline alone, tar-zst, default"),
+	onRoot(codecOf("tar-zst", "default")),
+	onRoot(pipelineOf("tar-zst", "default", "tar | zstd -3", "bsdtar --zstd, level 3", "codec alone, tar-zst, default")),
 	onRoot(agent("tar-zst", "default", " --file-digests=false", "image-capture tar-zst, default")),
 	onRoot(digested(piped("zstd", "zstd -3", `zstd -3 -T"$CPUS"`))),
 	onRoot(digested(bsdtar)),
@@ -51,7 +52,7 @@ var contestants = []contestant{
 	onRoot(agent("tar-zst", "better", "", "tar | zstd -7")),
 	onRoot(piped("pigz", "pigz -6", `pigz -6 -p"$CPUS"`)),
 	onRoot(agent("tgz", "default", "", "tar | pigz -6", "tar | gzip -9", "codec alone, tgz, default")),
-	onRoot(alone("tgz", "default")),
+	onRoot(codecOf("tgz", "default")),
 	onRoot(slow(piped("gzip", "gzip -9", `gzip -9`))),
 	onRoot(agent("tgz", "best", "", "tar | gzip -9")),
 	onRoot(piped("pigz", "pigz -1", `pigz -1 -p"$CPUS"`)),
@@ -65,6 +66,11 @@ var contestants = []contestant{
 	{
 		name:    "image-capture tar, to nowhere",
 		command: agentCommand("tar", "default", "") + ` > /dev/null`,
+		agent:   true, noImage: true, peers: []string{"tar to nowhere"},
+	},
+	{
+		name:    "pipeline alone, tar, to nowhere",
+		command: pipelineCall("tar", "default") + ` > /dev/null`,
 		agent:   true, noImage: true, peers: []string{"tar to nowhere"},
 	},
 }
@@ -110,7 +116,7 @@ func onRoot(c contestant) contestant {
 // again is a contestant a second time, close to other peers.
 func again(c contestant) contestant {
 	c.name += " (again)"
-	c.repeated = true
+	c.unplotted = true
 	return c
 }
 
@@ -125,14 +131,27 @@ func agent(format, level, flags string, peers ...string) contestant {
 	}
 }
 
-// alone is the codec without all the rest, on the bytes that the agent compresses.
-func alone(format, level string) contestant {
+// codecOf is the codec without all the rest, on the bytes that the agent compresses.
+func codecOf(format, level string) contestant {
 	return contestant{
 		name: fmt.Sprintf("codec alone, %s, %s", format, level),
 		command: agentCommand("tar", level, "") + ` > "$OUT" && "$BENCH" ` +
 			fmt.Sprintf(`%s %s %s "$OUT"`, codecCommand, format, level),
-		timesItself: true, noTar: true,
+		timesItself: true, noTar: true, unplotted: true,
 	}
+}
+
+// pipelineOf is a capture without digests and MANIFEST: what the peers do.
+func pipelineOf(format, level string, peers ...string) contestant {
+	return contestant{
+		name:    fmt.Sprintf("pipeline alone, %s, %s", format, level),
+		command: pipelineCall(format, level) + ` > "$OUT"`,
+		agent:   true, peers: peers, unplotted: true,
+	}
+}
+
+func pipelineCall(format, level string) string {
+	return fmt.Sprintf(`"$BENCH" %s %s %s "$ROOT"`, pipelineCommand, format, level)
 }
 
 func agentCommand(format, level, flags string) string {

@@ -7,9 +7,10 @@
 //
 // It prints a Markdown table with medians, ratios, sizes, CPU seconds and peak
 // memory, and with -plot draws time against size. Each contestant is a shell pipeline
-// that writes a file; they run in turn. Two rows are no peers: "codec alone" compresses
-// from memory what image-capture compresses, and "--file-digests=false" leaves out the
-// digest of each file.
+// that writes a file; they run in turn. Three kinds of rows are parts of image-capture:
+// "codec alone" compresses from memory what it compresses, "pipeline alone" captures
+// without digests and MANIFEST, and "--file-digests=false" leaves out the digest of each
+// file.
 // The tree should hold still and have nothing mounted in it: peers read into every
 // mount, image-capture does not; and all of it must be readable, so run it as root.
 //
@@ -60,9 +61,9 @@ func main() {
 
 // run returns the exit code: 0 done, 1 failed, 2 usage.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	if len(args) > 0 && args[0] == codecCommand {
-		if err := codecAlone(args[1:], stdout); err != nil {
-			fmt.Fprintf(stderr, "bench: %v\n", err)
+	if len(args) > 0 && alone[args[0]] != nil {
+		if err := alone[args[0]](args[1:], stdout); err != nil {
+			fmt.Fprintf(stderr, "bench: %s: %v\n", args[0], err)
 			return 1
 		}
 		return 0

@@ -16,9 +16,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestMain lets the test binary be what bench starts for the codec alone.
+// TestMain lets the test binary be what bench starts for a part alone.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == codecCommand {
+	if len(os.Args) > 1 && alone[os.Args[1]] != nil {
 		os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
 	}
 	os.Exit(m.Run())
@@ -103,7 +103,7 @@ func TestBench(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, xml.Unmarshal(picture, new(struct{})))
 	require.Contains(t, string(picture), ">tar-zst, default</text>")
-	require.NotRegexp(t, `\(again\)|codec alone`, string(picture))
+	require.NotRegexp(t, `\(again\)|alone`, string(picture))
 	for _, c := range contestants {
 		cells := rows[c.name]
 		require.Len(t, cells, 7, c.name)
@@ -148,7 +148,7 @@ func TestPeersThatCannot(t *testing.T) {
 	require.Equal(t, "failed: exit status 3: pigz: out of | luck", rows["tar | pigz -6"][0])
 	require.Equal(t, "not run: -slow-runs 0", rows["tar | gzip -9"][0])
 	require.Equal(t, "not installed: mksquashfs", rows["mksquashfs, zstd 3"][0])
-	require.Regexp(t, `^no A, no B, \d+\.\d\d of [A-Z]$`, rows["image-capture tar-zst, default"][3])
+	require.Regexp(t, `^no A, no B(, \d+\.\d\d of [A-Z]){2}$`, rows["image-capture tar-zst, default"][3])
 	isEmpty(t, tmp)
 }
 
@@ -214,13 +214,30 @@ func TestSampleOfPipeline(t *testing.T) {
 	require.EqualError(t, err, "exit status 1", "pipefail")
 }
 
-func TestCodecAloneRefuses(t *testing.T) {
+// The pipeline alone captures all that the agent captures.
+func TestPipelineAlone(t *testing.T) {
+	root, _, _ := setup(t, "")
+	var tarred, stderr bytes.Buffer
+	require.Zero(t, run(t.Context(), []string{pipelineCommand, "tgz", "default", root}, &tarred, &stderr), stderr.String())
+	list := exec.Command("tar", "-tzf", "-")
+	list.Stdin = &tarred
+	names, err := list.Output()
+	require.NoError(t, err)
+	require.Equal(t, "./\n./data\n./etc/\n./etc/hostname\n", string(names))
+}
+
+func TestAloneRefuses(t *testing.T) {
 	for want, args := range map[string][]string{
-		"takes a format": {"tgz"}, `unknown format "zip"`: {"zip", "default", "x"},
-		`unknown level "good"`: {"tgz", "good", "x"}, "no such file": {"tgz", "fast", "/none"},
+		"codec-alone: takes a format":             {"codec-alone", "tgz"},
+		`codec-alone: unknown format "zip"`:       {"codec-alone", "zip", "default", "x"},
+		`unknown level "good"`:                    {"codec-alone", "tgz", "good", "x"},
+		"codec-alone: open /none: no such file":   {"codec-alone", "tgz", "fast", "/none"},
+		"takes a format, a level and a directory": {"pipeline-alone"},
+		`pipeline-alone: unknown level "good"`:    {"pipeline-alone", "tar", "good", "x"},
+		"/none: no such file":                     {"pipeline-alone", "tar", "fast", "/none"},
 	} {
 		var stderr bytes.Buffer
-		require.Equal(t, 1, run(t.Context(), append([]string{codecCommand}, args...), io.Discard, &stderr))
+		require.Equal(t, 1, run(t.Context(), args, io.Discard, &stderr))
 		require.Contains(t, stderr.String(), want)
 	}
 }

@@ -24,11 +24,11 @@ type dot struct {
 	agent   bool
 }
 
-// plot draws the rows that made an image, as SVG. The codec alone is nobody's peer.
+// plot draws the rows that made an image, as SVG.
 func plot(rows []*row, tarBytes int64) []byte {
 	var dots []dot
 	for _, r := range rows {
-		if r.noImage || r.timesItself || r.repeated || len(r.samples) == 0 {
+		if r.noImage || r.unplotted || len(r.samples) == 0 {
 			continue
 		}
 		dots = append(dots, dot{strings.TrimPrefix(r.name, "image-capture "), median(each(r.samples, seconds)), median(each(r.samples, bytesOf)) / 1e6, r.agent})
