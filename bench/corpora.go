@@ -1,13 +1,17 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 )
 
 // corpus is a tree to capture.
@@ -23,20 +27,28 @@ type corpus struct {
 var corpora = []corpus{
 	{"root", "the tree at -root", func(_ context.Context, _ string, o options) (string, error) {
 		if o.root == "" {
-			return "", errors.New("-root is missing: name the tree to capture")
+			return "", errNoRoot
 		}
 		return o.root, nil
 	}},
 	{"small", "200,000 files of 1 KiB", func(ctx context.Context, dir string, o options) (string, error) {
 		return dir, smallFiles(ctx, dir, 200_000/o.part)
 	}},
-	{"big", "three files of 1 GB, much like disks of virtual machines", func(ctx context.Context, dir string, o options) (string, error) {
+	{"disks", "two disks of 1.5 GB, as of virtual machines, each an ext4 with the tree at -root", func(ctx context.Context, dir string, o options) (string, error) {
+		if o.root == "" {
+			return "", errNoRoot
+		}
+		return dir, disks(ctx, dir, o.root, 2, 1500<<20/int64(o.part))
+	}},
+	{"big", "three files of 1 GB: text, noise, zeros and repetitions", func(ctx context.Context, dir string, o options) (string, error) {
 		return dir, bigFiles(ctx, dir, 3, 1_000_000_000/int64(o.part))
 	}},
 	{"sparse", "a file of 20 GiB with 20 MB of data in it", func(ctx context.Context, dir string, o options) (string, error) {
 		return dir, sparseFile(ctx, filepath.Join(dir, "disk.raw"), 20<<30, 20_000_000/int64(o.part))
 	}},
 }
+
+var errNoRoot = errors.New("-root is missing: name the tree to capture")
 
 // findCorpus returns the corpus of a name.
 func findCorpus(name string) (corpus, error) {
@@ -121,7 +133,7 @@ func bigFiles(ctx context.Context, dir string, n int, size int64) error {
 		w.fill(past[i])
 	}
 	for i := range n {
-		err := writeRuns(ctx, filepath.Join(dir, fmt.Sprintf("disk%d.raw", i)), size, run, func(b []byte) {
+		err := writeRuns(ctx, filepath.Join(dir, fmt.Sprintf("disk%d.raw", i)), size, run, func(b []byte) error {
 			switch k := w.random.IntN(10); {
 			case k < 5:
 				w.fill(b)
@@ -131,9 +143,10 @@ func bigFiles(ctx context.Context, dir string, n int, size int64) error {
 				w.noise(b)
 			default:
 				copy(b, past[w.random.IntN(len(past))])
-				return
+				return nil
 			}
 			copy(past[w.random.IntN(len(past))], b)
+			return nil
 		})
 		if err != nil {
 			return err
@@ -142,8 +155,42 @@ func bigFiles(ctx context.Context, dir string, n int, size int64) error {
 	return nil
 }
 
+// disks makes n files that hold a filesystem with the tree in it; its free space is zeros
+// that are no holes, as on a disk that was cleared.
+func disks(ctx context.Context, dir, tree string, n int, size int64) error {
+	for i := range n {
+		name := filepath.Join(dir, fmt.Sprintf("disk%d.raw", i))
+		// No random ids, and one date: the disks are the same while the tree is, access
+		// times included.
+		id := fmt.Sprintf("00000000-0000-0000-0000-%012d", i+1)
+		mke2fs := exec.CommandContext(ctx, "mke2fs", "-q", "-F", "-t", "ext4", "-U", id, "-E", "hash_seed="+id,
+			"-d", tree, name, strconv.FormatInt(size>>10, 10)+"k")
+		mke2fs.Env = append(os.Environ(), "E2FSPROGS_FAKE_TIME=1700000000")
+		if out, err := mke2fs.CombinedOutput(); ctx.Err() != nil {
+			return context.Cause(ctx)
+		} else if err != nil {
+			return fmt.Errorf("mke2fs: %w: %s", err, bytes.TrimSpace(out))
+		}
+		made, err := os.Open(name)
+		if err != nil {
+			return err
+		}
+		err = writeRuns(ctx, name+".full", size, 1<<20, func(b []byte) error {
+			_, err := io.ReadFull(made, b)
+			return err
+		})
+		if err = errors.Join(err, made.Close()); err != nil {
+			return err
+		}
+		if err := os.Rename(name+".full", name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // writeRuns writes a file of size bytes, run by run.
-func writeRuns(ctx context.Context, name string, size int64, run int, fill func([]byte)) (err error) {
+func writeRuns(ctx context.Context, name string, size int64, run int, fill func([]byte) error) (err error) {
 	f, err := os.Create(name)
 	if err != nil {
 		return err
@@ -155,7 +202,9 @@ func writeRuns(ctx context.Context, name string, size int64, run int, fill func(
 			return context.Cause(ctx)
 		}
 		b := buf[:min(int64(run), size-done)]
-		fill(b)
+		if err := fill(b); err != nil {
+			return err
+		}
 		if _, err := f.Write(b); err != nil {
 			return err
 		}
