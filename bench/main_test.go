@@ -203,10 +203,10 @@ func TestSampleOfPipeline(t *testing.T) {
 	sh := shell{[]string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C"}}
 	idle, err := sh.run(t.Context(), "sleep 0.2 | cat", nil)
 	require.NoError(t, err)
-	busy, err := sh.run(t.Context(), `{ x=$(head -c 64000000 /dev/zero | tr '\0' a); echo ${#x}; } | cat | gzip -9 | cat`, nil)
+	busy, err := sh.run(t.Context(), `{ x=$(head -c 200000000 /dev/zero | tr '\0' a); echo ${#x}; } | cat | gzip -9 | cat`, nil)
 	require.NoError(t, err)
-	require.Greater(t, busy.peak, int64(64_000_000))
-	require.Less(t, idle.peak, int64(64_000_000))
+	require.Greater(t, busy.peak, int64(200_000_000))
+	require.Less(t, idle.peak, int64(200_000_000))
 	require.GreaterOrEqual(t, idle.wall, 200*time.Millisecond)
 	require.Greater(t, busy.cpu, 2*idle.cpu)
 
