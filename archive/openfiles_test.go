@@ -1,6 +1,8 @@
 package archive_test
 
 import (
+	"bytes"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -37,4 +39,36 @@ func TestFewOpenFiles(t *testing.T) {
 		require.Empty(t, sum.Unreadable, n)
 		require.Len(t, members, 1+140+2*files)
 	}
+}
+
+// TestNotInCache: a tree that has to be read from the disk gives the same archive as when
+// it is in the page cache.
+func TestNotInCache(t *testing.T) {
+	dir := t.TempDir()
+	const dirs, files = 60, 50
+	for i := range dirs {
+		sub := filepath.Join(dir, strconv.Itoa(i))
+		require.NoError(t, os.Mkdir(sub, 0o755))
+		for j := range files {
+			require.NoError(t, os.WriteFile(filepath.Join(sub, strconv.Itoa(j)), []byte(strings.Repeat(sub, i*j)), 0o644))
+		}
+	}
+	unix.Sync()
+	require.NoError(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		return unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED)
+	}))
+	cold, sum, _ := capture(t, dir, archive.Options{Codec: archive.None})
+	require.Empty(t, sum.Unreadable)
+	require.Empty(t, sum.Changed)
+	require.EqualValues(t, 1+dirs+dirs*files, sum.Entries)
+	warm, _, _ := capture(t, dir, archive.Options{Codec: archive.None})
+	require.True(t, bytes.Equal(cold, warm))
 }

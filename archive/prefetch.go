@@ -5,8 +5,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"image-capture/rootfs"
 )
 
@@ -15,7 +13,7 @@ import (
 const (
 	batchNames   = 32
 	batchBytes   = 256 << 10 // room for the small files of a batch
-	batchesAhead = 24        // at most, see affordable
+	batchesAhead = 24        // to be read, see affordable
 	// readAhead is how much the kernel is asked to have ready of a file that the
 	// encoder will read; of all such files together no more than allReadAhead, since
 	// what does not fit into memory would be read twice.
@@ -27,8 +25,10 @@ const (
 // walk too, however the workers overtake each other.
 type batch struct {
 	items []item
-	buf   []byte // contents of small files, one after the other
-	done  chan struct{}
+	buf   []byte // contents of small files, one after the other; nil until it is its turn
+	// askedFor gets a value when the kernel was asked for the contents, done when they
+	// are read.
+	askedFor, done chan struct{}
 }
 
 // item is a name and what was read of it.
@@ -56,58 +56,60 @@ type item struct {
 	rewrite func([]byte) ([]byte, error)
 	// broken is set when reading the content failed on the way.
 	broken bool
-	// hinted is how many bytes of the content the kernel was asked to have ready.
-	hinted int64
+	// asked and hinted are how many bytes of the content the kernel was asked to have
+	// ready, when the name was listed and when it was read.
+	asked, hinted int64
 }
 
 // prefetcher lets workers stat, open and read names ahead of the encoder, and
 // hands them over in order.
 type prefetcher struct {
-	opt           Options
-	links         *links
-	free          chan *batch
-	ordered, work chan *batch
-	err           error        // why the walk ended early; set before ordered is closed
-	buffers       chan []byte  // for files too big for the room of their batch
-	hinted        atomic.Int64 // bytes that the kernel was asked for and the encoder has not dealt with
+	opt   Options
+	links *links
+	free  chan *batch
+	// Batches go from the walk to the askers and, in order, to the readers and the
+	// encoder.
+	listed, toAsk, ordered, work chan *batch
+	err                          error       // why the walk ended early; set before listed is closed
+	room                         chan []byte // for the batches that are read
+	buffers                      chan []byte // for files too big for the room of their batch
+	// Bytes that the kernel was asked for and the encoder has not dealt with.
+	asked, hinted atomic.Int64
+	unlisted      atomic.Int64 // batches that grow may add
 }
 
 func newPrefetcher(opt Options, links *links) *prefetcher {
+	read, listed := affordable()
+	all := read + listed
 	p := &prefetcher{
 		opt: opt, links: links,
-		free: make(chan *batch, batchesAhead), ordered: make(chan *batch, batchesAhead), work: make(chan *batch, batchesAhead),
-		buffers: make(chan []byte, 16),
+		free: make(chan *batch, all), listed: make(chan *batch, all), toAsk: make(chan *batch, all),
+		ordered: make(chan *batch, all), work: make(chan *batch, all),
+		room: make(chan []byte, read), buffers: make(chan []byte, 16),
 	}
-	for range affordable() {
-		p.free <- &batch{done: make(chan struct{}, 1)}
+	p.unlisted.Store(int64(listed))
+	for range read {
+		p.free <- newBatch()
+		p.room <- nil // made when first wanted
 	}
 	for range cap(p.buffers) {
-		p.buffers <- nil // made when first wanted
+		p.buffers <- nil
 	}
 	return p
 }
 
-// affordable is how many batches the process may fill with open files: each name can
-// hold two descriptors, its directory's and its own. Go has raised the soft limit to
-// the hard one; see getrlimit(2).
-func affordable() int {
-	const others = 192 // what the walk has open, what is written to, connections
-	var limit unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-		return batchesAhead
-	}
-	n := (limit.Cur - min(limit.Cur, others)) / (2 * batchNames)
-	return int(max(1, min(n, batchesAhead)))
+func newBatch() *batch {
+	return &batch{askedFor: make(chan struct{}, 1), done: make(chan struct{}, 1)}
 }
 
 // walk fills batches with the names of the tree.
 func (p *prefetcher) walk(ctx context.Context, root *rootfs.Root) error {
-	defer close(p.ordered)
-	defer close(p.work)
+	defer close(p.listed)
+	defer close(p.toAsk)
 	var cur *batch
 	submit := func() {
-		p.ordered <- cur // has room for every batch there is
-		p.work <- cur
+		p.listed <- cur // has room for every batch there is
+		p.toAsk <- cur
 		cur = nil
 	}
 	err := root.Walk(ctx, p.opt.Walk, func(n rootfs.Node) error {
@@ -139,10 +141,9 @@ func (p *prefetcher) walk(ctx context.Context, root *rootfs.Root) error {
 // reader is one worker.
 func (p *prefetcher) reader(ctx context.Context) {
 	for b := range p.work {
-		if b.buf == nil {
+		if b.buf == nil && ctx.Err() == nil {
 			b.buf = make([]byte, 0, batchBytes)
 		}
-		b.buf = b.buf[:0]
 		for i := range b.items {
 			if ctx.Err() == nil {
 				p.read(b, &b.items[i])
@@ -189,6 +190,10 @@ func (p *prefetcher) recycle(b *batch) {
 	for i := range b.items {
 		p.drop(&b.items[i])
 	}
+	if b.buf != nil {
+		p.room <- b.buf[:0]
+		b.buf = nil
+	}
 	p.free <- b
 }
 
@@ -203,22 +208,17 @@ func (p *prefetcher) drop(it *item) {
 		p.buffers <- it.own[:0]
 		it.own = nil
 	}
-	if it.hinted != 0 {
-		p.hinted.Add(-it.hinted)
-		it.hinted = 0
-	}
+	p.asked.Add(-it.asked)
+	p.hinted.Add(-it.hinted)
+	it.asked, it.hinted = 0, 0
 }
 
 // hint asks the kernel to have ready what the encoder will read, which else would
 // wait for the disk while nothing else is read.
 func (p *prefetcher) hint(it *item) {
-	n := min(it.m.Size, readAhead)
-	if p.hinted.Add(n) > allReadAhead {
-		p.hinted.Add(-n)
-		return
+	if it.hinted = take(&p.hinted, min(it.m.Size, readAhead), allReadAhead); it.hinted > 0 {
+		it.content.WillNeed(it.hinted)
 	}
-	it.hinted = n
-	it.content.WillNeed(n)
 }
 
 // read takes one name: its metadata, and its content if that is small.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"image-capture/rootfs"
 )
@@ -95,4 +96,63 @@ func TestHint(t *testing.T) {
 		p.drop(it)
 	}
 	require.Zero(t, p.hinted.Load())
+}
+
+// TestAsk: of a batch that is not in the cache the kernel is asked for all files, and for
+// no more than fits into memory; of one that is, for none.
+func TestAsk(t *testing.T) {
+	dir := t.TempDir()
+	const files, size = batchNames - 1, 8 << 20
+	for i := range files {
+		f, err := os.Create(filepath.Join(dir, strconv.Itoa(100+i)))
+		require.NoError(t, err)
+		require.NoError(t, f.Truncate(size))
+		_, err = f.Write(make([]byte, 10))
+		require.NoError(t, err)
+		require.NoError(t, f.Sync())
+		require.NoError(t, unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED))
+		require.NoError(t, f.Close())
+	}
+	root, err := rootfs.Open(dir)
+	require.NoError(t, err)
+	defer root.Close()
+	p := newPrefetcher(Options{}, newLinks())
+	require.NoError(t, p.walk(t.Context(), root))
+	p.asked.Store(allAskedAhead - 5*askAhead - 1) // by other batches
+	p.asker(t.Context())
+	b := <-p.listed
+	require.Len(t, b.items, batchNames)
+	var asked []int64
+	for i := range b.items {
+		asked = append(asked, b.items[i].asked)
+	}
+	const all = int64(askAhead)
+	require.Equal(t, []int64{0, all, all, all, all, all, 0}, asked[:7], "the directory is not, and what is too much")
+	require.EqualValues(t, allAskedAhead-1, p.asked.Load())
+	b.items[5].asked += 2 // of what is dropped
+	p.recycle(b)
+	require.EqualValues(t, allAskedAhead-5*askAhead-3, p.asked.Load())
+
+	for i := range files { // in the cache, where the filesystem has one
+		_, err := os.ReadFile(filepath.Join(dir, strconv.Itoa(100+i)))
+		require.NoError(t, err)
+	}
+	require.NoError(t, root.Walk(t.Context(), rootfs.WalkOptions{}, func(n rootfs.Node) error {
+		defer n.Release()
+		if yes, ok := n.Cached(); ok && yes {
+			require.False(t, (&batch{items: []item{{node: n}}}).cold(), n.Path)
+		}
+		return nil
+	}))
+}
+
+func TestGrow(t *testing.T) {
+	p := newPrefetcher(Options{}, newLinks())
+	read, listed := affordable()
+	require.Len(t, p.free, read)
+	for range 3 {
+		p.grow(listed - 1)
+	}
+	require.Len(t, p.free, read+listed)
+	require.Equal(t, cap(p.free), read+listed)
 }

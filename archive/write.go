@@ -97,6 +97,10 @@ func Write(ctx context.Context, w io.Writer, root *rootfs.Root, opt Options) (*S
 	}
 
 	g.Go(func() error { return pre.walk(ctx, root) })
+	for range askers {
+		g.Go(func() error { pre.asker(ctx); return nil })
+	}
+	g.Go(func() error { pre.pass(ctx); return nil })
 	for range readers(opt.Jobs) {
 		g.Go(func() error { pre.reader(ctx); return nil })
 	}
