@@ -145,6 +145,10 @@ func cutOff(t *testing.T, block int, parts ...[]byte) string {
 		err = errors.Join(err, writeAt(dir+"/file", at, string(p)))
 		at += int64(len(p)) + 1<<20
 	}
+	// Unmounting writes nothing out while another mount namespace has the mount too.
+	f, oerr := os.Open(dir)
+	require.NoError(t, errors.Join(err, oerr))
+	err = errors.Join(unix.Syncfs(int(f.Fd())), f.Close())
 	require.NoError(t, unix.Unmount(dir, 0))
 	require.NoError(t, err)
 
