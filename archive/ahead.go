@@ -14,7 +14,7 @@ import (
 const (
 	batchesListed = 128
 	askers        = 8
-	askAhead      = 1 << 20  // of each file; of more the reader asks for the rest
+	askAhead      = 1 << 20  // of each file; the readers ask for more of a bigger one
 	allAskedAhead = 96 << 20 // in all: what does not fit into memory would be read twice
 )
 
@@ -39,12 +39,17 @@ func (p *prefetcher) asker(ctx context.Context) {
 	for b := range p.toAsk {
 		if ctx.Err() == nil && b.cold() {
 			p.grow(4)
-			for i := range b.items {
-				it := &b.items[i]
-				it.asked = it.node.WillNeed(func(size int64) int64 { return take(&p.asked, min(size, askAhead), allAskedAhead) })
-			}
+			p.ask(b)
 		}
 		b.askedFor <- struct{}{}
+	}
+}
+
+// ask asks the kernel for what the batch holds, as far as it fits into memory.
+func (p *prefetcher) ask(b *batch) {
+	for i := range b.items {
+		it := &b.items[i]
+		it.asked = it.node.WillNeed(func(size int64) int64 { return take(&p.asked, min(size, askAhead), allAskedAhead) })
 	}
 }
 

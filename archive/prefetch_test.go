@@ -122,6 +122,10 @@ func TestAsk(t *testing.T) {
 	p.asker(t.Context())
 	b := <-p.listed
 	require.Len(t, b.items, batchNames)
+	if yes, _ := b.items[2].node.Cached(); yes && b.items[2].asked == 0 {
+		t.Log("this filesystem, like tmpfs, cannot say what is cached")
+		p.ask(b)
+	}
 	var asked []int64
 	for i := range b.items {
 		asked = append(asked, b.items[i].asked)

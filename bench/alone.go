@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -17,8 +16,8 @@ import (
 // a process of its own, so that their memory is not counted to the contestants, each of
 // which was bench before its execve.
 var alone = map[string]func(args []string, stdout io.Writer) error{
-	codecCommand:    codecAlone,
-	pipelineCommand: pipelineAlone,
+	codecCommand:    part("file", codecAlone),
+	pipelineCommand: part("directory", pipelineAlone),
 }
 
 const (
@@ -26,34 +25,33 @@ const (
 	pipelineCommand = "pipeline-alone"
 )
 
-// parseFormat reads the name of a format and of a level.
-func parseFormat(format, level string) (archive.Codec, archive.Level, error) {
-	codec, ok := map[string]archive.Codec{"tgz": archive.Gzip, "tar-zst": archive.Zstd, "tar": archive.None}[format]
-	if !ok {
-		return 0, 0, fmt.Errorf("unknown format %q", format)
+// part reads the args, which are format, level and the path of what is compressed, and
+// sets the garbage collector as the agent does.
+func part(what string, run func(codec archive.Codec, level archive.Level, path string, stdout io.Writer) error) func([]string, io.Writer) error {
+	return func(args []string, stdout io.Writer) error {
+		if len(args) != 3 {
+			return fmt.Errorf("takes a format, a level and a %s", what)
+		}
+		codec, ok := map[string]archive.Codec{"tgz": archive.Gzip, "tar-zst": archive.Zstd, "tar": archive.None}[args[0]]
+		if !ok {
+			return fmt.Errorf("unknown format %q", args[0])
+		}
+		level, err := archive.ParseLevel(args[1])
+		if err != nil {
+			return err
+		}
+		debug.SetGCPercent(40)
+		return run(codec, level, args[2], stdout)
 	}
-	l, err := archive.ParseLevel(level)
-	return codec, l, err
 }
 
-// agentGC is as the agent has it.
-const agentGC = 40
-
 // codecAlone compresses the tar of a file from memory, and prints for how many
-// nanoseconds and to how many bytes. The args are format, level and file.
-func codecAlone(args []string, stdout io.Writer) error {
-	if len(args) != 3 {
-		return errors.New("takes a format, a level and a file")
-	}
-	codec, level, err := parseFormat(args[0], args[1])
+// nanoseconds and to how many bytes.
+func codecAlone(codec archive.Codec, level archive.Level, file string, stdout io.Writer) error {
+	tar, err := os.ReadFile(file)
 	if err != nil {
 		return err
 	}
-	tar, err := os.ReadFile(args[2])
-	if err != nil {
-		return err
-	}
-	debug.SetGCPercent(agentGC)
 	start := time.Now()
 	size, err := archive.CodecAlone(tar, codec, level)
 	if err != nil {
@@ -63,22 +61,13 @@ func codecAlone(args []string, stdout io.Writer) error {
 	return err
 }
 
-// pipelineAlone captures a tree to stdout without any digest and without a MANIFEST. The
-// args are format, level and tree.
-func pipelineAlone(args []string, stdout io.Writer) error {
-	if len(args) != 3 {
-		return errors.New("takes a format, a level and a directory")
-	}
-	codec, level, err := parseFormat(args[0], args[1])
-	if err != nil {
-		return err
-	}
-	root, err := rootfs.Open(args[2])
+// pipelineAlone captures a tree to stdout without any digest and without a MANIFEST.
+func pipelineAlone(codec archive.Codec, level archive.Level, tree string, stdout io.Writer) error {
+	root, err := rootfs.Open(tree)
 	if err != nil {
 		return err
 	}
 	defer root.Close()
-	debug.SetGCPercent(agentGC)
 	sum, err := archive.Write(context.Background(), stdout, root, archive.Options{
 		Codec: codec, Level: level, SkipFileDigests: true, SkipImageDigests: true,
 	})
