@@ -112,10 +112,11 @@ func (e *Entry) xattrLines() (entry, extra bool) {
 
 // encoder makes an entry's text in buffers that it uses again.
 type encoder struct {
-	line  []byte // the entry's line, not folded, without the number after "nlink="
-	nlink int    // where that number goes; 0 for a directory, which has none
-	extra []byte // the "#: " lines
-	tmp   []byte
+	line   []byte // the entry's line, not folded, without the number after "nlink=" and the digest
+	nlink  int    // where that number goes, and the digest after it; 0 for a directory, which has none
+	digest []byte // SHA256 of the entry
+	extra  []byte // the "#: " lines
+	tmp    []byte
 }
 
 // encode fills line, nlink and extra. The keywords' order is the one that
@@ -138,9 +139,7 @@ func (c *encoder) encode(e *Entry) {
 		b = append(b, " nlink="...)
 		c.nlink = len(b)
 	}
-	if e.SHA256 != nil {
-		b = hex.AppendEncode(append(b, " sha256digest="...), e.SHA256)
-	}
+	c.digest = e.SHA256
 	inLine, inExtra := e.xattrLines()
 	if inLine {
 		for _, x := range e.Xattrs {
@@ -149,6 +148,14 @@ func (c *encoder) encode(e *Entry) {
 	}
 	c.line = b
 	c.encodeExtra(e, inExtra)
+}
+
+// appendDigest writes the digest of a file, nothing where there is none.
+func appendDigest(b, digest []byte) []byte {
+	if len(digest) == 0 {
+		return b
+	}
+	return hex.AppendEncode(append(b, " sha256digest="...), digest)
 }
 
 func (c *encoder) encodeExtra(e *Entry, xattrs bool) {

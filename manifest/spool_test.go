@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -285,8 +286,17 @@ func TestSpoolErrors(t *testing.T) {
 		require.NoError(t, s.Add(e))
 	}
 	require.NoError(t, s.Write(io.Discard, Facts{}))
-	_, err = f.WriteAt([]byte("garbage"), 40)
+	whole, err := os.ReadFile(fmt.Sprintf("/proc/self/fd/%d", f.Fd()))
 	require.NoError(t, err)
+	for i := range whole {
+		_, err = f.WriteAt([]byte{^whole[i]}, int64(i))
+		require.NoError(t, err)
+		require.ErrorContains(t, s.Write(io.Discard, Facts{}), "read the manifest's spool", "byte %d of %d", i, len(whole))
+		_, err = f.WriteAt(whole[i:i+1], int64(i))
+		require.NoError(t, err)
+	}
+	require.NoError(t, s.Write(io.Discard, Facts{}))
+	require.NoError(t, f.Truncate(int64(len(whole)-1)))
 	require.ErrorContains(t, s.Write(io.Discard, Facts{}), "read the manifest's spool")
 }
 
@@ -337,9 +347,7 @@ func TestMemory(t *testing.T) {
 	runtime.GC()
 	runtime.ReadMemStats(&after)
 	require.Less(t, int64(after.HeapAlloc)-int64(before.HeapAlloc), int64(8<<20), "what stays after %d entries", n)
-	info, err := s.f.Stat()
-	require.NoError(t, err)
-	t.Logf("%d entries: %d bytes of spool", n, info.Size())
+	t.Logf("%d entries: %d bytes of spool", n, s.file.size)
 }
 
 func BenchmarkAdd(b *testing.B) {
@@ -350,10 +358,29 @@ func BenchmarkAdd(b *testing.B) {
 	for i := 0; b.Loop(); i++ {
 		path = manyEntry(e, path, i)
 		e.Path = string(path)
-		sum := [32]byte{byte(i), byte(i >> 8), byte(i >> 16)}
+		sum := sha256.Sum256(path)
 		e.SHA256 = sum[:]
 		if err := s.Add(e); err != nil {
 			b.Fatal(err)
 		}
 	}
+}
+
+func BenchmarkWrite(b *testing.B) {
+	s := newSpool(b)
+	e := entry(rootfs.Entry{Type: rootfs.File, Perm: 0o644, Size: 4096})
+	for i := range 100_000 {
+		e.Path = string(manyEntry(e, nil, i))
+		sum := sha256.Sum256([]byte(e.Path))
+		e.SHA256 = sum[:]
+		if err := s.Add(e); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for b.Loop() {
+		if err := s.Write(io.Discard, sampleFacts); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.Logf("%d bytes of spool", s.file.size)
 }
