@@ -95,7 +95,7 @@ func (j *captureJob) close() {
 }
 
 // readFlags checks what can be checked without looking at anything.
-func (j *captureJob) readFlags(context.Context) (err error) {
+func (j *captureJob) readFlags(ctx context.Context) (err error) {
 	fl := j.fl
 	if j.format, j.codec, err = fl.imageFormat(); err != nil {
 		return err
@@ -103,7 +103,7 @@ func (j *captureJob) readFlags(context.Context) (err error) {
 	if j.level, err = archive.ParseLevel(fl.level); err != nil {
 		return usagef("", "--level: %w", err)
 	}
-	if j.boot, err = j.app.bootOptions(fl, j.format); err != nil {
+	if j.boot, err = j.app.bootOptions(ctx, fl, j.format); err != nil {
 		return err
 	}
 	if fl.fix && fl.check == "off" {
@@ -113,16 +113,16 @@ func (j *captureJob) readFlags(context.Context) (err error) {
 		return usagef("use --output FILE, or --upload", "--json and --output - both want stdout")
 	}
 	if fl.upload {
-		j.end, err = j.app.connect(fl)
+		j.end, err = j.app.connect(ctx, fl)
 	}
 	return err
 }
 
-func (j *captureJob) openTree(context.Context) (err error) {
+func (j *captureJob) openTree(ctx context.Context) (err error) {
 	if j.tree != nil {
 		j.tree.close()
 	}
-	if j.tree, err = j.app.openTree(j.fl, j.path); err != nil {
+	if j.tree, err = j.app.openTree(ctx, j.fl, j.path); err != nil {
 		return err
 	}
 	return j.tree.fix(j.fixes) // those of the attempt before

@@ -52,10 +52,10 @@ func (c *checkJob) run(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	if c.opt, err = c.app.bootOptions(c.fl, format); err != nil {
+	if c.opt, err = c.app.bootOptions(ctx, c.fl, format); err != nil {
 		return err
 	}
-	t, err := c.app.openTree(c.fl, name)
+	t, err := c.app.openTree(ctx, c.fl, name)
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,7 @@ func (c *checkJob) image(ctx context.Context, name string) error {
 		}
 	}
 	c.what = name
-	cfg, err := tlsConfig(c.fl)
+	cfg, err := tlsConfig(ctx, c.fl)
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (c *checkJob) readImage(ctx context.Context, in io.Reader) error {
 		return c.unreadable(err)
 	}
 	defer r.Close()
-	if c.opt, err = c.app.bootOptions(c.fl, formatOf(r.Codec())); err != nil {
+	if c.opt, err = c.app.bootOptions(ctx, c.fl, formatOf(r.Codec())); err != nil {
 		return err
 	}
 	w := &watcher{modules: c.opt.Target != nil, linked: map[string]bootcheck.Wanted{}}

@@ -26,13 +26,13 @@ type endpoint struct {
 }
 
 // tlsConfig reads the TLS flags.
-func tlsConfig(fl *flags) (upload.Config, error) {
+func tlsConfig(ctx context.Context, fl *flags) (upload.Config, error) {
 	cfg := upload.Config{
 		Fingerprint: fl.fingerprint, Insecure: fl.insecure,
 		Proxy: http.ProxyFromEnvironment, UserAgent: "image-capture/" + versionText(),
 	}
 	if fl.caCert != "" {
-		pem, err := readSmall("ca-cert", fl.caCert)
+		pem, err := readFile(ctx, "ca-cert", fl.caCert, 1, "")
 		if err != nil {
 			return cfg, err
 		}
@@ -57,8 +57,8 @@ func (a *app) endpointURL(fl *flags) string {
 
 // connect makes the client. The token comes from a file or the environment, never
 // from an argument, which anyone on the machine can read.
-func (a *app) connect(fl *flags) (*endpoint, error) {
-	cfg, err := tlsConfig(fl)
+func (a *app) connect(ctx context.Context, fl *flags) (*endpoint, error) {
+	cfg, err := tlsConfig(ctx, fl)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +67,7 @@ func (a *app) connect(fl *flags) (*endpoint, error) {
 	}
 	cfg.Token = a.env("RS_TOKEN")
 	if fl.tokenFile != "" {
-		b, err := readSmall("token-file", fl.tokenFile)
+		b, err := readFile(ctx, "token-file", fl.tokenFile, 1, "")
 		if err != nil {
 			return nil, err
 		}

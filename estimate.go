@@ -48,7 +48,7 @@ func (t *total) stop() {
 
 // count walks a second time, by a plan of its own: a plan counts what it drops.
 func (t *total) count() {
-	tree, err := t.job.app.openTree(t.job.fl, t.job.path)
+	tree, err := t.job.app.openTree(t.ctx, t.job.fl, t.job.path)
 	if err != nil {
 		return // the capture tells
 	}

@@ -2,8 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -11,7 +9,6 @@ import (
 
 	"image-capture/archive"
 	"image-capture/bootcheck"
-	"image-capture/edit"
 	"image-capture/manifest"
 )
 
@@ -307,46 +304,4 @@ func oneOf(flag, value string, words ...string) error {
 		}
 	}
 	return usagef("", "--%s is %q: it must be one of %s", flag, value, strings.Join(words, ", "))
-}
-
-// readExcludes reads the files of --exclude-from, once: a second walk must leave
-// out the same, also when the first drained a pipe or the file was edited.
-func (f *flags) readExcludes() error {
-	if f.excludeText != nil {
-		return nil
-	}
-	f.excludeText = map[string][]byte{}
-	for _, name := range f.excludeFrom {
-		if _, again := f.excludeText[name]; again {
-			continue
-		}
-		file, err := os.Open(name)
-		if err != nil {
-			return usagef("", "--exclude-from: %w", err)
-		}
-		// One byte more than is allowed, so that ExcludeFrom can say so.
-		f.excludeText[name], err = io.ReadAll(io.LimitReader(file, edit.MaxExcludeFile+1))
-		file.Close()
-		if err != nil {
-			return usagef("", "--exclude-from: %w", err)
-		}
-	}
-	return nil
-}
-
-// readSmall reads a file that a flag names, of at most 1 MiB.
-func readSmall(flag, path string) ([]byte, error) {
-	const most = 1 << 20
-	info, err := os.Stat(path)
-	if err == nil && info.Size() > most {
-		err = fmt.Errorf("%s is larger than 1 MiB", path)
-	}
-	if err != nil {
-		return nil, usagef("", "--%s: %w", flag, err)
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, usagef("", "--%s: %w", flag, err)
-	}
-	return b, nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,7 +13,7 @@ import (
 )
 
 // bootOptions reads the flags of the group "Boot check".
-func (a *app) bootOptions(fl *flags, format manifest.Format) (bootcheck.Options, error) {
+func (a *app) bootOptions(ctx context.Context, fl *flags, format manifest.Format) (bootcheck.Options, error) {
 	opt := bootcheck.Options{Deployer: deployer(format)}
 	if fl.deployer != "" {
 		if err := opt.Deployer.UnmarshalText([]byte(fl.deployer)); err != nil {
@@ -28,12 +29,12 @@ func (a *app) bootOptions(fl *flags, format manifest.Format) (bootcheck.Options,
 		}
 	}
 	var err error
-	opt.Target, err = a.readTarget(fl)
+	opt.Target, err = a.readTarget(ctx, fl)
 	return opt, err
 }
 
 // readTarget finds out which machine the image is for: nil when it is not known.
-func (a *app) readTarget(fl *flags) (*hardware.Target, error) {
+func (a *app) readTarget(ctx context.Context, fl *flags) (*hardware.Target, error) {
 	const how = "make it on that machine with find /sys/devices -name modalias -exec cat {} + | sort -u, or take the Param gohai-inventory of DRP's machine"
 	switch fl.target {
 	case "":
@@ -45,12 +46,11 @@ func (a *app) readTarget(fl *flags) (*hardware.Target, error) {
 		}
 		return t, nil
 	}
-	f, err := os.Open(fl.target)
+	text, err := readFile(ctx, "target", fl.target, hardware.MaxTarget>>20, how)
 	if err != nil {
-		return nil, usagef(how, "--target: %w", err)
+		return nil, err
 	}
-	defer f.Close()
-	t, err := hardware.ParseTarget(f)
+	t, err := hardware.ParseTarget(bytes.NewReader(text))
 	if err != nil {
 		return nil, usagef(how, "--target %s: %w", fl.target, err)
 	}

@@ -61,7 +61,7 @@ func prune(ctx context.Context, a *app, fl *flags, args []string) error {
 		return err
 	}
 	var err error
-	if p.end, err = a.connect(fl); err != nil {
+	if p.end, err = a.connect(ctx, fl); err != nil {
 		return err
 	}
 	err = p.run(ctx)

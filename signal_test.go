@@ -193,6 +193,27 @@ func TestInterruptStream(t *testing.T) {
 	}
 }
 
+// TestInterruptFlagFile: a flag may name a pipe that nothing comes out of.
+func TestInterruptFlagFile(t *testing.T) {
+	dir := t.TempDir()
+	fifo := filepath.Join(dir, "fifo")
+	require.NoError(t, unix.Mkfifo(fifo, 0o600))
+	root := t.TempDir()
+	for _, args := range [][]string{
+		{root, "--output", "a.tgz", "--exclude-from", "fifo"},
+		{root, "--output", "a.tgz", "--target", "fifo"},
+		{root, "--upload", "--endpoint", "http://127.0.0.1:1", "--token-file", "fifo"},
+		{root, "--upload", "--endpoint", "https://127.0.0.1:1", "--ca-cert", "fifo"},
+	} {
+		p := startProgram(t, dir, nil, nil, args...)
+		time.Sleep(200 * time.Millisecond)
+		require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
+		require.Equal(t, exitInterrupted, p.wait().ExitStatus(), "%q: %s", args, p.stderr.String())
+		require.Equal(t, interrupted, p.stderr.String())
+		require.Equal(t, []string{"fifo"}, names(t, dir))
+	}
+}
+
 // TestSecondSignal: the first signal asks, a second one kills, whatever the program
 // is waiting for.
 func TestSecondSignal(t *testing.T) {

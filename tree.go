@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -21,8 +22,8 @@ type tree struct {
 }
 
 // openTree opens the root and applies the flags of the group "Tree".
-func (a *app) openTree(fl *flags, path string) (*tree, error) {
-	if err := fl.readExcludes(); err != nil {
+func (a *app) openTree(ctx context.Context, fl *flags, path string) (*tree, error) {
+	if err := fl.readExcludes(ctx); err != nil {
 		return nil, err
 	}
 	root, err := rootfs.Open(path)

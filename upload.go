@@ -34,7 +34,7 @@ func send(ctx context.Context, a *app, fl *flags, args []string) error {
 			return usagef("", "--upload-path: %w", err)
 		}
 	}
-	end, err := a.connect(fl)
+	end, err := a.connect(ctx, fl)
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,7 @@ func verify(ctx context.Context, a *app, fl *flags, args []string) error {
 	} else if _, err := os.Stat(manifestName); err != nil && !isURL(manifestName) {
 		return usagef("image-capture verify IMAGE MANIFEST", "which MANIFEST belongs to %s cannot be told by its name: %w", args[0], err)
 	}
-	cfg, err := tlsConfig(fl)
+	cfg, err := tlsConfig(ctx, fl)
 	if err != nil {
 		return err
 	}

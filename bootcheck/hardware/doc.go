@@ -41,7 +41,6 @@ const MaxDatabase = 16 << 20
 const (
 	maxConf     = 1 << 20  // bytes of a file in modprobe.d
 	maxModule   = 64 << 20 // bytes of a kernel module, unpacked
-	maxTarget   = 16 << 20 // bytes of a target's text
 	maxDevices  = 16384    // devices of a target
 	maxFirmware = 1024     // firmware files that a module asks for
 	maxAlias    = 4096     // bytes of an alias; kmod's own limit, PATH_MAX

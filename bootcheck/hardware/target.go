@@ -17,6 +17,9 @@ type Target struct {
 	Partial bool
 }
 
+// MaxTarget is how many bytes of text a machine may have.
+const MaxTarget = 16 << 20
+
 // ParseTarget reads a machine from text, which is one of
 //
 //   - a list of modaliases, one a line, in any order, as this prints them:
@@ -32,7 +35,7 @@ type Target struct {
 //
 // A machine without devices is an error.
 func ParseTarget(r io.Reader) (*Target, error) {
-	data, err := readAll(r, "target", maxTarget)
+	data, err := readAll(r, "target", MaxTarget)
 	if err != nil {
 		return nil, err
 	}
