@@ -222,6 +222,32 @@ func TestWalkDeep(t *testing.T) {
 	require.Equal(t, before, openDescriptors(t))
 }
 
+// TestWalkNoWayBack: that a directory far up cannot be opened again ends the walk, and
+// the error says why.
+func TestWalkNoWayBack(t *testing.T) {
+	const levels = maxOpenDirs + 20
+	r := open(t, deep(t, levels))
+	var limit unix.Rlimit
+	require.NoError(t, unix.Getrlimit(unix.RLIMIT_NOFILE, &limit))
+	none := limit
+	none.Cur = 0
+	defer func() { require.NoError(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &limit)) }()
+	before := openDescriptors(t)
+	last := ""
+	err := r.Walk(context.Background(), WalkOptions{}, func(n Node) error {
+		defer n.Release()
+		if last = n.Path; strings.Count(last, "/d") == levels {
+			return unix.Setrlimit(unix.RLIMIT_NOFILE, &none)
+		}
+		return nil
+	})
+	require.NoError(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &limit))
+	require.ErrorIs(t, err, unix.EMFILE)
+	above := "." + strings.Repeat("/d", strings.Count(last, "/d")-1)
+	require.Equal(t, "list "+above+": come back to it: too many open files", err.Error())
+	require.Equal(t, before, openDescriptors(t))
+}
+
 func TestWalkAgainAndAtOnce(t *testing.T) {
 	dir := made(t, "a/b/c", "d")
 	r := open(t, dir)
