@@ -82,6 +82,9 @@ func (w *encoder) item(it *item) error {
 	if it.node.Err != nil {
 		w.unreadable(m.Path, it.node.Err)
 	}
+	if it.node.Unsettled {
+		w.sum.Changed = append(w.sum.Changed, Note{m.Path, "changed each time that it was listed: names that were renamed meanwhile may be missing"})
+	}
 	if it.lost != nil {
 		for _, err := range unjoin(it.lost) {
 			w.unreadable(m.Path, err)

@@ -2,9 +2,11 @@ package rootfs
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"slices"
 	"sync/atomic"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -51,12 +53,49 @@ type listed struct {
 
 func (l *listing) name(i listed) []byte { return l.names[i.offset : i.offset+uint32(i.length)] }
 
-// read lists the directory fd, without "." and "..", sorted by bytes; see
+const (
+	// listTries is how often a directory is listed that does not hold still.
+	listTries = 3
+	// listTick is longer than the kernel gives changes the same ctime; see tick of
+	// package archive.
+	listTick = 20 * time.Millisecond
+)
+
+// settle lists the directory fd until it held still while it was listed: a name that is
+// renamed meanwhile can come twice or not at all. It is false when the directory never
+// did.
+func (l *listing) settle(fd int, buf []byte) (bool, error) {
+	for try := 1; ; try++ {
+		var before, after Entry
+		_, errBefore := statFD(fd, &before)
+		at := time.Now()
+		if err := l.read(fd, buf); err != nil {
+			return true, err
+		}
+		_, errAfter := statFD(fd, &after)
+		if err := cmp.Or(errBefore, errAfter); err != nil {
+			return true, err
+		}
+		age := at.Sub(time.Unix(before.Ctime.Sec, int64(before.Ctime.Nsec)))
+		// A time well in the future is that of another host's clock.
+		fresh := age < listTick && age > -time.Second
+		if !fresh && before.Mtime == after.Mtime && before.Ctime == after.Ctime {
+			return true, nil
+		}
+		if try == listTries {
+			return false, nil
+		}
+		time.Sleep(listTick)
+	}
+}
+
+// read lists the directory fd, without "." and "..", sorted by bytes, each name once; see
 // getdents64(2). After an error the listing holds, sorted, what came before it.
 func (l *listing) read(fd int, buf []byte) error {
 	l.names, l.items = l.names[:0], l.items[:0]
 	defer func() {
 		slices.SortFunc(l.items, func(a, b listed) int { return bytes.Compare(l.name(a), l.name(b)) })
+		l.items = slices.CompactFunc(l.items, func(a, b listed) bool { return bytes.Equal(l.name(a), l.name(b)) })
 	}()
 	if _, err := unix.Seek(fd, 0, unix.SEEK_SET); err != nil {
 		return err

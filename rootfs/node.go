@@ -16,6 +16,9 @@ type Node struct {
 	// Err says why what the directory holds could not be listed; the directory
 	// itself may still be read.
 	Err error
+	// Unsettled says that a directory changed each time that it was listed: names that
+	// were renamed meanwhile may be missing.
+	Unsettled bool
 
 	root *Root
 	// Either own, the directory itself, is set, or at and name are, or added.

@@ -78,11 +78,11 @@ func (w *walker) dir(d *dir) error {
 	list := w.listing()
 	defer func() { w.spare = append(w.spare, list) }()
 
-	err := list.read(d.fd, w.buf)
+	settled, err := list.settle(d.fd, w.buf)
 	if err != nil {
 		err = fmt.Errorf("list %s: %w", d.path, err)
 	}
-	if err := w.visit(Node{Path: d.path, Dir: true, Err: err, root: w.root, own: d.retain()}); err != nil {
+	if err := w.visit(Node{Path: d.path, Dir: true, Err: err, Unsettled: !settled, root: w.root, own: d.retain()}); err != nil {
 		return err
 	}
 	added, err := w.added(f)
