@@ -96,10 +96,11 @@ func (w *encoder) item(it *item) error {
 	}
 	linked := m.Nlink > 1 && m.Type != rootfs.Dir
 	if linked {
-		if later, what := w.links.resolve(m); later {
-			if what != "" {
-				w.sum.Changed = append(w.sum.Changed, Note{m.Path, what})
-			}
+		later, what := w.links.resolve(m)
+		if what != "" {
+			w.sum.Changed = append(w.sum.Changed, Note{m.Path, what})
+		}
+		if later {
 			if _, err := w.frames.Write(w.headers.encode(m, nil)); err != nil {
 				return err
 			}

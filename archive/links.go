@@ -43,14 +43,19 @@ func (l *links) add(m *Member) {
 	}
 }
 
-// resolve makes m a later name if a first one was added, and tells whether the
-// inode has changed since. An inode whose names have all come is forgotten.
+// resolve makes m a later name if a first one was added, and tells how the inode has
+// changed since. An inode whose names have all come is forgotten.
 func (l *links) resolve(m *Member) (later bool, changed string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	f := l.first[m.ID]
 	if f == nil || f.typ != m.Type {
 		return false, ""
+	}
+	// Then its content is another, or the inode is: the number of one that is gone can
+	// be that of a new one. What is here now is stored for itself.
+	if m.Ctime != f.ctime && (m.Size != f.size || m.Mtime != f.mtime) {
+		return false, "is no longer what was read as " + f.path + ", and is stored for itself"
 	}
 	if f.left--; f.left == 0 {
 		delete(l.first, m.ID)

@@ -37,7 +37,7 @@ func TestLinks(t *testing.T) {
 
 	// What the inode has become since is not what the archive has of it.
 	c := member("./c", 1, 7, 3)
-	c.Size, c.Perm, c.Ctime.Nsec = 6, 0o644, 1
+	c.Size, c.Perm, c.Ctime.Nsec = 5, 0o644, 1
 	later, changed = l.resolve(c)
 	require.True(t, later)
 	require.Equal(t, "changed after it was read as ./a", changed)
@@ -60,4 +60,17 @@ func TestLinksOtherType(t *testing.T) {
 	m.Type = rootfs.Symlink
 	later, _ := l.resolve(m)
 	require.False(t, later)
+}
+
+// Or of one of the same type.
+func TestLinksOtherInode(t *testing.T) {
+	l := newLinks()
+	l.add(member("./a", 1, 7, 2))
+	m := member("./b", 1, 7, 2)
+	m.Size, m.Ctime.Sec = 5, 2
+	later, changed := l.resolve(m)
+	require.False(t, later)
+	require.Equal(t, "is no longer what was read as ./a, and is stored for itself", changed)
+	require.Empty(t, m.HardLink)
+	require.EqualValues(t, 5, m.Size)
 }
