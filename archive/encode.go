@@ -228,7 +228,7 @@ func (w *encoder) stream(it *item) error {
 	now, err := it.content.Stat()
 	if err != nil {
 		w.unreadable(m.Path, err)
-	} else if what := difference(&m.Entry, &now); what != "" {
+	} else if what := cmp.Or(difference(&m.Entry, &now), it.cut()); what != "" {
 		w.sum.Changed = append(w.sum.Changed, Note{m.Path, what})
 	}
 	return nil
@@ -257,7 +257,9 @@ func (w *encoder) copy(it *item, run rootfs.Extent, sum *contentHash) error {
 		if err == nil {
 			continue
 		}
-		if err != io.EOF {
+		if err == io.EOF {
+			it.endedAt(run.Offset + done)
+		} else {
 			it.broken = true
 			w.unreadable(it.m.Path, fmt.Errorf("zeros are in place of what follows byte %d: %w", run.Offset+done, err))
 		}

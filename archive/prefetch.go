@@ -54,8 +54,10 @@ type item struct {
 	// is not empty.
 	edited  bool
 	rewrite func([]byte) ([]byte, error)
-	// broken is set when reading the content failed on the way.
-	broken bool
+	// broken is set when reading the content failed on the way, short when it ended, at
+	// byte end, before its size.
+	broken, short bool
+	end           int64
 	// asked and hinted are how many bytes of the content the kernel was asked to have
 	// ready, when the name was listed and when it was read.
 	asked, hinted int64

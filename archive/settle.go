@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"io"
@@ -41,7 +42,7 @@ func (it *item) fresh() bool {
 func (it *item) settle(buf []byte, digest bool) {
 	e := &it.m.Entry
 	for try := 1; e.Size < int64(len(buf)); try++ {
-		it.data, it.sparse, it.err = readStored(it.content, e, buf)
+		it.data, it.err = it.readStored(buf)
 		if it.err != nil {
 			return
 		}
@@ -55,7 +56,8 @@ func (it *item) settle(buf []byte, digest bool) {
 			what = "was written to just before it was read, and maybe meanwhile"
 		}
 		if what == "" || try == tries {
-			it.changed = what
+			// That the content is short of its size does not get better by reading again.
+			it.changed = cmp.Or(what, it.cut())
 			it.read = true
 			if it.sparse == nil && digest {
 				sum := sha256.Sum256(it.data)
@@ -69,31 +71,52 @@ func (it *item) settle(buf []byte, digest bool) {
 			return
 		}
 	}
-	it.data, it.sparse = nil, nil
+	it.data, it.sparse, it.short = nil, nil, false
 }
 
 // readStored reads what is to be stored of a file: all of it, or its data without
 // the holes. What the file lacks by now is zeros.
-func readStored(c *rootfs.Content, e *rootfs.Entry, buf []byte) ([]byte, *sparseMap, error) {
-	sparse, err := mapOf(c, e)
-	if err != nil {
-		return nil, nil, err
+func (it *item) readStored(buf []byte) ([]byte, error) {
+	e := &it.m.Entry
+	var err error
+	if it.sparse, err = mapOf(it.content, e); err != nil {
+		return nil, err
 	}
 	runs := []rootfs.Extent{{Offset: 0, Length: e.Size}}
-	if sparse != nil {
-		runs = sparse.data
+	if it.sparse != nil {
+		runs = it.sparse.data
 	}
+	it.short = false
 	n := 0
 	for _, run := range runs {
 		part := buf[n : n+int(run.Length)]
-		k, err := c.ReadAt(part, run.Offset)
-		if err != nil && err != io.EOF {
-			return nil, nil, err
+		k, err := it.content.ReadAt(part, run.Offset)
+		if err == io.EOF {
+			it.endedAt(run.Offset + int64(k))
+		} else if err != nil {
+			return nil, err
 		}
 		clear(part[k:])
 		n += len(part)
 	}
-	return buf[:n:n], sparse, nil
+	return buf[:n:n], nil
+}
+
+// endedAt notes that the content ended before its size.
+func (it *item) endedAt(at int64) {
+	if !it.short {
+		it.short, it.end = true, at
+	}
+}
+
+// cut tells that zeros stand in place of what a file should have and did not give,
+// though it looks as it did before; "" when it gave all. Some filesystems tell a size
+// that is not that of the content.
+func (it *item) cut() string {
+	if !it.short {
+		return ""
+	}
+	return fmt.Sprintf("ended at byte %d of %d: zeros are in place of the rest", it.end, it.m.Size)
 }
 
 // mapOf returns the sparse map of a file, nil when it has no holes. Only a file

@@ -120,6 +120,28 @@ func TestChangedBetweenNames(t *testing.T) {
 	require.Equal(t, digest("and more"), members["./z"].SHA256)
 }
 
+// TestShortContent captures files that give fewer bytes than their size, as those of
+// sysfs do: what is zeros in the archive is told.
+func TestShortContent(t *testing.T) {
+	dir := "/sys/kernel/mm"
+	if _, err := os.Stat(dir); err != nil {
+		t.Skip(err)
+	}
+	_, sum, members := capture(t, dir, archive.Options{})
+	short := map[string]string{}
+	for _, n := range sum.Changed {
+		short[n.Path] = n.Reason
+	}
+	seen := 0
+	for _, m := range members {
+		if text, err := os.ReadFile(filepath.Join(dir, m.Path)); err == nil && m.Type == rootfs.File && int64(len(text)) < m.Size {
+			seen++
+			require.Regexp(t, `^ended at byte \d+ of 4096: zeros are in place of the rest$`, short[m.Path], m.Path)
+		}
+	}
+	require.NotZero(t, seen)
+}
+
 // TestAdded puts names into the archive that are not in the tree.
 func TestAdded(t *testing.T) {
 	dir := t.TempDir()
