@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -25,7 +26,22 @@ const openFlags = unix.O_RDONLY | unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_NOC
 
 // openAt opens a name without changing its access time where that is allowed: the
 // kernel grants O_NOATIME to the owner and to CAP_FOWNER only.
+//
+// A lease on a file, as Samba takes it, makes O_NONBLOCK fail with EAGAIN while its
+// holder is asked to give it up; see "Leases" in fcntl(2).
 func openAt(dirfd int, name string, flags int) (int, error) {
+	for waited := time.Duration(0); ; waited += leasePoll {
+		fd, err := tryOpenAt(dirfd, name, flags)
+		if err != unix.EAGAIN || waited >= leaseWait {
+			return fd, err
+		}
+		time.Sleep(leasePoll)
+	}
+}
+
+const leaseWait, leasePoll = 2 * time.Second, 20 * time.Millisecond
+
+func tryOpenAt(dirfd int, name string, flags int) (int, error) {
 	var fd int
 	err := retry(func() (err error) {
 		fd, err = unix.Openat(dirfd, name, openFlags|flags|unix.O_NOATIME, 0)

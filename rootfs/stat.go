@@ -47,8 +47,8 @@ func statAt(dirfd int, name string, flags int, e *Entry) (mountRoot, error) {
 	setMode(e, uint32(st.Mode))
 	e.UID, e.GID = st.Uid, st.Gid
 	e.Size, e.Blocks = int64(st.Size), int64(st.Blocks)
-	e.Mtime = Time{st.Mtime.Sec, st.Mtime.Nsec}
-	e.Ctime = Time{st.Ctime.Sec, st.Ctime.Nsec}
+	e.Mtime = timeOf(st.Mtime.Sec, st.Mtime.Nsec)
+	e.Ctime = timeOf(st.Ctime.Sec, st.Ctime.Nsec)
 	e.ID = FileID{unix.Mkdev(st.Dev_major, st.Dev_minor), st.Ino}
 	e.Nlink = uint64(st.Nlink)
 	e.Major, e.Minor = st.Rdev_major, st.Rdev_minor
@@ -91,13 +91,19 @@ func fstatAt(dirfd int, name string, flags int, e *Entry) error {
 	setMode(e, st.Mode)
 	e.UID, e.GID = st.Uid, st.Gid
 	e.Size, e.Blocks = st.Size, st.Blocks
-	e.Mtime = Time{st.Mtim.Sec, uint32(st.Mtim.Nsec)}
-	e.Ctime = Time{st.Ctim.Sec, uint32(st.Ctim.Nsec)}
+	e.Mtime = timeOf(st.Mtim.Sec, uint32(st.Mtim.Nsec))
+	e.Ctime = timeOf(st.Ctim.Sec, uint32(st.Ctim.Nsec))
 	e.ID = FileID{st.Dev, st.Ino}
 	e.Nlink = uint64(st.Nlink)
 	e.Major, e.Minor = unix.Major(st.Rdev), unix.Minor(st.Rdev)
 	clean(e)
 	return nil
+}
+
+// timeOf carries nanoseconds that are a second or more, which a damaged inode can have:
+// ext4 keeps 30 bits of them, and the kernel passes them on as they are.
+func timeOf(sec int64, nsec uint32) Time {
+	return Time{sec + int64(nsec/1e9), nsec % 1e9}
 }
 
 // readFlags adds the inode flags of an open file or directory where statx did

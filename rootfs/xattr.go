@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 	"sync"
 
@@ -79,6 +80,8 @@ func (r *Root) readXattrs(c xattrCalls, e *Entry) error {
 		e.Xattrs = append(e.Xattrs, Xattr{name, string(value)})
 	}
 	sort.Slice(e.Xattrs, func(i, j int) bool { return e.Xattrs[i].Name < e.Xattrs[j].Name })
+	// NFS 4.2 lists security.selinux twice on some kernels.
+	e.Xattrs = slices.CompactFunc(e.Xattrs, func(a, b Xattr) bool { return a.Name == b.Name })
 	return errors.Join(lost...)
 }
 

@@ -1,0 +1,48 @@
+package rootfs
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// TestImpossibleTime reads an inode whose nanoseconds are more than a second.
+func TestImpossibleTime(t *testing.T) {
+	require.Equal(t, Time{6, 73741823}, timeOf(5, 1<<30-1))
+	require.Equal(t, Time{-1, 999999999}, timeOf(-1, 999999999))
+}
+
+// TestXattrTwice lists an attribute twice.
+func TestXattrTwice(t *testing.T) {
+	r := open(t, t.TempDir())
+	var e Entry
+	require.NoError(t, r.readXattrs(xattrCalls{
+		list: func(b []byte) (int, error) { return copy(b, "user.b\x00user.a\x00user.b\x00"), nil },
+		get:  func(_ string, b []byte) (int, error) { return copy(b, "v"), nil },
+	}, &e))
+	require.Equal(t, []Xattr{{"user.a", "v"}, {"user.b", "v"}}, e.Xattrs)
+}
+
+// TestLease opens a file that another holds a lease on, which is asked to give it up.
+func TestLease(t *testing.T) {
+	dir := t.TempDir()
+	name := filepath.Join(dir, "f")
+	require.NoError(t, os.WriteFile(name, []byte("data"), 0o644))
+	fd, err := unix.Open(name, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	require.NoError(t, err)
+	defer unix.Close(fd)
+	if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETLEASE, unix.F_WRLCK); err != nil {
+		t.Skip(err) // not every filesystem has them
+	}
+	time.AfterFunc(100*time.Millisecond, func() { _, _ = unix.FcntlInt(uintptr(fd), unix.F_SETLEASE, unix.F_UNLCK) })
+	d, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	require.NoError(t, err)
+	defer unix.Close(d)
+	got, err := openAt(d, "f", 0)
+	require.NoError(t, err)
+	unix.Close(got)
+}
