@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -11,6 +12,9 @@ import (
 	"image-capture/bootcheck"
 	"image-capture/manifest"
 )
+
+// maxJobs is more than anything gains from; each takes its 32 MiB.
+const maxJobs = 256
 
 // flags are all flags of all commands; a command adds the groups that it has.
 type flags struct {
@@ -234,11 +238,14 @@ func (f *flags) lookup(name string) *pflag.Flag {
 // valid checks the values of what was given, whatever the command.
 func (f *flags) valid() error {
 	for _, n := range []struct {
-		name        string
-		value, from int
-	}{{"jobs", f.jobs, 0}, {"attempts", f.attempts, 1}} {
+		name            string
+		value, from, to int
+	}{{"jobs", f.jobs, 0, maxJobs}, {"attempts", f.attempts, 1, math.MaxInt}} {
 		if f.set(n.name) && n.value < n.from {
 			return usagef("", "--%s is %d: it must be %d or more", n.name, n.value, n.from)
+		}
+		if n.value > n.to {
+			return usagef("", "--%s is %d: it must be at most %d", n.name, n.value, n.to)
 		}
 	}
 	if f.set("check") {

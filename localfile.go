@@ -46,6 +46,9 @@ func createFile(path string, overwrite bool) (*localFile, error) {
 	case !errors.Is(err, os.ErrNotExist):
 		return nil, err
 	}
+	if to, err := os.Readlink(path); err == nil {
+		return nil, usagef("mount what it leads to, or name another file", "%s is a link to %s, which does not exist", path, to)
+	}
 	if _, err := os.Stat(filepath.Dir(path)); err != nil {
 		return nil, usagef("make the directory first", "%s: %w", path, err)
 	}

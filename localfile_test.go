@@ -78,6 +78,16 @@ func TestWriteFileFails(t *testing.T) {
 	_, err = createFile(filepath.Join(dir, "none", "x"), false)
 	require.ErrorIs(t, err, os.ErrNotExist)
 
+	// A link that leads nowhere may be one to a disk that is not mounted.
+	require.NoError(t, os.Symlink("disk/x", filepath.Join(dir, "link")))
+	for _, overwrite := range []bool{false, true} {
+		_, err = createFile(filepath.Join(dir, "link"), overwrite)
+		require.ErrorContains(t, err, "is a link to disk/x, which does not exist")
+		code, _ = diagnose(err)
+		require.Equal(t, exitUsage, code)
+	}
+	require.NoError(t, os.Remove(filepath.Join(dir, "link")))
+
 	// The target became a directory in the meantime.
 	f, err := createFile(path, false)
 	require.NoError(t, err)

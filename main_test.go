@@ -58,6 +58,7 @@ func TestUsage(t *testing.T) {
 		{"--nonsense ROOT", "unknown flag: --nonsense"},
 		{"capture ROOT --jobs x", "--jobs"},
 		{"capture ROOT --jobs -1", "--jobs"},
+		{"capture ROOT --jobs 257", "at most 256"},
 		{"capture ROOT --attempts 0", "--attempts"},
 		{"capture ROOT --format tgx", "--format"},
 		{"capture ROOT --level 9", "--level"},
