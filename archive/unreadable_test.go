@@ -145,12 +145,17 @@ func cutOff(t *testing.T, block int, parts ...[]byte) string {
 		err = errors.Join(err, writeAt(dir+"/file", at, string(p)))
 		at += int64(len(p)) + 1<<20
 	}
-	// Unmounting writes nothing out while another mount namespace has the mount too.
 	f, oerr := os.Open(dir)
 	require.NoError(t, errors.Join(err, oerr))
 	err = errors.Join(unix.Syncfs(int(f.Fd())), f.Close())
 	require.NoError(t, unix.Unmount(dir, 0))
 	require.NoError(t, err)
+	// While another mount namespace has the mount too, unmounting writes nothing out, and
+	// what is in the page cache stays there: a copy of the disk is another disk.
+	data, err := os.ReadFile(disk)
+	require.NoError(t, err)
+	disk += "-copy"
+	require.NoError(t, os.WriteFile(disk, data, 0o600))
 
 	out, err := exec.Command("debugfs", "-R", fmt.Sprintf("bmap file %d", block), disk).Output()
 	roottest.Need(t, err == nil, "debugfs")
