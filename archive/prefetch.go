@@ -242,7 +242,7 @@ func (p *prefetcher) read(b *batch, it *item) {
 		return // nothing to read, or a later name of a file that is stored already
 	}
 	for try := 1; try < tries && it.fresh(); try++ {
-		time.Sleep(tick)
+		time.Sleep(rootfs.Tick)
 		if it.look(); it.content == nil {
 			return
 		}

@@ -10,14 +10,8 @@ import (
 	"image-capture/rootfs"
 )
 
-const (
-	// tries is how often a file is read that does not hold still.
-	tries = 3
-	// tick is longer than the time for which the kernel gives changes of a file the
-	// same ctime: a tick of its clock, at most 10 ms, before Linux 6.13. A
-	// filesystem that keeps whole seconds only hides more than that.
-	tick = 20 * time.Millisecond
-)
+// tries is how often a file is read that does not hold still.
+const tries = 3
 
 // look reads the metadata of the name, and opens a file.
 func (it *item) look() {
@@ -28,13 +22,8 @@ func (it *item) look() {
 	it.content, it.lost, it.err = it.node.Read(&it.m.Entry)
 }
 
-// fresh says whether the inode had changed so shortly before the look at it that
-// another change could go with the same ctime.
-func (it *item) fresh() bool {
-	age := it.at.Sub(time.Unix(it.m.Ctime.Sec, int64(it.m.Ctime.Nsec)))
-	// A time well in the future is that of another host's clock.
-	return age < tick && age > -time.Second
-}
+// fresh says that another change than the last before the look could go unseen.
+func (it *item) fresh() bool { return it.m.Fresh(it.at) }
 
 // settle reads a file of at most maxSettled bytes into buf until it held still
 // while it was read, and takes its digest if that is wanted. The file stays unread, with err or without, when it cannot be
@@ -65,7 +54,7 @@ func (it *item) settle(buf []byte, digest bool) {
 			}
 			return
 		}
-		time.Sleep(tick)
+		time.Sleep(rootfs.Tick)
 		// All of it again: the attributes belong to the content.
 		if it.look(); it.content == nil {
 			return

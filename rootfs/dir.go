@@ -53,13 +53,8 @@ type listed struct {
 
 func (l *listing) name(i listed) []byte { return l.names[i.offset : i.offset+uint32(i.length)] }
 
-const (
-	// listTries is how often a directory is listed that does not hold still.
-	listTries = 3
-	// listTick is longer than the kernel gives changes the same ctime; see tick of
-	// package archive.
-	listTick = 20 * time.Millisecond
-)
+// listTries is how often a directory is listed that does not hold still.
+const listTries = 3
 
 // settle lists the directory fd until it held still while it was listed: a name that is
 // renamed meanwhile can come twice or not at all. It is false when the directory never
@@ -76,16 +71,13 @@ func (l *listing) settle(fd int, buf []byte) (bool, error) {
 		if err := cmp.Or(errBefore, errAfter); err != nil {
 			return true, err
 		}
-		age := at.Sub(time.Unix(before.Ctime.Sec, int64(before.Ctime.Nsec)))
-		// A time well in the future is that of another host's clock.
-		fresh := age < listTick && age > -time.Second
-		if !fresh && before.Mtime == after.Mtime && before.Ctime == after.Ctime {
+		if !before.Fresh(at) && before.Mtime == after.Mtime && before.Ctime == after.Ctime {
 			return true, nil
 		}
 		if try == listTries {
 			return false, nil
 		}
-		time.Sleep(listTick)
+		time.Sleep(Tick)
 	}
 }
 
@@ -93,10 +85,7 @@ func (l *listing) settle(fd int, buf []byte) (bool, error) {
 // getdents64(2). After an error the listing holds, sorted, what came before it.
 func (l *listing) read(fd int, buf []byte) error {
 	l.names, l.items = l.names[:0], l.items[:0]
-	defer func() {
-		slices.SortFunc(l.items, func(a, b listed) int { return bytes.Compare(l.name(a), l.name(b)) })
-		l.items = slices.CompactFunc(l.items, func(a, b listed) bool { return bytes.Equal(l.name(a), l.name(b)) })
-	}()
+	defer l.sort()
 	if _, err := unix.Seek(fd, 0, unix.SEEK_SET); err != nil {
 		return err
 	}
@@ -114,6 +103,12 @@ func (l *listing) read(fd int, buf []byte) error {
 		}
 		l.parse(buf[:n])
 	}
+}
+
+// sort sorts the names by bytes, and drops what was listed twice.
+func (l *listing) sort() {
+	slices.SortFunc(l.items, func(a, b listed) int { return bytes.Compare(l.name(a), l.name(b)) })
+	l.items = slices.CompactFunc(l.items, func(a, b listed) bool { return bytes.Equal(l.name(a), l.name(b)) })
 }
 
 func (l *listing) parse(b []byte) {

@@ -74,3 +74,18 @@ func TestListingSettles(t *testing.T) {
 	}
 	require.True(t, told, "what changes all the time does not settle")
 }
+
+// TestListedTwice: a name counts once, however often getdents gives it.
+func TestListedTwice(t *testing.T) {
+	l := &listing{names: []byte("baabb")}
+	for i := range l.names {
+		l.items = append(l.items, listed{offset: uint32(i), length: 1})
+	}
+	l.items = append(l.items, listed{offset: 1, length: 2})
+	l.sort()
+	var names []string
+	for _, item := range l.items {
+		names = append(names, string(l.name(item)))
+	}
+	require.Equal(t, []string{"a", "aa", "b"}, names)
+}

@@ -3,6 +3,7 @@ package rootfs
 import (
 	"errors"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -104,6 +105,19 @@ func fstatAt(dirfd int, name string, flags int, e *Entry) error {
 // ext4 keeps 30 bits of them, and the kernel passes them on as they are.
 func timeOf(sec int64, nsec uint32) Time {
 	return Time{sec + int64(nsec/1e9), nsec % 1e9}
+}
+
+// Tick is longer than the time for which the kernel gives changes of an inode the
+// same ctime: a tick of its clock, at most 10 ms, before Linux 6.13. A filesystem that
+// keeps whole seconds only hides more than that.
+const Tick = 20 * time.Millisecond
+
+// Fresh says whether the inode had changed so shortly before it was read, at that
+// time, that another change could go with the same ctime.
+func (e *Entry) Fresh(at time.Time) bool {
+	age := at.Sub(time.Unix(e.Ctime.Sec, int64(e.Ctime.Nsec)))
+	// A time well in the future is that of another host's clock.
+	return age < Tick && age > -time.Second
 }
 
 // readFlags adds the inode flags of an open file or directory where statx did
