@@ -32,7 +32,7 @@ func tlsConfig(ctx context.Context, fl *flags) (upload.Config, error) {
 		Proxy: http.ProxyFromEnvironment, UserAgent: "image-capture/" + versionText(),
 	}
 	if fl.caCert != "" {
-		pem, err := readFile(ctx, "ca-cert", fl.caCert, 1, "")
+		pem, err := readFile(ctx, "ca-cert", fl.caCert, maxCredential, "")
 		if err != nil {
 			return cfg, err
 		}
@@ -67,7 +67,7 @@ func (a *app) connect(ctx context.Context, fl *flags) (*endpoint, error) {
 	}
 	cfg.Token = a.env("RS_TOKEN")
 	if fl.tokenFile != "" {
-		b, err := readFile(ctx, "token-file", fl.tokenFile, 1, "")
+		b, err := readFile(ctx, "token-file", fl.tokenFile, maxCredential, "")
 		if err != nil {
 			return nil, err
 		}

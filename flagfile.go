@@ -5,9 +5,14 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"image-capture/edit"
 )
 
-// readFile reads a file that a flag names, of at most so many MiB. It can be a pipe, as
+// maxCredential is how many bytes a file with a token or certificates may hold.
+const maxCredential = 1 << 20
+
+// readFile reads a file that a flag names, of at most so many bytes. It can be a pipe, as
 // in --exclude-from <(COMMAND), which may keep one waiting until ctx ends. The hint says
 // how to come by such a file.
 func readFile(ctx context.Context, flag, path string, most int64, hint string) ([]byte, error) {
@@ -17,13 +22,13 @@ func readFile(ctx context.Context, flag, path string, most int64, hint string) (
 			return nil, err
 		}
 		defer f.Close()
-		return io.ReadAll(io.LimitReader(f, most<<20+1))
+		return io.ReadAll(io.LimitReader(f, most+1))
 	})
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	if err == nil && int64(len(b)) > most<<20 {
-		err = fmt.Errorf("%s is larger than %d MiB", path, most)
+	if err == nil && int64(len(b)) > most {
+		err = fmt.Errorf("%s is larger than %d MiB", path, most>>20)
 	}
 	if err != nil {
 		return nil, usagef(hint, "--%s: %w", flag, err)
@@ -43,7 +48,7 @@ func (f *flags) readExcludes(ctx context.Context) error {
 			continue
 		}
 		var err error
-		if text[name], err = readFile(ctx, "exclude-from", name, 1, ""); err != nil {
+		if text[name], err = readFile(ctx, "exclude-from", name, edit.MaxExcludeFile, ""); err != nil {
 			return err
 		}
 	}

@@ -46,7 +46,7 @@ func (a *app) readTarget(ctx context.Context, fl *flags) (*hardware.Target, erro
 		}
 		return t, nil
 	}
-	text, err := readFile(ctx, "target", fl.target, hardware.MaxTarget>>20, how)
+	text, err := readFile(ctx, "target", fl.target, hardware.MaxTarget, how)
 	if err != nil {
 		return nil, err
 	}
