@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Makes the golden root that is deployed and booted: golden.sh DIR BASE. It is BASE,
-# the plain Debian root of debian-root.sh (made when it is missing), with the
-# loaders for UEFI and BIOS, and with the witnesses. Nothing is done when DIR is
-# there already; a root that was not finished never gets that name.
+# Makes a golden root that is captured, deployed and booted: golden.sh DIR BASE SUITE.
+# It is BASE, the plain Debian root of debian-root.sh (made when it is missing), with
+# the loaders for UEFI and BIOS, what the layouts need (LVM, md, btrfs, xfs), traces of
+# the machine that it would have come from, and the witnesses. Nothing is done when
+# DIR is there already; a root that was not finished never gets that name.
 set -euo pipefail
 
-dir=${1:?usage: golden.sh DIR BASE} base=${2:?usage: golden.sh DIR BASE}
+dir=${1:?usage: golden.sh DIR BASE SUITE} base=${2:?usage: golden.sh DIR BASE SUITE} suite=${3:?usage: golden.sh DIR BASE SUITE}
 here=$(cd "$(dirname "$0")" && pwd)
 [ ! -e "$dir" ] || exit 0
 new=$dir.new
@@ -13,9 +14,9 @@ trap 'umount "$new/proc" 2>/dev/null || true' EXIT
 trap 'exit 143' TERM INT HUP
 
 # Making the base is downloading, for the greatest part: once more if it fails.
-"$here/../debian-root.sh" "$base" || "$here/../debian-root.sh" "$base"
+"$here/../debian-root.sh" "$base" "$suite" || "$here/../debian-root.sh" "$base" "$suite"
 
-echo "golden.sh: adding loaders and witnesses in $dir" >&2
+echo "golden.sh: adding packages and witnesses in $dir" >&2
 rm -rf --one-file-system "$new"
 mkdir -p "$(dirname "$new")"
 cp -a --reflink=auto "$base" "$new"
@@ -26,10 +27,35 @@ in_root() { DEBIAN_FRONTEND=noninteractive chroot "$new" "$@" >&2; }
 # The lists in an old base name packages that the mirror has no more.
 in_root apt-get update -o Acquire::Retries=1
 in_root apt-get install -y --no-install-recommends -o Acquire::Retries=1 \
-	linux-image-amd64 initramfs-tools systemd-sysv cloud-init locales openssh-server \
-	grub-efi-amd64 grub-efi-amd64-bin grub-efi-amd64-signed shim-signed grub-pc-bin efibootmgr
+	linux-image-amd64 initramfs-tools systemd-sysv udev cloud-init locales openssh-server lsb-release netcat-openbsd \
+	grub-efi-amd64 grub-efi-amd64-bin grub-efi-amd64-signed shim-signed grub-pc-bin efibootmgr \
+	lvm2 mdadm btrfs-progs xfsprogs dosfstools zstd attr acl libcap2-bin iproute2
 in_root apt-get clean
+in_root systemctl enable systemd-networkd
+# A third of the root, which no check and no guest looks for; unpacking it under
+# software emulation would take a minute of each deployment.
+rm -rf "$new"/var/lib/apt/lists/* "$new"/usr/share/{doc,man,locale,i18n}/* \
+	"$new"/usr/lib/modules/*/kernel/{sound,drivers/{gpu,media,staging,iio,isdn,net/wireless}}
+in_root depmod "$(ls "$new/usr/lib/modules")"
 umount "$new/proc"
 rm "$new/usr/sbin/policy-rc.d"
+: >"$new/etc/machine-id"
+rm -f "$new/var/lib/dbus/machine-id" "$new"/etc/ssh/ssh_host_*
+
+# What the hooks must replace: where the disks of the machine of origin were.
+gone=01234567-89ab-cdef-0123-456789abcdef
+cat >"$new/etc/fstab" <<-END
+	UUID=$gone / ext4 errors=remount-ro 0 1
+	UUID=$gone none swap sw 0 0
+END
+# And what they must leave: how this image wants to boot. net.ifnames=0 is looked for
+# in the guest; no waiting for a key.
+mkdir -p "$new/etc/default/grub.d"
+cat >"$new/etc/default/grub.d/50-golden.cfg" <<-END
+	GRUB_TIMEOUT=0
+	GRUB_TERMINAL=console
+	GRUB_CMDLINE_LINUX="net.ifnames=0 resume=UUID=$gone"
+END
+
 "$here/witness.sh" make "$new"
 mv "$new" "$dir"

@@ -1,24 +1,24 @@
 #!/usr/bin/env bash
-# The proof that captured images deploy and boot: captures a golden Debian root,
-# deploys each image onto a blank disk, boots the disks under UEFI (OVMF) and BIOS
-# (SeaBIOS), and looks at what came out. And the other way round: the image of
-# which the check says that it does not boot under UEFI must not.
+# The proof that captured images deploy and boot: run.sh [ci|nightly|NAME...], ci by
+# default; NAME is one of deploys.txt. Golden Debian roots are captured; a deploying
+# system in QEMU partitions blank disks, unpacks the images as curtin does and runs the
+# hooks that came in them; then the disks boot under UEFI (OVMF) or BIOS (SeaBIOS), and
+# say themselves what came out.
 #
 # BUILD is where everything is made (build/boot), AGENT the binary (./image-capture),
-# BASE the plain root that the golden one is made of (build/debian-12). In BUILD are
-# left: golden, kept for the next run; the serial logs; verdicts.md.
+# BASES where the plain roots debian-12 and debian-13 are (build). In BUILD are left:
+# golden-12, golden-13 and deployer, kept for the next run; the logs; verdicts.md.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 repo=$(cd "$here/../.." && pwd)
-build=${BUILD:-$repo/build/boot} agent=$(realpath "${AGENT:-$repo/image-capture}") base=${BASE:-$repo/build/debian-12}
+build=${BUILD:-$repo/build/boot} agent=$(realpath "${AGENT:-$repo/image-capture}") bases=${BASES:-$repo/build}
 PATH=$PATH:/usr/sbin:/sbin
-work='' pids=()
+work=''
 end() {
-	if [ ${#pids[@]} -gt 0 ]; then
-		kill "${pids[@]}" 2>/dev/null || true
-		wait
-	fi
+	# shellcheck disable=SC2046 # words
+	kill $(jobs -p) 2>/dev/null || true
+	wait
 	[ -z "$work" ] || rm -rf --one-file-system "$work"
 }
 trap end EXIT
@@ -41,103 +41,161 @@ rm -rf --one-file-system "$build"/run.*
 rm -f "$build"/*.log "$build/verdicts.md"
 work=$(mktemp -d -p "$build" run.XXXXXX)
 
-step "golden root"
-golden=$build/golden
-quiet "$build/golden.log" "$here/golden.sh" "$golden" "$base"
-diff -u "$here/witness.txt" <("$here/witness.sh" show "$golden") || fail "the golden root lacks its witnesses; remove $golden"
+# shellcheck source-path=SCRIPTDIR source=list.sh
+. "$here/list.sh"
+read_list "$here/deploys.txt" "${@:-ci}"
 
-mkfs.vfat -C -n CIDATA "$work/seed.img" 1440 >/dev/null
-mcopy -i "$work/seed.img" "$here/seed/user-data" "$here/seed/meta-data" ::
-
-# What the check looks for under "grub-uefi": GRUB's modules and the signed loaders.
-without=(--exclude './usr/lib/grub/x86_64-efi*' --exclude './usr/lib/shim' --exclude './boot/efi/*')
-
-# capture NAME FORMAT VERDICT [FLAG...]: the check must give VERDICT, ok or fail, for
-# UEFI (and so for the whole, by its exit code, as both firmwares are asked for) and
-# then makes work/NAME.
-capture() {
-	local name=$1 format=$2 verdict=$3 code=0 want=0 mode=enforce
-	shift 3
-	[ "$verdict" = ok ] || want=3 mode=warn
-	"$agent" check "$golden" --format "$format" --firmware both --add-curtin "$@" >"$build/$name.check.log" 2>&1 || code=$?
-	[ $code = $want ] || { cat "$build/$name.check.log" >&2; fail "check of $name: exit code $code, not $want"; }
-	grep -q "^$verdict  *grub-uefi " "$build/$name.check.log" || { cat "$build/$name.check.log" >&2; fail "check of $name does not say $verdict for grub-uefi"; }
-	[ "$(grep -c '^fail ' "$build/$name.check.log")" = "$((want / 3))" ] || { cat "$build/$name.check.log" >&2; fail "check of $name fails for something else"; }
-	quiet "$build/$name.capture.log" "$agent" "$golden" --format "$format" --firmware both --add-curtin --check "$mode" "$@" --output "$work/$name" --manifest "$work/$name.txt" --progress off
-}
-
-# deploy NAME LOADER WANT puts work/NAME onto two disks, one for each firmware:
-# what the first guest writes must not be there for the second. WANT is the UEFI
-# loader that must have been in the image.
-deploy() {
-	local log=$build/$1.deploy.log
-	"$here/deploy.sh" "$work/$1" "$work/$1.uefi" "$2" >"$work/$1.loader" 2>"$log" || { tail -n 40 "$log" >&2; fail "deploy.sh failed, see $log"; }
-	[ "$(cat "$work/$1.loader")" = "$3" ] || fail "$1: the UEFI loader in it is: $(cat "$work/$1.loader"), expected $3"
-	rm "$work/$1"
-	cp --sparse=always "$work/$1.uefi" "$work/$1.bios"
-}
-
-# boot_both NAME WANT_UEFI WANT_BIOS boots both disks, at the same time.
-boot_both() {
-	local name=$1 firmware want pid
-	pids=()
-	for firmware in uefi bios; do
-		"$here/boot.sh" "$work/$name.$firmware" $firmware "$work/seed.img" "$build/$name.$firmware.log" >"$work/$name.$firmware.out" &
-		pids+=($!)
-	done
-	for pid in "${pids[@]}"; do wait "$pid" || fail "boot.sh failed"; done
-	pids=()
-	for firmware in uefi bios; do
-		want=$2
-		[ $firmware = uefi ] || want=$3
-		judge "$name" $firmware "$want"
-	done
-	rm "$work/$name".{uefi,bios}
-}
-
-# judge NAME FIRMWARE WANT compares the outcome with WANT and writes a row.
-judge() {
-	local outcome seconds log=$build/$1.$2.log verdict loader found=''
-	read -r outcome seconds <"$work/$1.$2.out"
-	if [ "$outcome" != "$3" ]; then
-		printf -- '-- the end of %s:\n' "$log" >&2
-		tail -n 40 "$log" | tr -d '\r' | cat -v >&2
-		fail "$1 under $2: $outcome after $seconds s, expected $3"
+step "golden roots and the deployer"
+# made NAME SCRIPT ARGUMENT...: what the script of today made stays for the next run.
+made() {
+	local name=$1 script=$2 sum
+	shift 2
+	sum=$(cat "$here/$script" "$here/witness.sh" | sha256sum)
+	if [ "$(cat "$build/$name.made-by" 2>/dev/null)" != "$sum" ]; then
+		rm -rf --one-file-system "${build:?}/$name"
+		quiet "$build/$name.log" "$here/$script" "$build/$name" "$@"
+		echo "$sum" >"$build/$name.made-by"
 	fi
-	if [ "$outcome" = login ]; then
-		"$here/inspect.sh" "$work/$1.$2" "$2" || fail "$1 under $2 booted, but the root is not what was captured"
-		found='all there'
-	fi
-	verdict=$(sed -n 's/^\([a-z]*\)  *grub-uefi .*/\1/p' "$build/$1.check.log")
-	loader=$(cat "$work/$1.loader")
-	[ "$2" = uefi ] || verdict='-' loader='GRUB i386-pc'
-	# shellcheck disable=SC2016 # Markdown's quotes
-	printf '| `%s` | %s | %s | %s | %s | %s s | %s |\n' "$1" "$verdict" "$loader" "$2" "$outcome" "$seconds" "${found:--}" >>"$build/verdicts.md"
 }
-
-cat >"$build/verdicts.md" <<'EOF'
-| image | check: grub-uefi | loader, from the image | firmware | outcome | in | witnesses |
-|---|---|---|---|---|---|---|
-EOF
-
-step "capture"
-capture whole.tgz tgz ok
-capture whole.tar.zst tar-zst ok
-capture no-uefi.tar.zst tar-zst fail "${without[@]}"
-
-for name in whole.tgz whole.tar.zst no-uefi.tar.zst; do
-	# Every way by which the check says ok is gone: the vendor's loader from one
-	# image, GRUB's modules from the other.
-	case $name in
-	whole.tgz) prefer=signed loader=signed uefi=login ;;
-	whole.tar.zst) prefer=modules loader=modules uefi=login ;;
-	no-uefi.tar.zst) prefer=signed loader=none uefi=no-loader ;;
-	esac
-	step "deploy $name"
-	deploy "$name" "$prefer" "$loader"
-	step "boot $name under UEFI and BIOS ($ACCEL)"
-	boot_both "$name" "$uefi" login
+made golden-12 golden.sh "$bases/debian-12" bookworm
+made golden-13 golden.sh "$bases/debian-13" trixie &
+made deployer deployer.sh "$bases/debian-12"
+wait $!
+for golden in "$build"/golden-1[23]; do
+	diff -u "$here/witness.txt" <("$here/witness.sh" show "$golden") || fail "the golden root lacks its witnesses; remove $golden"
 done
 
+step capture
+# What the check looks for under "grub-uefi": GRUB's modules and the signed loaders.
+without=(--exclude './usr/lib/grub/x86_64-efi*' --exclude './usr/lib/shim' --exclude './boot/efi/*')
+mkdir "$work/images"
+
+# capture IMAGE makes work/images/IMAGE, hooks and all. The check must say ok for UEFI,
+# or fail (and so for the whole, by its exit code) for the root without a loader.
+capture() {
+	local image=$1 root=${1%%[.-]*} format=tgz verdict=ok code=0 want=0 mode=enforce flags=()
+	case $image in *.tar.zst) format=tar-zst ;; esac
+	case $image in *-no-uefi.*) flags=("${without[@]}") verdict=fail want=3 mode=warn ;; esac
+	"$agent" check "$build/golden-$root" --format "$format" --firmware both --add-curtin ${flags[@]+"${flags[@]}"} >"$build/$image.check.log" 2>&1 || code=$?
+	[ $code = $want ] || { cat "$build/$image.check.log" >&2; fail "check of $image: exit code $code, not $want"; }
+	grep -q "^$verdict  *grub-uefi " "$build/$image.check.log" || { cat "$build/$image.check.log" >&2; fail "check of $image does not say $verdict for grub-uefi"; }
+	[ "$(grep -c '^fail ' "$build/$image.check.log")" = "$((want / 3))" ] || { cat "$build/$image.check.log" >&2; fail "check of $image fails for something else"; }
+	quiet "$build/$image.capture.log" "$agent" "$build/golden-$root" --format "$format" --firmware both --add-curtin --check $mode ${flags[@]+"${flags[@]}"} --output "$work/images/$image" --manifest "$work/$image.txt" --progress off
+}
+for image in $(list_images); do capture "$image"; done
+
+# The second archive: what image-deploy's 06_drp unpacks over the image.
+second=$work/second
+mkdir -p "$second/curtin" "$second/usr/local/bin" "$second/etc/cloud/cloud.cfg.d"
+cp "$here"/second/{meta-data,user-data,look.sh} "$here/witness.sh" "$second/curtin/"
+cp "$here/second/95_datasource.cfg" "$second/etc/cloud/cloud.cfg.d/"
+cp "$here/second/drpcli" "$second/usr/local/bin/"
+tar -C "$second" --owner=0 --group=0 -cf "$work/images/second.tar" .
+
+# Two guests at a time: each takes a token and gives it back.
+mkfifo "$work/tokens"
+exec 8<>"$work/tokens"
+printf xx >&8
+# in_turn COMMAND...: in the background of its caller, which ends it when it is ended.
+in_turn() {
+	local rc=0
+	read -r -N1 -u8 _
+	"$@" &
+	wait $! || rc=$?
+	printf x >&8
+	return $rc
+}
+lost() { tail -n "${2:-40}" "$1" | tr -d '\r' | cat -v >&2; echo "boot-test: $3" >&2; touch "$work/failed"; }
+
+# guest FIRMWARE KIND runs the deployer for its deployments and boots what came out.
+guest() {
+	local firmware=$1 kind=$2 job=$work/$1-$2 name pids=()
+	trap 'kill $(jobs -p) 2>/dev/null; exit 143' TERM
+	mkdir -p "$job/disks"
+	ln "$work/images" "$job/images" 2>/dev/null || cp -al "$work/images" "$job/images"
+	for name in $(list_names "$firmware" "$kind"); do
+		truncate -s 4G "$job/disks/$name.disk"
+		if [ "${layout_of[$name]}" = md ]; then truncate -s 4G "$job/disks/$name-2.disk"; fi
+		echo "$name ${layout_of[$name]} ${image_of[$name]} ${options_of[$name]}"
+	done >"$job/plan"
+	if ! in_turn "$here/install.sh" "$firmware" "$kind" "$build/deployer" "$job" "$build/$firmware-$kind.log"; then
+		lost "$build/$firmware-$kind.log" 40 "the deployer for $firmware, $kind failed, see $build/$firmware-$kind.log"
+	fi
+	cp "$job"/out/*.log "$build/"
+	for name in $(list_names "$firmware" "$kind"); do
+		judge_deploy "$name" "$job/out" || continue
+		boot "$name" "$job" &
+		pids+=($!)
+	done
+	wait
+}
+
+# judge_deploy NAME OUT: fails where there is nothing to boot.
+judge_deploy() {
+	local name=$1 log=$build/$1.log result=none want=0 hint
+	result=$(cat "$2/$name.result" 2>/dev/null) || result=none
+	[ "${options_of[$name]}" != refused ] || want=1
+	if [ "$result" != $want ]; then
+		[ -e "$log" ] || : >"$log"
+		lost "$log" 60 "deploy $name: exit code $result, expected $want, see $log"
+		return 1
+	fi
+	if [ $want = 0 ]; then return 0; fi
+	# One clear line, and not a disk that looks deployed.
+	hint=$(grep -c '^curtin-hooks: error: .*UEFI' "$log") || true
+	if [ "$hint" != 1 ]; then lost "$log" 60 "deploy $name: the hooks do not say in one line what is missing"; return 1; fi
+	row "$name" "refused by the hooks" -
+	return 1
+}
+
+# boot NAME JOB
+boot() {
+	local name=$1 job=$2 firmware=${firmware_of[$1]} log=$build/$1.serial.log report=$build/$1.report.log outcome seconds
+	local disks=("$job/disks/$name.disk") vars=$job/out/$name.vars
+	trap 'kill $(jobs -p) 2>/dev/null; exit 143' TERM
+	if [ "${layout_of[$name]}" = md ]; then disks+=("$job/disks/$name-2.disk"); fi
+	case ${options_of[$name]} in
+	# The first disk of the mirror is gone.
+	lost-disk) disks=("$job/disks/$name-2.disk") ;;
+	# The disk in another machine, whose firmware knows no entry for it.
+	new-machine) rm "$vars" ;;
+	esac
+	in_turn "$here/boot.sh" "$firmware" "$vars" "$log" "$report" "${disks[@]}" >"$job/$name.out" || true
+	read -r outcome seconds <"$job/$name.out" || outcome=failed seconds=0
+	if [ "$outcome" != login ]; then
+		lost "$log" 40 "boot of $name: $outcome after $seconds s, see $log"
+		return
+	fi
+	if ! diff -u --label "expected of $name" --label "said by the guest" <(expected "$name") <(tr -d '\r' <"$report") >&2; then
+		echo "boot-test: $name booted, but is not what was deployed" >&2
+		touch "$work/failed"
+		return
+	fi
+	rm "${disks[@]}"
+	row "$name" login "$seconds s"
+}
+
+row() {
+	local name=$1
+	# shellcheck disable=SC2016 # Markdown's quotes
+	printf '| %s | `%s` | %s | %s | %s | %s | %s |\n' "$name" "${image_of[$name]}" "${layout_of[$name]}" "${firmware_of[$name]}" "${deployer_of[$name]}" "$2" "$3" >>"$build/verdicts.md"
+}
+
+cat >"$build/verdicts.md" <<'END'
+| deployment | image | layout | firmware | deployer | outcome | booted in |
+|---|---|---|---|---|---|---|
+END
+
+step "deploy and boot ($ACCEL)"
+started=$SECONDS
+for f in uefi bios; do
+	for k in el debian; do
+		[ -z "$(list_names $f $k)" ] || guest $f $k &
+	done
+done
+wait
 step "what was booted"
 cat "$build/verdicts.md"
+echo "guests: $((SECONDS - started)) s"
+[ ! -e "$work/failed" ] || fail "not all that should, see above"
+[ "$(grep -c '^| ' "$build/verdicts.md")" = $((${#names[@]} + 1)) ] || fail "something was not deployed"
