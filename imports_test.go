@@ -28,6 +28,7 @@ var ours = map[string][]string{
 	"manifest":        {"rootfs"},
 	"bootcheck":       {"bootcheck/hardware", "bootcheck/initramfs"},
 	"content":         {},
+	"deploy":          {},
 
 	"bootcheck/hardware":  {"bootcheck/unpack"},
 	"bootcheck/initramfs": {"bootcheck/unpack"},
