@@ -22,27 +22,27 @@ device_file() {
 	fi
 }
 
-# probe TAG DEVICE: UUID, TYPE, LABEL, PARTUUID or PTTYPE of a device, or nothing. No
-# cache is asked: it may know what the disk held before.
+# probe TAG DEVICE: UUID, TYPE, LABEL, PARTUUID or PTTYPE of a device, or nothing. A
+# device is asked once, and never blkid's cache: that may know what the disk held before.
 probe() {
-	probe_value=$(blkid -c /dev/null -o value -s "$1" "$2" 2>/dev/null)
-	if [ -z "$probe_value" ]; then probe_value=$(chroot "$target" blkid -c /dev/null -o value -s "$1" "$2" 2>/dev/null); fi
-	if [ -z "$probe_value" ]; then
-		# busybox: DEVICE: UUID="..." TYPE="..."
-		probe_value=$(blkid "$2" 2>/dev/null | sed -n "s/.* $1=\"\([^\"]*\)\".*/\1/p")
-	fi
-	if [ -z "$probe_value" ]; then
-		case $1 in
-		UUID | PARTUUID | LABEL)
-			for probe_link in /dev/disk/by-"$(echo "$1" | tr '[:upper:]' '[:lower:]')"/*; do
-				if [ -e "$probe_link" ] && [ "$(readlink -f "$probe_link")" = "$(readlink -f "$2")" ]; then
-					probe_value=${probe_link##*/}
-				fi
-			done
-			;;
-		esac
-	fi
-	printf '%s\n' "$probe_value" | sed -n 1p
+	probe_file=$work/probe$(printf '%s' "$2" | tr / _)
+	if [ ! -e "$probe_file" ]; then ask_device "$2" >"$probe_file"; fi
+	sed -n "s/^$1=//p" "$probe_file"
+}
+
+# ask_device DEVICE: TAG=VALUE, one a line.
+ask_device() {
+	if blkid -c /dev/null -o export "$1" 2>/dev/null; then return; fi
+	if chroot "$target" blkid -c /dev/null -o export "$1" 2>/dev/null; then return; fi
+	# busybox: DEVICE: UUID="..." TYPE="..."
+	blkid "$1" 2>/dev/null | sed 's/^[^:]*: //' | tr ' ' '\n' | tr -d '"'
+	for t in uuid label partuuid; do
+		for l in "/dev/disk/by-$t"/*; do
+			if [ -e "$l" ] && [ "$(readlink -f "$l")" = "$(readlink -f "$1")" ]; then
+				echo "$(echo $t | tr '[:lower:]' '[:upper:]')=${l##*/}"
+			fi
+		done
+	done
 }
 
 # device_type DEVICE ELSE
@@ -97,19 +97,26 @@ disks_of() {
 	done
 }
 
-# on WHAT DEVICE: is it on lvm, crypt, mpath (device-mapper) or md?
-on() {
-	all_below "$2" | while read -r n; do
-		case $1 in
-		md) [ ! -d "/sys/class/block/$n/md" ] || echo "$n" ;;
-		*) case $(cat "/sys/class/block/$n/dm/uuid" 2>/dev/null) in
-			LVM-*) [ "$1" != lvm ] || echo "$n" ;;
-			CRYPT-*) [ "$1" != crypt ] || echo "$n" ;;
-			mpath-* | part*-mpath-*) [ "$1" != mpath ] || echo "$n" ;;
-			esac ;;
+# find_stack writes $work/stack, what the root lies on: NAME and, where it is one, lvm,
+# crypt or mpath (device-mapper) or md. And $work/disks, its whole disks.
+find_stack() {
+	all_below "$root_dev" | while read -r n; do
+		kind=
+		if [ -d "/sys/class/block/$n/md" ]; then kind=md; fi
+		case $(cat "/sys/class/block/$n/dm/uuid" 2>/dev/null) in
+		LVM-*) kind=lvm ;;
+		CRYPT-*) kind=crypt ;;
+		mpath-* | part*-mpath-*) kind=mpath ;;
 		esac
-	done
+		echo "$n $kind"
+	done >"$work/stack"
+	disks_of "$root_dev" >"$work/disks"
+	root_disks=$(tr '\n' ' ' <"$work/disks")
+	root_disks=${root_disks% }
 }
+
+# on KIND: the devices of that kind under the root.
+on() { sed -n "s/ $1\$//p" "$work/stack"; }
 
 # by_id NAME: a name of the disk that stays, for debconf; else its name of today.
 by_id() {

@@ -63,7 +63,6 @@ fstab_of_mounts() {
 
 # swap_lines: swap on the disks of the root which fstab does not know yet.
 swap_lines() {
-	disks_of "$root_dev" >"$work/disks"
 	for d in /sys/class/block/*; do
 		dev=$(device_file "${d##*/}")
 		[ "$(probe TYPE "$dev")" = swap ] || continue
@@ -129,7 +128,7 @@ write_storage() {
 
 	# LVM uses only what this file lists; without it, all disks.
 	drop /etc/lvm/devices/system.devices "it lists the source's disks"
-	if [ -n "$(on lvm "$root_dev")" ] && show /etc/lvm/lvm.conf | grep -q '^[[:space:]]*\(global_\)\{0,1\}filter[[:space:]]*='; then
+	if [ -n "$(on lvm)" ] && show /etc/lvm/lvm.conf | grep -q '^[[:space:]]*\(global_\)\{0,1\}filter[[:space:]]*='; then
 		warn "the image's /etc/lvm/lvm.conf has a filter: if it leaves out the new disks, the root is not found"
 	fi
 	if [ -d "$target/etc/lvm/devices/backup" ]; then
@@ -145,7 +144,7 @@ write_storage() {
 	elif [ -n "$(ls -d /sys/class/block/md*/md 2>/dev/null)" ]; then
 		if has mdadm; then
 			chroot "$target" mdadm --detail --scan >"$work/arrays" 2>"$work/out" || die "mdadm --detail --scan: $(sed -n '$p' "$work/out")"
-		elif [ -n "$(on md "$root_dev")" ]; then
+		elif [ -n "$(on md)" ]; then
 			die "the root is on md (RAID), but there is no mdadm in the image"
 		fi
 	fi
@@ -172,7 +171,7 @@ write_storage() {
 				say "left out of crypttab: $name ($dev is not here)" >&2
 			fi
 		done <"$work/crypttab.old" >"$work/crypttab"
-		for n in $(on crypt "$root_dev"); do
+		for n in $(on crypt); do
 			name=$(cat "/sys/class/block/$n/dm/name")
 			uuid=$(luks_uuid "$n")
 			if ! awk -v n="$name" '$1 == n { f = 1 } END { exit !f }' "$work/crypttab"; then
@@ -187,8 +186,8 @@ write_storage() {
 
 	# multipath keeps in these files which disks it knows and what they are called.
 	wwids='' names=''
-	for n in $(all_below "$root_dev"); do
-		case $(cat "/sys/class/block/$n/dm/uuid" 2>/dev/null) in
+	for n in $(on mpath); do
+		case $(cat "/sys/class/block/$n/dm/uuid") in
 		mpath-*)
 			w=$(cat "/sys/class/block/$n/dm/uuid")
 			wwids="$wwids/${w#mpath-}/

@@ -22,12 +22,12 @@ find_words() {
 	fi
 	disk_words=
 	if [ "$ramdisk_tool" = dracut ]; then
-		for n in $(on lvm "$root_dev"); do
+		for n in $(on lvm); do
 			# dm writes vg-lv, and -- for a dash in either name.
 			vg_lv=$(sed 's/--/\n/g' "/sys/class/block/$n/dm/name" | tr '\n' '\001' | sed 's/\001$//' | sed 's|-|/|' | tr '\001' '-')
 			disk_words="$disk_words rd.lvm.lv=$vg_lv"
 		done
-		for n in $(on md "$root_dev"); do
+		for n in $(on md); do
 			md_uuid=$(mdadm --detail --export "/dev/$n" 2>/dev/null || chroot "$target" mdadm --detail --export "/dev/$n" 2>/dev/null)
 			md_uuid=$(printf '%s\n' "$md_uuid" | sed -n 's/^MD_UUID=//p')
 			if [ -n "$md_uuid" ]; then
@@ -36,8 +36,8 @@ find_words() {
 				disk_words="$disk_words rd.auto=1"
 			fi
 		done
-		for n in $(on crypt "$root_dev"); do disk_words="$disk_words rd.luks.uuid=luks-$(luks_uuid "$n")"; done
-		if [ -n "$(on mpath "$root_dev")" ]; then disk_words="$disk_words rd.multipath=default"; fi
+		for n in $(on crypt); do disk_words="$disk_words rd.luks.uuid=luks-$(luks_uuid "$n")"; done
+		if [ -n "$(on mpath)" ]; then disk_words="$disk_words rd.multipath=default"; fi
 	fi
 	# With fips=1 the kernel's own check reads /boot, and must be told where that is.
 	if [ "$boot_dev" != "$root_dev" ] && show /etc/default/grub | grep -q 'fips=1'; then

@@ -29,6 +29,12 @@ find_kernels() {
 		fi
 		if [ -n "$kernel" ]; then echo "$v $kernel $ramdisk" >>"$work/kernels"; fi
 	done
+	# Others than the known families have kernels whose names have no version.
+	if [ ! -s "$work/kernels" ] && [ "$family" = generic ]; then
+		for k in "$target"/boot/vmlinuz*; do
+			if [ -s "$k" ]; then echo "${k##*/vmlinuz-} ${k#"$target"} -" >>"$work/kernels"; fi
+		done
+	fi
 	[ -s "$work/kernels" ] || die "no kernel: nothing in /boot of $target fits a directory of /lib/modules"
 }
 
@@ -73,12 +79,12 @@ make_initramfs() {
 	fi ;;
 	esac
 	for layer in md lvm crypt mpath; do
-		if [ -n "$(on $layer "$root_dev")" ]; then why="the root is on $layer"; fi
+		if [ -n "$(on $layer)" ]; then why="the root is on $layer"; fi
 	done
 	h=$(host_only)
 	[ -z "$h" ] || why=$h
 	while read -r v _ ramdisk; do
-		there "$ramdisk" || why="$ramdisk is not in the image"
+		[ "$ramdisk" = - ] || there "$ramdisk" || why="$ramdisk is not in the image"
 	done <"$work/kernels"
 	[ "$initramfs" != always ] || why="the settings say so"
 	if [ -z "$why" ] || [ "$initramfs" = never ]; then
@@ -89,8 +95,8 @@ make_initramfs() {
 	case $ramdisk_tool in
 	none) die "the initramfs must be made new ($why), but the image has neither update-initramfs nor dracut" ;;
 	esac
-	[ -z "$(on lvm "$root_dev")" ] || has lvm || die "the root is on LVM, but there is no lvm in the image"
-	[ -z "$(on crypt "$root_dev")" ] || has cryptsetup || die "the root is on LUKS, but there is no cryptsetup in the image"
+	[ -z "$(on lvm)" ] || has lvm || die "the root is on LVM, but there is no lvm in the image"
+	[ -z "$(on crypt)" ] || has cryptsetup || die "the root is on LUKS, but there is no cryptsetup in the image"
 	while read -r v _ ramdisk; do
 		case $ramdisk_tool in
 		initramfs-tools)
@@ -102,10 +108,10 @@ make_initramfs() {
 			# Not host-only: dracut would look at the modules that the deployer's
 			# kernel has loaded, under names of that kernel.
 			set -- --force --no-hostonly
-			if [ -n "$(on lvm "$root_dev")" ]; then set -- "$@" --add lvm --lvmconf; fi
-			if [ -n "$(on md "$root_dev")" ]; then set -- "$@" --add mdraid --mdadmconf; fi
-			if [ -n "$(on crypt "$root_dev")" ]; then set -- "$@" --add crypt; fi
-			if [ -n "$(on mpath "$root_dev")" ]; then set -- "$@" --add multipath; fi
+			if [ -n "$(on lvm)" ]; then set -- "$@" --add lvm --lvmconf; fi
+			if [ -n "$(on md)" ]; then set -- "$@" --add mdraid --mdadmconf; fi
+			if [ -n "$(on crypt)" ]; then set -- "$@" --add crypt; fi
+			if [ -n "$(on mpath)" ]; then set -- "$@" --add multipath; fi
 			in_target dracut "$@" "$ramdisk" "$v"
 			;;
 		esac

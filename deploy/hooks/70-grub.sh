@@ -39,7 +39,7 @@ reset_grub() {
 # and of the root.
 boot_disks() {
 	{
-		disks_of "$root_dev"
+		cat "$work/disks"
 		[ "$boot_dev" = "$root_dev" ] || disks_of "$boot_dev"
 	} | awk '!seen[$0]++'
 }

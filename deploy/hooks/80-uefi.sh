@@ -82,7 +82,12 @@ signed_rhel() {
 	done
 	loader=$(find_on_esp "$efi_vendor/shim$efi_arch.efi")
 	if [ -z "$loader" ]; then loader=$(find_on_esp "*/shim$efi_arch.efi"); fi
-	if [ -z "$loader" ]; then loader=$(find_on_esp "$efi_vendor/grub$efi_arch.efi"); fi
+	if [ -z "$loader" ]; then
+		# A packaged GRUB without shim knows the directory of its vendor; one that
+		# grub2-install made for other disks does not.
+		loader=$(find_on_esp "$efi_vendor/grub$efi_arch.efi")
+		if [ -n "$loader" ] && grub_modules "$efi_target" && has $grub-install && ! grep -q -a "/EFI/$efi_vendor" "$target$loader"; then loader=; fi
+	fi
 	if [ -z "$loader" ]; then return; fi
 	vendor_dir=${loader%/*}
 	efi_vendor=${vendor_dir##*/}

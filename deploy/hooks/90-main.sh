@@ -27,7 +27,7 @@ label() {
 report() {
 	say "$(os PRETTY_NAME) ($family) at $target, $machine, booted by $firmware"
 	while read -r dir dev type sub _; do say "$dir is $dev ($(device_type "$dev" "$type")${sub:+, $sub})"; done <"$work/mounts"
-	say "disks of the root: $(disks_of "$root_dev" | tr '\n' ' ')"
+	say "disks of the root: $root_disks"
 	say "kernels: $(awk '{ print $1 }' "$work/kernels" | tr '\n' ' ')(initramfs by $ramdisk_tool)"
 }
 
@@ -40,6 +40,7 @@ main() {
 	find_family
 	find_machine
 	find_mounts
+	find_stack
 	find_kernels
 	if [ -n "$dry" ]; then
 		report
@@ -69,7 +70,7 @@ main() {
 	if [ $firmware = uefi ]; then install_uefi; else install_bios; fi
 	label
 	sync
-	say "done: $(os PRETTY_NAME) boots by $firmware from $(disks_of "$root_dev" | tr '\n' ' ')"
+	say "done: $(os PRETTY_NAME) boots by $firmware from $root_disks"
 }
 
 # bind_efivars: it is a mount of its own, which a bind mount of /sys does not bring.
