@@ -9,12 +9,13 @@ COLD    = bufio context crypto/... encoding/... errors fmt github.com/cheggaaa/.
           regexp/... strconv text/... time vendor/... image-capture/bootcheck/... image-capture/upload
 GOBUILD = CGO_ENABLED=0 go build -trimpath -tags nethttpomithttp2 $(COLD:%=-gcflags=%=-l) -ldflags '-s -w -X main.version=$(VERSION)'
 
-.PHONY: build test lint run bench boot-test dist pack clean root
+.PHONY: build test lint run bench boot-test nightly dist pack clean root
 build: ; $(GOBUILD) -o image-capture .
 test: ; ./testdata/need.sh && go test ./...
 lint: ; test -z "$$(gofmt -l .)" && go vet ./... && go tool staticcheck ./...
 run: build root ; mkdir -p build/images && cd build/images && ../../image-capture $(abspath $(ROOT)) --format $(FORMAT) --add-curtin && ls -l
-boot-test: build ; timeout -k 30 720 ./testdata/boot/run.sh
+boot-test: build ; timeout -k 30 1800 ./testdata/boot/run.sh ci
+nightly: build ; timeout -k 30 10800 ./testdata/boot/run.sh nightly
 bench: build root ; go run ./bench -agent ./image-capture -root $(ROOT)
 dist: ; for a in amd64 arm64; do GOOS=linux GOARCH=$$a $(GOBUILD) -o dist/linux-$$a/image-capture . || exit 1; done; cd dist && sha256sum linux-*/image-capture >SHA256SUMS && cat SHA256SUMS
 pack: dist ; go run ./content/bundle --version $(VERSION) --out dist

@@ -23,7 +23,7 @@ in_root apt-get update -o Acquire::Retries=1
 # Its own boot loaders go: what makes the disk start must come out of the image.
 in_root apt-get purge -y --allow-remove-essential 'grub*' 'shim*' cloud-init openssh-server
 in_root apt-get install -y --no-install-recommends -o Acquire::Retries=1 \
-	udev kmod fdisk gdisk dosfstools e2fsprogs xfsprogs btrfs-progs lvm2 mdadm efibootmgr gzip zstd attr acl
+	udev kmod fdisk gdisk dosfstools e2fsprogs xfsprogs btrfs-progs lvm2 mdadm efibootmgr gzip zstd attr acl busybox-static cpio
 in_root apt-get autoremove -y --purge
 in_root apt-get clean
 umount "$root/proc"
@@ -34,11 +34,11 @@ mv "$root/boot/vmlinuz-$version" "$new/vmlinuz"
 
 # What it takes to get at the root and at the directory shared with the host.
 mkdir -p "$new/cpio"/{bin,dev,proc,sys,new,modules}
-cp /bin/busybox "$new/cpio/bin/busybox"
+cp "$root/bin/busybox" "$new/cpio/bin/busybox"
 n=100
-modprobe -d "$root" -S "$version" --show-depends -a virtio_pci virtio_blk ext4 9p 9pnet_virtio |
+chroot "$root" modprobe -S "$version" --show-depends -a virtio_pci virtio_blk ext4 9p 9pnet_virtio |
 	sed -n 's/^insmod \([^ ]*\).*/\1/p' | awk '!seen[$0]++' | while read -r module; do
-	cp "$module" "$new/cpio/modules/$n-$(basename "$module")"
+	cp "$root$module" "$new/cpio/modules/$n-$(basename "$module")"
 	n=$((n + 1))
 done
 cat >"$new/cpio/init" <<-'END'

@@ -79,7 +79,7 @@ expected() {
 	esac
 	if [ "${layout_of[$name]}" = lvm ]; then echo partition; fi
 	echo 'ssh active'
-	echo 'DataSourceNoCloud: DataSourceNoCloud [seed=/curtin/]'
+	echo 'NoCloud from file:///curtin/'
 	printf '%s\n' 'net.ifnames=0' 'eth0 UP 192.0.2.7/24' 'drpcli is there' 'machine-id made' 'capability works' 'acl works'
 	cat "$(dirname "${BASH_SOURCE[0]}")/witness.txt"
 	echo 'boot-test: end'

@@ -5,9 +5,7 @@ set -euo pipefail
 
 # command or file:package
 need="qemu-system-x86_64:qemu-system-x86 /usr/share/OVMF/OVMF_CODE_4M.fd:ovmf /usr/share/seabios/bios-256k.bin:seabios
-	mkfs.vfat:dosfstools sgdisk:gdisk mcopy:mtools mkfs.ext4:e2fsprogs debootstrap:debootstrap
-	tar:tar gzip:gzip zstd:zstd getfattr:attr setfacl:acl setcap:libcap2-bin
-	partx:util-linux losetup:mount"
+	mke2fs:e2fsprogs cpio:cpio debootstrap:debootstrap tar:tar getfattr:attr setfacl:acl setcap:libcap2-bin"
 missing=
 PATH=$PATH:/usr/sbin:/sbin
 for n in $need; do

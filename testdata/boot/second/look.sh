@@ -13,8 +13,8 @@ for mount in / /boot /home; do
 done
 swapon --noheadings --show=TYPE
 echo "ssh $(systemctl is-active ssh)"
-systemctl --failed --no-legend --plain
-cat /var/lib/cloud/instance/datasource
+SYSTEMD_COLORS=0 systemctl --failed --no-legend --plain
+grep -q 'DataSourceNoCloud.*file:///curtin/' /var/lib/cloud/instance/datasource && echo 'NoCloud from file:///curtin/'
 # Words of the image's own command line, and of the machine of origin.
 grep -ow 'net.ifnames=0' /proc/cmdline
 grep -o 'resume=[^ ]*' /proc/cmdline
@@ -23,5 +23,5 @@ ip -br address show eth0 | tr -s ' ' | cut -d' ' -f1-3
 [ -s /etc/machine-id ] && echo 'machine-id made'
 setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all /srv/witness/capability /etc/shadow >/dev/null && echo 'capability works'
 setpriv --reuid 1234 --regid 65534 --clear-groups --inh-caps=-all cat /srv/witness/acl >/dev/null && echo 'acl works'
-bash /curtin/witness.sh show ''
+bash /curtin/witness.sh show /
 echo 'boot-test: end'
