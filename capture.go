@@ -15,6 +15,7 @@ import (
 
 	"image-capture/archive"
 	"image-capture/bootcheck"
+	"image-capture/entry"
 	"image-capture/manifest"
 	"image-capture/rootfs"
 )
@@ -340,12 +341,12 @@ func (j *captureJob) archive(ctx context.Context, remote io.Writer) error {
 
 // skip names what is never captured: the image that is being written, and swap
 // files in use.
-func (j *captureJob) skip() map[rootfs.FileID]string {
-	skip := map[rootfs.FileID]string{}
+func (j *captureJob) skip() map[entry.FileID]string {
+	skip := map[entry.FileID]string{}
 	for _, id := range rootfs.SwapFiles() {
 		skip[id] = "swap file in use"
 	}
-	var ids []rootfs.FileID
+	var ids []entry.FileID
 	for _, f := range []*localFile{j.image, j.manifestFile, j.profileFile} {
 		if f != nil {
 			ids = append(ids, f.ids()...)
@@ -368,23 +369,23 @@ func (j *captureJob) conclude() {
 	f.Size, f.UnpackedSize, f.Entries = s.Size, s.Unpacked, s.Entries
 	f.MD5, f.SHA256 = hex.EncodeToString(s.MD5), hex.EncodeToString(s.SHA256)
 	for _, m := range j.tree.mounts.List() {
-		f.Mounts = append(f.Mounts, manifest.Note{Path: m.Path, Reason: strings.TrimPrefix(m.String(), m.Path+" ")})
+		f.Mounts = append(f.Mounts, entry.Note{Path: m.Path, Reason: strings.TrimPrefix(m.String(), m.Path+" ")})
 	}
 	f.Edits = j.tree.edits()
 	t := j.app.term
-	for _, list := range [][]archive.Note{s.Unreadable, s.Omitted} {
+	for _, list := range [][]entry.Note{s.Unreadable, s.Omitted} {
 		for _, n := range list {
-			f.Omitted = append(f.Omitted, manifest.Note(n))
+			f.Omitted = append(f.Omitted, entry.Note(n))
 		}
 	}
 	for _, n := range s.Changed {
-		f.Changed = append(f.Changed, manifest.Note(n))
+		f.Changed = append(f.Changed, entry.Note(n))
 	}
 	for _, pattern := range j.tree.plan.Unmatched() {
 		t.warn("", "--exclude %s matched nothing", pattern)
 	}
 	for _, u := range j.tree.plan.Unapplied() {
-		t.warn("", "not done: %s %s: %s", u.Verb, u.Subject, u.Reason)
+		t.warn("", "not done: %s %s: %s", u.Op, u.Subject, u.Reason)
 	}
 	tellNotes(t, "not captured", s.Unreadable)
 	tellNotes(t, "changed", s.Changed)
@@ -395,7 +396,7 @@ func (j *captureJob) conclude() {
 }
 
 // tellNotes prints the first of a list.
-func tellNotes(t *terminal, what string, list []archive.Note) {
+func tellNotes(t *terminal, what string, list []entry.Note) {
 	const most = 20
 	for i, n := range list {
 		if i == most {

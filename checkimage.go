@@ -15,6 +15,7 @@ import (
 	"image-capture/bootcheck"
 	"image-capture/bootcheck/hardware"
 	"image-capture/bootcheck/initramfs"
+	"image-capture/entry"
 	"image-capture/manifest"
 	"image-capture/rootfs"
 	"image-capture/upload"
@@ -133,12 +134,12 @@ func (w *watcher) interest(name string, m *archive.Member) imagefs.Interest {
 		want.Content, want.Attributes = more.Content, true
 		want.Initramfs = want.Initramfs || more.Initramfs
 	}
-	if m.Type == rootfs.Symlink {
+	if m.Type == entry.Symlink {
 		w.link(name, m.Link, want)
 	}
 	in := imagefs.Interest{Meta: want.Attributes, Content: want.Content}
 	switch {
-	case m.Type != rootfs.File || m.Size == 0 || m.HardLink != "":
+	case m.Type != entry.File || m.Size == 0 || m.HardLink != "":
 	case want.Initramfs && w.initramfs < mostInitramfs:
 		w.initramfs++
 		in.Sink = newDigest(func(r io.Reader) (any, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 
+	"image-capture/entry"
 	"image-capture/rootfs"
 )
 
@@ -56,7 +57,7 @@ func (t *total) count() {
 	sum := int64(0)
 	err = tree.root.Walk(t.ctx, rootfs.WalkOptions{Mounts: tree.mounts, Drop: tree.plan.Drop}, func(n rootfs.Node) error {
 		defer n.Release()
-		var e rootfs.Entry
+		var e entry.Entry
 		if n.Stat(&e) == nil {
 			sum += min(e.Size, e.Blocks*512)
 		}

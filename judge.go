@@ -9,6 +9,7 @@ import (
 
 	"image-capture/bootcheck"
 	"image-capture/bootcheck/hardware"
+	"image-capture/entry"
 	"image-capture/manifest"
 )
 
@@ -95,16 +96,16 @@ func (t *tree) fix(list []bootcheck.Fix) error {
 }
 
 func (t *tree) planFix(f bootcheck.Fix, path string) error {
-	switch f.Verb {
-	case bootcheck.AddDir:
+	switch f.Op {
+	case entry.AddDir:
 		return t.plan.AddDir(path, 0o755)
-	case bootcheck.AddFile:
+	case entry.AddFile:
 		return t.plan.AddFile(path, 0o644, nil)
-	case bootcheck.Drop:
+	case entry.Drop:
 		return t.plan.Remove(path)
-	case bootcheck.Empty:
+	case entry.Empty:
 		return t.plan.Empty(path)
-	case bootcheck.Rewrite:
+	case entry.Rewrite:
 		return t.plan.Rewrite(path, "--fix", f.Rewrite)
 	}
 	return errors.New("no such edit")

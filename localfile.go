@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"image-capture/rootfs"
+	"image-capture/entry"
 )
 
 // localFile is a file that appears under its name only when it is whole: a temp
@@ -66,8 +66,8 @@ func (l *localFile) Write(p []byte) (int, error) { return l.f.Write(p) }
 
 // ids are the inodes that belong to this file: the one being written, and the
 // one that it will replace.
-func (l *localFile) ids() []rootfs.FileID {
-	var ids []rootfs.FileID
+func (l *localFile) ids() []entry.FileID {
+	var ids []entry.FileID
 	if !l.inPlace {
 		if id, ok := fileID(l.f); ok {
 			ids = append(ids, id)
@@ -82,12 +82,12 @@ func (l *localFile) ids() []rootfs.FileID {
 	return ids
 }
 
-func fileID(f *os.File) (rootfs.FileID, bool) {
+func fileID(f *os.File) (entry.FileID, bool) {
 	var st unix.Stat_t
 	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
-		return rootfs.FileID{}, false
+		return entry.FileID{}, false
 	}
-	return rootfs.FileID{Dev: st.Dev, Ino: st.Ino}, true
+	return entry.FileID{Dev: st.Dev, Ino: st.Ino}, true
 }
 
 // commit makes the file durable and gives it its name.

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"image-capture/bootcheck"
+	"image-capture/entry"
 )
 
 // byLevel returns the findings with the worst last, where people look first.
@@ -61,11 +62,11 @@ func moreLines(f bootcheck.Finding) []string {
 
 // fixText says in words what a fix does to the image.
 func fixText(f bootcheck.Fix) string {
-	does := map[bootcheck.Verb]string{
-		bootcheck.AddDir: "adds the directory", bootcheck.AddFile: "adds the empty file",
-		bootcheck.Drop: "leaves out", bootcheck.Empty: "empties", bootcheck.Rewrite: "rewrites",
-	}[f.Verb]
-	return does + " " + printable("/"+f.Path)
+	does := map[entry.Op]string{
+		entry.AddDir: "adds the directory", entry.AddFile: "adds the empty file",
+		entry.Drop: "leaves out", entry.Empty: "empties", entry.Rewrite: "rewrites",
+	}[f.Op]
+	return does + " " + entry.Printable("/"+f.Path)
 }
 
 // verdictLines say for each firmware whether the image boots.

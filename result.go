@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"image-capture/bootcheck"
-	"image-capture/manifest"
+	"image-capture/entry"
 )
 
 // result is the document of capture --json. docs/formats.md says what is in it.
@@ -51,10 +51,10 @@ type jsonNote struct {
 	Reason string `json:"reason"`
 }
 
-func jsonNotes(list []manifest.Note) []jsonNote {
+func jsonNotes(list []entry.Note) []jsonNote {
 	var out []jsonNote
 	for _, n := range list {
-		out = append(out, jsonNote{printable(n.Path), printable(n.Reason)})
+		out = append(out, jsonNote{entry.Printable(n.Path), entry.Printable(n.Reason)})
 	}
 	return out
 }
@@ -89,9 +89,9 @@ func (j *captureJob) tell(ctx context.Context, err error) error {
 	}
 	f := j.facts
 	r := result{
-		Filename: printable(f.Filename), Ident: f.Ident, Size: f.Size, MD5: f.MD5,
+		Filename: entry.Printable(f.Filename), Ident: f.Ident, Size: f.Size, MD5: f.MD5,
 		UploadTarball: f.UploadTarball, UploadManifest: f.UploadManifest, SHA256: f.SHA256, Format: j.format.String(),
-		Unpacked: f.UnpackedSize, Entries: f.Entries, Manifest: printable(j.manifest), Stored: j.stored, Verified: j.verified,
+		Unpacked: f.UnpackedSize, Entries: f.Entries, Manifest: entry.Printable(j.manifest), Stored: j.stored, Verified: j.verified,
 		Complete: j.sum != nil && len(j.sum.Unreadable) == 0, ProfileSaved: j.profileSaved, System: j.system, Check: f.Check,
 		Mounts: jsonNotes(f.Mounts), Edits: jsonNotes(f.Edits), Omitted: jsonNotes(f.Omitted), Changed: jsonNotes(f.Changed),
 		Version: versionText(),
@@ -113,9 +113,9 @@ func (j *captureJob) tell(ctx context.Context, err error) error {
 		r.Manifest = "" // of nothing that is whole
 	}
 	code, hint, shown := conclude(ctx, err)
-	r.ExitCode, r.Hint = code, printable(hint)
+	r.ExitCode, r.Hint = code, entry.Printable(hint)
 	if shown != nil {
-		r.Error = printable(strings.Join(joined(shown), "; "))
+		r.Error = entry.Printable(strings.Join(joined(shown), "; "))
 	}
 	if werr := writeJSON(j.app.stdout, r); werr != nil && err == nil {
 		return werr
@@ -137,9 +137,9 @@ func (p *pruneJob) tell(ctx context.Context, err error) error {
 	for i := range p.plan {
 		line := &p.plan[i]
 		for _, s := range []*string{&line.Image, &line.Manifest, &line.Part, &line.Group} {
-			*s = printable(*s)
+			*s = entry.Printable(*s)
 		}
-		line.Reason = printable(line.Reason)
+		line.Reason = entry.Printable(line.Reason)
 		switch line.Action {
 		case "delete":
 			todo++
@@ -166,9 +166,9 @@ func (p *pruneJob) tell(ctx context.Context, err error) error {
 func (p *pruneJob) print(ctx context.Context, err error) error {
 	if p.fl.json {
 		code, _, told := conclude(ctx, err)
-		doc := pruneResult{ExitCode: code, Folder: printable(p.folder), Files: p.plan}
+		doc := pruneResult{ExitCode: code, Folder: entry.Printable(p.folder), Files: p.plan}
 		if told != nil {
-			doc.Error = printable(strings.Join(joined(told), "; "))
+			doc.Error = entry.Printable(strings.Join(joined(told), "; "))
 		}
 		if doc.Files == nil {
 			doc.Files = []pruned{}

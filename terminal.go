@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strconv"
 	"strings"
 	"sync"
-	"unicode/utf8"
+
+	"image-capture/entry"
 
 	"golang.org/x/term"
 )
@@ -38,7 +38,7 @@ func (t *terminal) line(s string) {
 	if t.redraw {
 		fmt.Fprint(t.w, "\r\x1b[K")
 	}
-	fmt.Fprintln(t.w, printable(s))
+	fmt.Fprintln(t.w, entry.Printable(s))
 }
 
 // say tells what goes on; --quiet drops it.
@@ -83,34 +83,4 @@ func joined(err error) []string {
 		}
 	}
 	return []string{err.Error()}
-}
-
-// printable escapes control characters and bytes that are not UTF-8, as Go
-// strings do.
-func printable(s string) string {
-	clean := true
-	for _, r := range s {
-		if r == utf8.RuneError || !strconv.IsPrint(r) {
-			clean = false
-			break
-		}
-	}
-	if clean {
-		return s
-	}
-	var b strings.Builder
-	for len(s) > 0 {
-		r, n := utf8.DecodeRuneInString(s)
-		switch {
-		case r == utf8.RuneError && n == 1:
-			fmt.Fprintf(&b, `\x%02x`, s[0])
-		case strconv.IsPrint(r):
-			b.WriteString(s[:n])
-		default:
-			q := strconv.QuoteRune(r)
-			b.WriteString(q[1 : len(q)-1])
-		}
-		s = s[n:]
-	}
-	return b.String()
 }

@@ -17,38 +17,6 @@ import (
 	"image-capture/upload"
 )
 
-func TestPrintable(t *testing.T) {
-	for in, want := range map[string]string{
-		"":                    "",
-		"etc/passwd":          "etc/passwd",
-		"ünïcödé 日本":          "ünïcödé 日本",
-		"new\nline\r\ttab":    `new\nline\r\ttab`,
-		"\x1b[31mred\x07":     `\x1b[31mred\a`,
-		"latin-\xe4\xff":      `latin-\xe4\xff`,
-		"\u202eevil":          `\u202eevil`, // turns the text around
-		"\u0085next\u2028":    `\u0085next\u2028`,
-		"\x7f\x00":            `\x7f\x00`,
-		"replacement \ufffd.": "replacement \ufffd.",
-		"back\\slash 'quote'": `back\slash 'quote'`,
-	} {
-		require.Equal(t, want, printable(in))
-	}
-}
-
-// FuzzPrintable: whatever a name holds, it stays on its line.
-func FuzzPrintable(f *testing.F) {
-	f.Add("a\nb\x1b\xff\u202e")
-	f.Fuzz(func(t *testing.T, s string) {
-		p := printable(s)
-		if strings.ContainsFunc(p, func(r rune) bool { return r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 }) {
-			t.Fatalf("%q became %q", s, p)
-		}
-		if printable(p) != p {
-			t.Fatalf("%q is not stable", p)
-		}
-	})
-}
-
 // TestFail: an error is a line, joined ones are a line each, and a newline in a
 // name begins none.
 func TestFail(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 	"os"
 
 	"image-capture/edit"
-	"image-capture/manifest"
+	"image-capture/entry"
 	"image-capture/rootfs"
 )
 
@@ -105,21 +105,21 @@ func (t *tree) tellMounts() {
 
 // edits are the differences from the source for the MANIFEST. Mount points that
 // are left out have their own.
-func (t *tree) edits() []manifest.Note {
-	var notes []manifest.Note
+func (t *tree) edits() []entry.Note {
+	var notes []entry.Note
 	for _, e := range t.plan.Edits() {
-		switch e.Verb {
-		case edit.Exclude:
-			notes = append(notes, manifest.Note{Path: e.Subject, Reason: fmt.Sprintf("excluded %d", e.Count)})
-		case edit.KeepOnly: // a mount point
-		case edit.Drop:
-			notes = append(notes, manifest.Note{Path: e.Subject, Reason: "left out"})
-		case edit.Empty:
-			notes = append(notes, manifest.Note{Path: e.Subject, Reason: "emptied"})
-		case edit.Rewrite:
-			notes = append(notes, manifest.Note{Path: e.Subject, Reason: "rewritten (" + e.Why + ")"})
-		case edit.Add:
-			notes = append(notes, manifest.Note{Path: e.Subject, Reason: "added"})
+		switch e.Op {
+		case entry.Exclude:
+			notes = append(notes, entry.Note{Path: e.Subject, Reason: fmt.Sprintf("excluded %d", e.Count)})
+		case entry.KeepOnly: // a mount point
+		case entry.Drop:
+			notes = append(notes, entry.Note{Path: e.Subject, Reason: "left out"})
+		case entry.Empty:
+			notes = append(notes, entry.Note{Path: e.Subject, Reason: "emptied"})
+		case entry.Rewrite:
+			notes = append(notes, entry.Note{Path: e.Subject, Reason: "rewritten (" + e.Why + ")"})
+		case entry.AddDir, entry.AddFile:
+			notes = append(notes, entry.Note{Path: e.Subject, Reason: "added"})
 		}
 	}
 	return notes

@@ -12,8 +12,8 @@ import (
 	"strings"
 
 	"image-capture/archive"
+	"image-capture/entry"
 	"image-capture/manifest"
-	"image-capture/rootfs"
 	"image-capture/upload"
 )
 
@@ -146,7 +146,7 @@ func (v *verification) differ(format string, args ...any) {
 		v.more++
 		return
 	}
-	v.found = append(v.found, printable(fmt.Sprintf(format, args...)))
+	v.found = append(v.found, entry.Printable(fmt.Sprintf(format, args...)))
 }
 
 // compare reads all of the image. The error is one of reading the source; what is
@@ -252,7 +252,7 @@ func (v *verification) entry(got *archive.Member, want *manifest.Entry) {
 		}
 		return
 	}
-	if want.Nlink > 1 && want.Type != rootfs.Dir {
+	if want.Nlink > 1 && want.Type != entry.Dir {
 		v.links[p] = want
 	}
 	differs("type", got.Type, want.Type)
@@ -260,7 +260,7 @@ func (v *verification) entry(got *archive.Member, want *manifest.Entry) {
 	differs("link target", got.Link, want.Link)
 	differs("device", fmt.Sprintf("%d,%d", got.Major, got.Minor), fmt.Sprintf("%d,%d", want.Major, want.Minor))
 	differs("inode flags", got.Flags, want.Flags)
-	if want.Type == rootfs.File && want.SHA256 == nil && want.SparseSHA256 == nil {
+	if want.Type == entry.File && want.SHA256 == nil && want.SparseSHA256 == nil {
 		v.undigested++ // captured with --file-digests=false
 	} else {
 		differs("SHA-256", hex.EncodeToString(got.SHA256), hex.EncodeToString(want.SHA256))
@@ -271,9 +271,9 @@ func (v *verification) entry(got *archive.Member, want *manifest.Entry) {
 	}
 }
 
-func timeText(t rootfs.Time) string { return fmt.Sprintf("%d.%09d", t.Sec, t.Nsec) }
+func timeText(t entry.Time) string { return fmt.Sprintf("%d.%09d", t.Sec, t.Nsec) }
 
-func xattrText(list []rootfs.Xattr) string {
+func xattrText(list []entry.Xattr) string {
 	if len(list) == 0 {
 		return "none"
 	}
@@ -306,7 +306,7 @@ func (v *verification) report(a *app, fl *flags, image, name string) error {
 	ok := len(v.found) == 0
 	facts := v.want.Facts()
 	if fl.json {
-		if err := writeJSON(a.stdout, verified{printable(image), printable(name), ok, v.entries, facts.SHA256, v.found, v.more}); err != nil {
+		if err := writeJSON(a.stdout, verified{entry.Printable(image), entry.Printable(name), ok, v.entries, facts.SHA256, v.found, v.more}); err != nil {
 			return err
 		}
 	}
@@ -325,6 +325,6 @@ func (v *verification) report(a *app, fl *flags, image, name string) error {
 	if v.undigested > 0 {
 		a.term.say("the MANIFEST has no digest of %d files; that of the image is right", v.undigested)
 	}
-	_, err := fmt.Fprintf(a.stdout, "%s is whole: %d entries as in %s, SHA-256 %s\n", printable(image), v.entries, printable(name), facts.SHA256)
+	_, err := fmt.Fprintf(a.stdout, "%s is whole: %d entries as in %s, SHA-256 %s\n", entry.Printable(image), v.entries, entry.Printable(name), facts.SHA256)
 	return err
 }

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"image-capture/archive"
+	"image-capture/entry"
 	"image-capture/rootfs"
 )
 
@@ -87,7 +88,7 @@ func TestBigFileChanges(t *testing.T) {
 			require.NoError(t, os.WriteFile(big, original, 0o644))
 			require.NoError(t, os.WriteFile(dir+"/later", []byte("later"), 0o644))
 			content, sum, members := during(t, dir, func() { require.NoError(t, c.change(big)) })
-			require.Equal(t, []archive.Note{{Path: "./big", Reason: c.note}}, sum.Changed)
+			require.Equal(t, []entry.Note{{Path: "./big", Reason: c.note}}, sum.Changed)
 			require.Empty(t, sum.Unreadable)
 			require.Equal(t, "later", content["./later"])
 			got := content["./big"]
@@ -146,11 +147,11 @@ func TestTreeChanges(t *testing.T) {
 		require.NoError(t, os.Rename(outside, dir+"/z-moved-in"))
 		require.NoError(t, os.WriteFile(dir+"/z-other", []byte("another file"), 0o644))
 	})
-	require.ElementsMatch(t, []archive.Note{
+	require.ElementsMatch(t, []entry.Note{
 		{Path: "./z-gone", Reason: "vanished before it was read"},
 		{Path: "./z-gone-dir", Reason: "vanished before it was read"},
 	}, sum.Changed)
-	require.ElementsMatch(t, []archive.Note{
+	require.ElementsMatch(t, []entry.Note{
 		{Path: "./z-fifo", Reason: "open: a fifo took the place of the file"},
 		{Path: "./z-file-as-dir", Reason: "open: a dir took the place of the file"},
 		{Path: "./z-link", Reason: "open: too many levels of symbolic links"},
@@ -175,7 +176,7 @@ func TestDirectoryVanishes(t *testing.T) {
 	content, sum, members := during(t, dir, func() { require.NoError(t, os.RemoveAll(dir+"/d")) })
 	require.Empty(t, sum.Unreadable)
 	require.Equal(t, "last", content["./last"])
-	require.Contains(t, sum.Changed, archive.Note{Path: "./d/b-1999", Reason: "vanished before it was read"})
+	require.Contains(t, sum.Changed, entry.Note{Path: "./d/b-1999", Reason: "vanished before it was read"})
 	told := map[string]bool{}
 	for _, n := range sum.Changed {
 		told[n.Path] = true

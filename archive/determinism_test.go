@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"image-capture/archive"
-	"image-capture/rootfs"
+	"image-capture/entry"
 	"image-capture/rootfs/roottest"
 )
 
@@ -36,7 +36,7 @@ func TestSameBytes(t *testing.T) {
 	require.NoError(t, os.Mkdir(copied, 0o700))
 	out, err := exec.Command("cp", "-a", dir+"/.", copied).CombinedOutput()
 	require.NoError(t, err, "%s", out)
-	id := func(dir string) rootfs.FileID {
+	id := func(dir string) entry.FileID {
 		_, _, members := capture(t, dir, archive.Options{Codec: archive.None})
 		return members[len(members)-1].ID
 	}

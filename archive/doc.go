@@ -40,11 +40,13 @@
 // left out or changed.
 package archive
 
-import "image-capture/rootfs"
+import (
+	"image-capture/entry"
+)
 
 // Member is one entry of the archive, as it is in there.
 type Member struct {
-	rootfs.Entry
+	entry.Entry
 	// HardLink is the path of the first name of the inode, which carries the data,
 	// when this is a later one; else it is empty.
 	HardLink string

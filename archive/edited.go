@@ -4,13 +4,13 @@ import (
 	"crypto/sha256"
 	"fmt"
 
-	"image-capture/rootfs"
+	"image-capture/entry"
 )
 
 // ask asks what becomes of the content. What has none but is a file is not of the
 // tree.
-func (it *item) ask(content func(*rootfs.Entry) (func([]byte) ([]byte, error), bool)) {
-	if it.content == nil && it.m.Type == rootfs.File {
+func (it *item) ask(content func(*entry.Entry) (func([]byte) ([]byte, error), bool)) {
+	if it.content == nil && it.m.Type == entry.File {
 		return
 	}
 	it.rewrite, it.edited = content(&it.m.Entry)

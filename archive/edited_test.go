@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"image-capture/archive"
+	"image-capture/entry"
 	"image-capture/rootfs"
 	"image-capture/rootfs/roottest"
 )
@@ -25,8 +26,8 @@ import (
 type rewrite = func([]byte) ([]byte, error)
 
 // contents is what Options.Content asks: what to make of some paths. nil empties.
-func contents(edits map[string]rewrite) func(*rootfs.Entry) (func([]byte) ([]byte, error), bool) {
-	return func(e *rootfs.Entry) (func([]byte) ([]byte, error), bool) {
+func contents(edits map[string]rewrite) func(*entry.Entry) (func([]byte) ([]byte, error), bool) {
+	return func(e *entry.Entry) (func([]byte) ([]byte, error), bool) {
 		f, ok := edits[e.Path]
 		return f, ok
 	}
@@ -61,7 +62,7 @@ func TestEditedNameOfHardLinks(t *testing.T) {
 					require.Empty(t, sum.Unreadable)
 					members := byPath(list)
 					out := extract(t, image)
-					links := map[rootfs.FileID][]string{}
+					links := map[entry.FileID][]string{}
 					for name, content := range want {
 						b, err := os.ReadFile(filepath.Join(out, name))
 						require.NoError(t, err)
@@ -231,10 +232,10 @@ func TestEditOf(t *testing.T) {
 	plain, _, _ := capture(t, dir, archive.Options{Codec: archive.None})
 
 	var mu sync.Mutex
-	asked := map[string]rootfs.Type{}
-	ask := func(f rewrite, paths ...string) func(*rootfs.Entry) (func([]byte) ([]byte, error), bool) {
+	asked := map[string]entry.Type{}
+	ask := func(f rewrite, paths ...string) func(*entry.Entry) (func([]byte) ([]byte, error), bool) {
 		clear(asked)
-		return func(e *rootfs.Entry) (func([]byte) ([]byte, error), bool) {
+		return func(e *entry.Entry) (func([]byte) ([]byte, error), bool) {
 			mu.Lock()
 			defer mu.Unlock()
 			if asked[e.Path] != 0 {
@@ -248,17 +249,17 @@ func TestEditOf(t *testing.T) {
 		image, sum, _ := capture(t, dir, archive.Options{Codec: archive.None, Content: ask(f, ".", "./dir", "./link", "./fifo", "./null", "./sock")})
 		require.Empty(t, sum.Unreadable)
 		require.True(t, bytes.Equal(plain, image))
-		require.Equal(t, map[string]rootfs.Type{
-			".": rootfs.Dir, "./dir": rootfs.Dir, "./dir/in": rootfs.File, "./file": rootfs.File, "./link": rootfs.Symlink, "./fifo": rootfs.FIFO, "./null": rootfs.CharDevice, "./sock": rootfs.Socket,
-			"./boot": rootfs.Dir, "./boot/efi": rootfs.Dir, "./boot/efi/loader": rootfs.File, "./skipped": rootfs.File, "./unreadable": rootfs.File,
+		require.Equal(t, map[string]entry.Type{
+			".": entry.Dir, "./dir": entry.Dir, "./dir/in": entry.File, "./file": entry.File, "./link": entry.Symlink, "./fifo": entry.FIFO, "./null": entry.CharDevice, "./sock": entry.Socket,
+			"./boot": entry.Dir, "./boot/efi": entry.Dir, "./boot/efi/loader": entry.File, "./skipped": entry.File, "./unreadable": entry.File,
 		}, asked)
 	}
 
-	added := func(in string) []rootfs.Entry {
+	added := func(in string) []entry.Entry {
 		if in != "." {
 			return nil
 		}
-		return []rootfs.Entry{{Path: "./new", Type: rootfs.File, Perm: 0o600, Size: 5}, {Path: "./new-empty", Type: rootfs.File}}
+		return []entry.Entry{{Path: "./new", Type: entry.File, Perm: 0o600, Size: 5}, {Path: "./new-empty", Type: entry.File}}
 	}
 	image, sum, list := capture(t, dir, archive.Options{
 		Codec: archive.None, Content: ask(shout, "./boot/efi/loader", "./skipped", "./new"),
@@ -268,7 +269,7 @@ func TestEditOf(t *testing.T) {
 			}
 			return []byte("fresh")
 		},
-		Skip: map[rootfs.FileID]string{idOf(t, dir+"/skipped"): "on purpose"},
+		Skip: map[entry.FileID]string{idOf(t, dir+"/skipped"): "on purpose"},
 	})
 	require.NotContains(t, asked, "./new", "what is added is what it is")
 	require.NotContains(t, asked, "./skipped")
@@ -290,8 +291,8 @@ func TestEditFails(t *testing.T) {
 	require.NoError(t, os.WriteFile(dir+"/sparse", nil, 0o644))
 	require.NoError(t, os.Truncate(dir+"/sparse", 1<<40))
 	fail := func([]byte) ([]byte, error) { return nil, bad }
-	added := func(in string) []rootfs.Entry {
-		return []rootfs.Entry{{Path: in + "/x", Type: rootfs.File, Size: 1}}
+	added := func(in string) []entry.Entry {
+		return []entry.Entry{{Path: in + "/x", Type: entry.File, Size: 1}}
 	}
 	for name, c := range map[string]struct {
 		opt archive.Options

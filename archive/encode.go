@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"strings"
 
+	"image-capture/entry"
 	"image-capture/rootfs"
 )
 
@@ -67,23 +68,23 @@ func (w *encoder) item(it *item) error {
 	}
 	switch {
 	case it.skip != "":
-		w.sum.Omitted = append(w.sum.Omitted, Note{m.Path, it.skip})
+		w.sum.Omitted = append(w.sum.Omitted, entry.Note{Path: m.Path, Reason: it.skip})
 		return nil
 	case errors.Is(it.err, fs.ErrNotExist):
-		w.sum.Changed = append(w.sum.Changed, Note{m.Path, "vanished before it was read"})
+		w.sum.Changed = append(w.sum.Changed, entry.Note{Path: m.Path, Reason: "vanished before it was read"})
 		return nil
 	case it.err != nil:
 		w.unreadable(m.Path, it.err)
 		return nil
-	case m.Type == rootfs.Socket:
-		w.sum.Omitted = append(w.sum.Omitted, Note{m.Path, "socket"})
+	case m.Type == entry.Socket:
+		w.sum.Omitted = append(w.sum.Omitted, entry.Note{Path: m.Path, Reason: "socket"})
 		return nil
 	}
 	if it.node.Err != nil {
 		w.unreadable(m.Path, it.node.Err)
 	}
 	if it.node.Unsettled {
-		w.sum.Changed = append(w.sum.Changed, Note{m.Path, "changed each time that it was listed: names that were renamed meanwhile may be missing"})
+		w.sum.Changed = append(w.sum.Changed, entry.Note{Path: m.Path, Reason: "changed each time that it was listed: names that were renamed meanwhile may be missing"})
 	}
 	if it.lost != nil {
 		for _, err := range unjoin(it.lost) {
@@ -94,11 +95,11 @@ func (w *encoder) item(it *item) error {
 	if it.edited {
 		m.Nlink = 1
 	}
-	linked := m.Nlink > 1 && m.Type != rootfs.Dir
+	linked := m.Nlink > 1 && m.Type != entry.Dir
 	if linked {
 		later, what := w.links.resolve(m)
 		if what != "" {
-			w.sum.Changed = append(w.sum.Changed, Note{m.Path, what})
+			w.sum.Changed = append(w.sum.Changed, entry.Note{Path: m.Path, Reason: what})
 		}
 		if later {
 			if _, err := w.frames.Write(w.headers.encode(m, nil)); err != nil {
@@ -107,7 +108,7 @@ func (w *encoder) item(it *item) error {
 			return w.done(m)
 		}
 	}
-	if m.Type == rootfs.File {
+	if m.Type == entry.File {
 		ok, err := w.file(it)
 		if err != nil || !ok {
 			return err
@@ -153,7 +154,7 @@ func (w *encoder) file(it *item) (bool, error) {
 		return false, nil
 	}
 	if it.changed != "" {
-		w.sum.Changed = append(w.sum.Changed, Note{m.Path, it.changed})
+		w.sum.Changed = append(w.sum.Changed, entry.Note{Path: m.Path, Reason: it.changed})
 	}
 	if it.content == nil && !it.read {
 		if err := it.added(w.opt.AddedContent); err != nil {
@@ -229,7 +230,7 @@ func (w *encoder) stream(it *item) error {
 	if err != nil {
 		w.unreadable(m.Path, err)
 	} else if what := cmp.Or(difference(&m.Entry, &now), it.cut()); what != "" {
-		w.sum.Changed = append(w.sum.Changed, Note{m.Path, what})
+		w.sum.Changed = append(w.sum.Changed, entry.Note{Path: m.Path, Reason: what})
 	}
 	return nil
 }
@@ -307,7 +308,7 @@ func (w *encoder) progress(n int) {
 
 // unreadable notes something that should be in the archive and is not.
 func (w *encoder) unreadable(path string, err error) {
-	w.sum.Unreadable = append(w.sum.Unreadable, Note{path, reason(path, err)})
+	w.sum.Unreadable = append(w.sum.Unreadable, entry.Note{Path: path, Reason: reason(path, err)})
 }
 
 // reason is the error without the path, which the note names already.
@@ -332,7 +333,7 @@ func unjoin(err error) []error {
 // esp applies the rule of the EFI system partition: it is vfat where the image is
 // deployed, which knows no owners, no xattrs and no hard links, and an extracting
 // tar fails when it has to make them.
-func esp(e *rootfs.Entry) {
+func esp(e *entry.Entry) {
 	const dir = "./boot/efi"
 	if e.Path != dir && !strings.HasPrefix(e.Path, dir+"/") {
 		return

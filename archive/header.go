@@ -6,21 +6,21 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"image-capture/rootfs"
+	"image-capture/entry"
 )
 
 // typeflag returns the tar type of what is not a hard link.
-func typeflag(t rootfs.Type) byte {
+func typeflag(t entry.Type) byte {
 	switch t {
-	case rootfs.Dir:
+	case entry.Dir:
 		return '5'
-	case rootfs.Symlink:
+	case entry.Symlink:
 		return '2'
-	case rootfs.CharDevice:
+	case entry.CharDevice:
 		return '3'
-	case rootfs.BlockDevice:
+	case entry.BlockDevice:
 		return '4'
-	case rootfs.FIFO:
+	case entry.FIFO:
 		return '6'
 	}
 	return '0'
@@ -63,7 +63,7 @@ func (h *headers) encode(m *Member, s *sparseMap) []byte {
 	h.out = h.out[:0]
 
 	name, link, size := m.Path, m.Link, int64(0)
-	if m.Type == rootfs.Dir {
+	if m.Type == entry.Dir {
 		name += "/"
 	}
 	flag := typeflag(m.Type)
@@ -72,7 +72,7 @@ func (h *headers) encode(m *Member, s *sparseMap) []byte {
 		flag, link = '1', m.HardLink
 	case s != nil:
 		size = s.stored()
-	case m.Type == rootfs.File:
+	case m.Type == entry.File:
 		size = m.Size
 	}
 
@@ -129,7 +129,7 @@ func (h *headers) encode(m *Member, s *sparseMap) []byte {
 		name: name, prefix: prefix, link: link,
 		mode: m.Perm, uid: uid, gid: gid, size: hsize, mtime: mtime,
 		flag: flag, major: m.Major, minor: m.Minor,
-		device: m.HardLink == "" && (m.Type == rootfs.CharDevice || m.Type == rootfs.BlockDevice),
+		device: m.HardLink == "" && (m.Type == entry.CharDevice || m.Type == entry.BlockDevice),
 	})
 	return h.out
 }
@@ -262,7 +262,7 @@ func isASCII(s string) bool {
 
 // decimalTime writes a time as POSIX wants it: a decimal number, so that half a
 // second before the epoch is -0.5.
-func decimalTime(t rootfs.Time) string {
+func decimalTime(t entry.Time) string {
 	sec, nsec, sign := uint64(t.Sec), t.Nsec, ""
 	if t.Sec < 0 {
 		sign = "-"
@@ -281,15 +281,15 @@ func decimalTime(t rootfs.Time) string {
 }
 
 // flagNames writes inode flags as libarchive and star do.
-func flagNames(f rootfs.Flags) string {
+func flagNames(f entry.Flags) string {
 	var names []string
-	if f&rootfs.Immutable != 0 {
+	if f&entry.Immutable != 0 {
 		names = append(names, "schg")
 	}
-	if f&rootfs.AppendOnly != 0 {
+	if f&entry.AppendOnly != 0 {
 		names = append(names, "sappnd")
 	}
-	if f&rootfs.NoDump != 0 {
+	if f&entry.NoDump != 0 {
 		names = append(names, "nodump")
 	}
 	return strings.Join(names, ",")

@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"math"
 
-	"image-capture/rootfs"
+	"image-capture/entry"
 )
 
 // types are those of headers without content.
-var types = map[byte]rootfs.Type{
-	'1': 0, '2': rootfs.Symlink, '3': rootfs.CharDevice, '4': rootfs.BlockDevice, '5': rootfs.Dir, '6': rootfs.FIFO,
+var types = map[byte]entry.Type{
+	'1': 0, '2': entry.Symlink, '3': entry.CharDevice, '4': entry.BlockDevice, '5': entry.Dir, '6': entry.FIFO,
 }
 
 // entry reads a member.
@@ -33,10 +33,10 @@ func (r *Reader) entry(ext *paxHeader) (*Member, error) {
 	flag := r.raw.flag()
 	switch flag {
 	case 0, '0', '7', 'S':
-		m.Type = rootfs.File
+		m.Type = entry.File
 		if flag != 'S' && name[len(name)-1] == '/' {
 			// As version 7, which had no type for it, told a directory.
-			m.Type = rootfs.Dir
+			m.Type = entry.Dir
 		}
 	case '1', '2', '3', '4', '5', '6':
 		m.Type = types[flag]
@@ -49,15 +49,15 @@ func (r *Reader) entry(ext *paxHeader) (*Member, error) {
 		if m.HardLink, err = memberPath(link); err != nil {
 			return nil, fmt.Errorf("hard link: %w", err)
 		}
-	case m.Type == rootfs.Symlink:
+	case m.Type == entry.Symlink:
 		if m.Link = link; link == "" {
 			return nil, errors.New("symbolic link without a target")
 		}
-	case m.Type == rootfs.CharDevice, m.Type == rootfs.BlockDevice:
+	case m.Type == entry.CharDevice, m.Type == entry.BlockDevice:
 		if err := r.device(m, ext); err != nil {
 			return nil, err
 		}
-	case m.Type == rootfs.File:
+	case m.Type == entry.File:
 		return m, r.file(m, ext, size)
 	}
 	if size != 0 {

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"image-capture/entry"
 	"image-capture/rootfs"
 )
 
@@ -26,9 +27,9 @@ type paxHeader struct {
 	path, link         string
 	size, uid, gid     *uint64
 	major, minor       *uint64
-	mtime              *rootfs.Time
-	xattrs             []rootfs.Xattr
-	flags              rootfs.Flags
+	mtime              *entry.Time
+	xattrs             []entry.Xattr
+	flags              entry.Flags
 	sparseName         string
 	sparseMajor        *uint64
 	sparseMinor        *uint64
@@ -119,7 +120,7 @@ func (p *paxHeader) record(key, value string) (err error) {
 		p.flags = parseFlags(value)
 	default:
 		if name, ok := strings.CutPrefix(key, xattrPrefix); ok {
-			p.xattrs = append(p.xattrs, rootfs.Xattr{Name: xattrNameBack.Replace(name), Value: value})
+			p.xattrs = append(p.xattrs, entry.Xattr{Name: xattrNameBack.Replace(name), Value: value})
 			if name == "" {
 				err = errors.New("no name")
 			}
@@ -198,11 +199,11 @@ func (p *paxHeader) sparseRun(off, length string) error {
 
 // sortedXattrs returns the xattrs by name; of two values for one name the later
 // counts.
-func (p *paxHeader) sortedXattrs() []rootfs.Xattr {
+func (p *paxHeader) sortedXattrs() []entry.Xattr {
 	if len(p.xattrs) < 2 {
 		return p.xattrs
 	}
-	slices.SortStableFunc(p.xattrs, func(a, b rootfs.Xattr) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortStableFunc(p.xattrs, func(a, b entry.Xattr) int { return strings.Compare(a.Name, b.Name) })
 	out := p.xattrs[:0]
 	for i, x := range p.xattrs {
 		if i+1 < len(p.xattrs) && p.xattrs[i+1].Name == x.Name {
@@ -239,7 +240,7 @@ func paxNumber(s string) (*uint64, error) {
 
 // paxTime reads decimal seconds. Digits after the ninth are below what the kernel
 // keeps.
-func paxTime(s string) (*rootfs.Time, error) {
+func paxTime(s string) (*entry.Time, error) {
 	if s == "" {
 		return nil, nil
 	}
@@ -265,7 +266,7 @@ func paxTime(s string) (*rootfs.Time, error) {
 	for i := len(frac); i < 9; i++ {
 		nsec *= 10
 	}
-	t := rootfs.Time{Sec: int64(sec), Nsec: nsec}
+	t := entry.Time{Sec: int64(sec), Nsec: nsec}
 	if negative {
 		t.Sec = -t.Sec
 		if nsec > 0 {
@@ -278,16 +279,16 @@ func paxTime(s string) (*rootfs.Time, error) {
 
 // parseFlags takes the flags that Linux and tar share, by all names that libarchive
 // gives them; see archive_entry(3). Others are passed over.
-func parseFlags(s string) rootfs.Flags {
-	var f rootfs.Flags
+func parseFlags(s string) entry.Flags {
+	var f entry.Flags
 	for name := range strings.SplitSeq(s, ",") {
 		switch name {
 		case "schg", "schange", "simmutable":
-			f |= rootfs.Immutable
+			f |= entry.Immutable
 		case "sappnd", "sappend":
-			f |= rootfs.AppendOnly
+			f |= entry.AppendOnly
 		case "nodump":
-			f |= rootfs.NoDump
+			f |= entry.NoDump
 		}
 	}
 	return f

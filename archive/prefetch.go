@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"image-capture/entry"
 	"image-capture/rootfs"
 )
 
@@ -230,7 +231,7 @@ func (p *prefetcher) read(b *batch, it *item) {
 	if it.err != nil {
 		return
 	}
-	if why, skip := p.opt.Skip[e.ID]; skip && e.Type != rootfs.Dir {
+	if why, skip := p.opt.Skip[e.ID]; skip && e.Type != entry.Dir {
 		it.skip = why
 		p.drop(it)
 		return
@@ -242,7 +243,7 @@ func (p *prefetcher) read(b *batch, it *item) {
 		return // nothing to read, or a later name of a file that is stored already
 	}
 	for try := 1; try < tries && it.fresh(); try++ {
-		time.Sleep(rootfs.Tick)
+		time.Sleep(entry.Tick)
 		if it.look(); it.content == nil {
 			return
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"image-capture/entry"
 	"image-capture/rootfs"
 )
 
@@ -49,17 +50,17 @@ func TestFresh(t *testing.T) {
 	at := time.Unix(1000, 500_000_000)
 	for _, c := range []struct {
 		what  string
-		ctime rootfs.Time
+		ctime entry.Time
 		want  bool
 	}{
-		{"old", rootfs.Time{Sec: 900}, false},
-		{"older than a tick", rootfs.Time{Sec: 1000, Nsec: 480_000_000}, false},
-		{"within a tick", rootfs.Time{Sec: 1000, Nsec: 481_000_000}, true},
-		{"now", rootfs.Time{Sec: 1000, Nsec: 500_000_000}, true},
-		{"changed after the look at the clock", rootfs.Time{Sec: 1000, Nsec: 600_000_000}, true},
-		{"by another clock", rootfs.Time{Sec: 1002}, false},
+		{"old", entry.Time{Sec: 900}, false},
+		{"older than a tick", entry.Time{Sec: 1000, Nsec: 480_000_000}, false},
+		{"within a tick", entry.Time{Sec: 1000, Nsec: 481_000_000}, true},
+		{"now", entry.Time{Sec: 1000, Nsec: 500_000_000}, true},
+		{"changed after the look at the clock", entry.Time{Sec: 1000, Nsec: 600_000_000}, true},
+		{"by another clock", entry.Time{Sec: 1002}, false},
 	} {
-		it := item{at: at, m: Member{Entry: rootfs.Entry{Ctime: c.ctime}}}
+		it := item{at: at, m: Member{Entry: entry.Entry{Ctime: c.ctime}}}
 		require.Equal(t, c.want, it.fresh(), c.what)
 	}
 }

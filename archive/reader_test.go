@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"image-capture/archive"
-	"image-capture/rootfs"
+	"image-capture/entry"
 	"image-capture/rootfs/roottest"
 )
 
@@ -46,7 +46,7 @@ func readAll(r io.Reader) ([]archive.Member, *archive.Reader, error) {
 
 // inTar leaves what a tar holds of a member.
 func inTar(m archive.Member) archive.Member {
-	m.Ctime, m.Blocks, m.ID, m.Nlink = rootfs.Time{}, 0, rootfs.FileID{}, 0
+	m.Ctime, m.Blocks, m.ID, m.Nlink = entry.Time{}, 0, entry.FileID{}, 0
 	if len(m.Xattrs) == 0 {
 		m.Xattrs = nil
 	}
@@ -84,7 +84,7 @@ func TestReadOwnImage(t *testing.T) {
 				require.EqualValues(t, sum.Entries, len(got))
 				require.Equal(t, allInTar(want), allInTar(got), name)
 				for _, m := range got {
-					if m.HardLink == "" && m.Type == rootfs.File {
+					if m.HardLink == "" && m.Type == entry.File {
 						require.True(t, len(m.SHA256) == 32 != (len(m.SparseSHA256) == 32), m.Path)
 					} else {
 						require.Nil(t, m.SHA256, m.Path)
@@ -344,7 +344,7 @@ func TestGoReadsImage(t *testing.T) {
 		for _, x := range m.Xattrs {
 			require.Equal(t, x.Value, h.PAXRecords["SCHILY.xattr."+x.Name], "%s %s", m.Path, x.Name)
 		}
-		if m.Type != rootfs.File {
+		if m.Type != entry.File {
 			continue
 		}
 		require.Equal(t, m.Size, h.Size, m.Path)
@@ -367,7 +367,7 @@ func TestBsdtarListsImage(t *testing.T) {
 	// Without names that bsdtar prints escaped; those come with the verbose list.
 	var names []string
 	for _, m := range want {
-		if m.Type == rootfs.Dir {
+		if m.Type == entry.Dir {
 			m.Path += "/"
 		}
 		if isPlain(m.Path) {

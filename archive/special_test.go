@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"image-capture/archive"
+	"image-capture/entry"
 	"image-capture/rootfs"
 	"image-capture/rootfs/roottest"
 )
@@ -27,11 +28,11 @@ func write(t testing.TB, dir string, files map[string]string) {
 	}
 }
 
-func idOf(t testing.TB, path string) rootfs.FileID {
+func idOf(t testing.TB, path string) entry.FileID {
 	t.Helper()
 	var st unix.Stat_t
 	require.NoError(t, unix.Lstat(path, &st))
-	return rootfs.FileID{Dev: st.Dev, Ino: st.Ino}
+	return entry.FileID{Dev: st.Dev, Ino: st.Ino}
 }
 
 func byPath(members []archive.Member) map[string]archive.Member {
@@ -49,10 +50,10 @@ func TestOmitted(t *testing.T) {
 	require.NoError(t, os.Link(dir+"/out", dir+"/y-again"))
 	require.NoError(t, unix.Mknod(dir+"/sock", unix.S_IFSOCK|0o600, 0))
 	require.NoError(t, os.Mkdir(dir+"/dir", 0o755))
-	image, sum, members := capture(t, dir, archive.Options{Codec: archive.None, Skip: map[rootfs.FileID]string{
+	image, sum, members := capture(t, dir, archive.Options{Codec: archive.None, Skip: map[entry.FileID]string{
 		idOf(t, dir+"/out"): "the image of this capture", idOf(t, dir+"/dir"): "directories are not skipped",
 	}})
-	require.Equal(t, []archive.Note{
+	require.Equal(t, []entry.Note{
 		{Path: "./out", Reason: "the image of this capture"}, {Path: "./sock", Reason: "socket"}, {Path: "./y-again", Reason: "the image of this capture"},
 	}, sum.Omitted)
 	require.Equal(t, map[string]string{"./a": "a", "./z": "z"}, contentsOf(t, image))
@@ -98,7 +99,7 @@ func TestFirstNameVanishes(t *testing.T) {
 		require.NoError(t, os.WriteFile(fmt.Sprintf("%s/b-%04d", dir, i), nil, 0o644))
 	}
 	content, sum, members := during(t, dir, func() { require.NoError(t, os.Remove(dir+"/z1")) })
-	require.Equal(t, []archive.Note{{Path: "./z1", Reason: "vanished before it was read"}}, sum.Changed)
+	require.Equal(t, []entry.Note{{Path: "./z1", Reason: "vanished before it was read"}}, sum.Changed)
 	require.Equal(t, "data", content["./z2"])
 	require.Empty(t, members["./z2"].HardLink)
 }
@@ -113,7 +114,7 @@ func TestChangedBetweenNames(t *testing.T) {
 	}
 	require.NoError(t, os.Link(dir+"/a", dir+"/z"))
 	content, sum, members := during(t, dir, func() { require.NoError(t, os.WriteFile(dir+"/a", []byte("and more"), 0o644)) })
-	require.Equal(t, []archive.Note{{Path: "./z", Reason: "is no longer what was read as ./a, and is stored for itself"}}, sum.Changed)
+	require.Equal(t, []entry.Note{{Path: "./z", Reason: "is no longer what was read as ./a, and is stored for itself"}}, sum.Changed)
 	require.Equal(t, "first", content["./a"])
 	require.Equal(t, "and more", content["./z"])
 	require.Empty(t, members["./z"].HardLink)
@@ -133,7 +134,7 @@ func TestShortContent(t *testing.T) {
 	}
 	seen := 0
 	for _, m := range members {
-		if text, err := os.ReadFile(filepath.Join(dir, m.Path)); err == nil && m.Type == rootfs.File && int64(len(text)) < m.Size {
+		if text, err := os.ReadFile(filepath.Join(dir, m.Path)); err == nil && m.Type == entry.File && int64(len(text)) < m.Size {
 			seen++
 			require.Regexp(t, `^ended at byte \d+ of 4096: zeros are in place of the rest$`, short[m.Path], m.Path)
 		}
@@ -145,13 +146,13 @@ func TestShortContent(t *testing.T) {
 func TestAdded(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, map[string]string{"b": "b"})
-	add := func(in string) []rootfs.Entry {
+	add := func(in string) []entry.Entry {
 		if in != "." {
 			return nil
 		}
-		return []rootfs.Entry{
-			{Path: "./.autorelabel", Type: rootfs.File, Perm: 0o644}, {Path: "./curtin", Type: rootfs.Dir, Perm: 0o755},
-			{Path: "./link", Type: rootfs.Symlink, Perm: 0o777, Link: "b"},
+		return []entry.Entry{
+			{Path: "./.autorelabel", Type: entry.File, Perm: 0o644}, {Path: "./curtin", Type: entry.Dir, Perm: 0o755},
+			{Path: "./link", Type: entry.Symlink, Perm: 0o777, Link: "b"},
 		}
 	}
 	image, sum, list := capture(t, dir, archive.Options{Codec: archive.None, Walk: rootfs.WalkOptions{Added: add}})
@@ -169,8 +170,8 @@ func TestAdded(t *testing.T) {
 	root, err := rootfs.Open(dir)
 	require.NoError(t, err)
 	defer root.Close()
-	_, err = archive.Write(context.Background(), &bytes.Buffer{}, root, archive.Options{Walk: rootfs.WalkOptions{Added: func(in string) []rootfs.Entry {
-		return []rootfs.Entry{{Path: in + "/x", Type: rootfs.File, Size: 1}}
+	_, err = archive.Write(context.Background(), &bytes.Buffer{}, root, archive.Options{Walk: rootfs.WalkOptions{Added: func(in string) []entry.Entry {
+		return []entry.Entry{{Path: in + "/x", Type: entry.File, Size: 1}}
 	}}})
 	require.EqualError(t, err, "./x: added file of 1 bytes with a content of 0")
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"image-capture/archive"
+	"image-capture/entry"
 	"image-capture/rootfs"
 	"image-capture/rootfs/roottest"
 )
@@ -37,7 +38,7 @@ func TestTee(t *testing.T) {
 		var asked []string
 		sum := sha256.New()
 		r.Tee(func(m *archive.Member) io.Writer {
-			require.Equal(t, rootfs.File, m.Type)
+			require.Equal(t, entry.File, m.Type)
 			require.Nil(t, m.SHA256)
 			asked = append(asked, m.Path)
 			sum.Reset()
@@ -58,7 +59,7 @@ func TestTee(t *testing.T) {
 			}
 			require.NoError(t, err)
 			w := inTar(want[i])
-			if m.Type == rootfs.File {
+			if m.Type == entry.File {
 				files = append(files, m.Path)
 				require.Equal(t, files, asked)
 				if len(asked)%5 != 4 && w.SHA256 != nil {

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"image-capture/archive"
+	"image-capture/entry"
 	"image-capture/rootfs"
 	"image-capture/rootfs/roottest"
 )
@@ -94,7 +95,7 @@ func TestUnreadable(t *testing.T) {
 	var o outcome
 	child(t, "TestUnreadable", dir, nobody, &o)
 	require.Empty(t, o.Err)
-	require.Equal(t, []archive.Note{
+	require.Equal(t, []entry.Note{
 		{Path: "./b-secret", Reason: "open: permission denied"},
 		{Path: "./c-linked", Reason: "open: permission denied"},
 		{Path: "./d-linked", Reason: "open: permission denied"},
@@ -176,7 +177,7 @@ func TestReadError(t *testing.T) {
 	t.Run("small", func(t *testing.T) {
 		dir := cutOff(t, 2, randomBytes(100<<10))
 		image, sum, members := capture(t, dir, archive.Options{Codec: archive.None})
-		require.Equal(t, []archive.Note{{Path: "./file", Reason: "read: input/output error"}}, sum.Unreadable)
+		require.Equal(t, []entry.Note{{Path: "./file", Reason: "read: input/output error"}}, sum.Unreadable)
 		require.NotContains(t, byPath(members), "./file")
 		require.Equal(t, map[string]string{"./other": ""}, contentsOf(t, image))
 	})

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"image-capture/entry"
 	"image-capture/rootfs"
 )
 
@@ -30,7 +31,7 @@ type Options struct {
 	//
 	// Such a file keeps its attributes. It is one of its own: no hard link to the
 	// other names of its inode, which keep the content.
-	Content func(e *rootfs.Entry) (rewrite func(old []byte) ([]byte, error), ok bool)
+	Content func(e *entry.Entry) (rewrite func(old []byte) ([]byte, error), ok bool)
 	// AddedContent returns the content of a file that Walk.Added gives a size of more
 	// than 0.
 	AddedContent func(path string) []byte
@@ -39,7 +40,7 @@ type Options struct {
 	// SkipImageDigests leaves MD5 and SHA256 of the Summary nil. It is for benchmarks.
 	SkipImageDigests bool
 	// Skip names files that are never captured, with the reason.
-	Skip map[rootfs.FileID]string
+	Skip map[entry.FileID]string
 	// Member, if not nil, is called with each member when it is in the archive, in
 	// order, by one goroutine. The member is not used again.
 	Member func(*Member) error
@@ -56,12 +57,6 @@ type Progress struct {
 	Bytes   atomic.Int64 // content of files, holes not counted
 }
 
-// Note says something of a path.
-type Note struct {
-	Path   string
-	Reason string
-}
-
 // Summary is what became of the tree.
 type Summary struct {
 	Entries  int64
@@ -71,12 +66,12 @@ type Summary struct {
 	SHA256   []byte
 	// Omitted entries are left out by design: sockets, which tar cannot hold, and
 	// what Options.Skip names.
-	Omitted []Note
+	Omitted []entry.Note
 	// Unreadable entries are not in the archive, or lack something that the reason
 	// names, although they should be there. With any, the archive is incomplete.
-	Unreadable []Note
+	Unreadable []entry.Note
 	// Changed files changed while they were read, or vanished.
-	Changed []Note
+	Changed []entry.Note
 }
 
 // Write writes the tree to w. Names that cannot be read do not stop it: they are in

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v4"
+
+	"image-capture/entry"
 )
 
 // certainty is how far a thing is proven.
@@ -49,16 +51,16 @@ func checkCloudState(s *survey) {
 	ssh := leftover{paths: []string{"etc/ssh/sshd_config.d/50-cloud-init.conf"}, is: "is what cloud-init was told about SSH passwords on the source",
 		why: "clones that are told nothing keep it"}
 	if s.cloudInitRuns() == does {
-		ssh.fix = Drop
+		ssh.fix = entry.Drop
 	} else {
 		ssh.hint = "rm " + typed(ssh.paths[0])
 	}
 	s.leftovers([]leftover{
-		{paths: []string{dir + "/instance", dir + "/instances"}, is: "is cloud-init's record of the source", hint: log, fix: Drop,
+		{paths: []string{dir + "/instance", dir + "/instances"}, is: "is cloud-init's record of the source", hint: log, fix: entry.Drop,
 			why: "it holds the source's user data, and a clone that is given the same id sets up nothing"},
-		{paths: []string{dir + "/sem"}, is: "says what cloud-init did once on the source", hint: log, fix: Drop,
+		{paths: []string{dir + "/sem"}, is: "says what cloud-init did once on the source", hint: log, fix: entry.Drop,
 			why: "clones do not do it again"},
-		{paths: []string{dir + "/data"}, is: "is cloud-init's state of the source", hint: log, fix: Drop,
+		{paths: []string{dir + "/data"}, is: "is cloud-init's state of the source", hint: log, fix: entry.Drop,
 			why: "clones take their first boot for a later one of the source"},
 		ssh,
 	}, "no state of cloud-init")

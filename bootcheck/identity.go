@@ -7,6 +7,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"image-capture/entry"
 )
 
 // What is left of the source's identity in an image is shared by all clones.
@@ -19,11 +21,11 @@ import (
 type leftover struct {
 	// paths are where it is, by tree.filled.
 	paths []string
-	is    string // what it is: the finding's problem
-	why   string // what happens to clones that share it
-	hint  string // what to type in the source; empty: remove or empty the path
-	fix   Verb   // Drop or Empty; without one its paths are one finding
-	note  bool   // worth knowing only
+	is    string   // what it is: the finding's problem
+	why   string   // what happens to clones that share it
+	hint  string   // what to type in the source; empty: remove or empty the path
+	fix   entry.Op // Drop or Empty; without one its paths are one finding
+	note  bool     // worth knowing only
 }
 
 // maxEach bounds the findings about one kind of thing. Real systems have a
@@ -73,7 +75,7 @@ func (s *survey) leftover(l leftover) {
 		hint := l.hint
 		if hint == "" {
 			hint = "rm -r " + typed(name)
-			if l.fix == Empty {
+			if l.fix == entry.Empty {
 				hint = "truncate -s 0 " + typed(name)
 			}
 		}
@@ -99,9 +101,9 @@ func (f *Finding) because(why string) *Finding {
 
 // edit offers a fix of what name leads to, by the path that it has in the
 // archive. A link to a directory is edited itself, not the directory.
-func (f *Finding) edit(s *survey, verb Verb, name string) *Finding {
+func (f *Finding) edit(s *survey, op entry.Op, name string) *Finding {
 	if real, ok := s.real(name, !s.isDir(name)); ok {
-		f.fix(verb, real)
+		f.fix(op, real)
 	}
 	return f
 }
@@ -194,20 +196,20 @@ func checkMachineID(s *survey) {
 		bus  = "var/lib/dbus/machine-id"
 	)
 	before := len(s.findings)
-	verb, hint := Empty, "truncate -s 0 "+typed(name)
+	op, hint := entry.Empty, "truncate -s 0 "+typed(name)
 	if !s.hasSystemd() {
 		// dbus-uuidgen --ensure makes a file that is missing, and stops at an
 		// empty one.
-		verb, hint = Drop, "rm "+typed(name)
+		op, hint = entry.Drop, "rm "+typed(name)
 	}
 	if s.isFile(name) && s.hasMachineID(name) {
-		s.warn(name, "is the source's machine id", hint).edit(s, verb, name)
+		s.warn(name, "is the source's machine id", hint).edit(s, op, name)
 	}
 	// Debian has a link to the other one here, other systems had a file of its
 	// own.
 	if info, there := s.lstat(bus); there && info.Mode().IsRegular() && s.hasMachineID(bus) && !s.leadsTo(name, bus) {
 		s.warn(bus, "is the source's machine id, and becomes the clone's again where /"+name+" is empty", "rm "+typed(bus)).
-			edit(s, Drop, bus)
+			edit(s, entry.Drop, bus)
 	}
 	for _, l := range s.commandLines() {
 		if w := l.find("systemd.machine_id="); w != "" {

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"image-capture/entry"
+
 	"github.com/rogpeppe/go-internal/txtar"
 	"github.com/stretchr/testify/require"
 )
@@ -58,7 +60,7 @@ func findingsOf(t *testing.T, img fs.FS, rule string) []string {
 		}
 		line += ": " + f.Problem
 		if f.Fix != nil {
-			line += fmt.Sprintf(" => %s %s", f.Fix.Verb, printable("/"+f.Fix.Path))
+			line += fmt.Sprintf(" => %s %s", f.Fix.Op, entry.Printable("/"+f.Fix.Path))
 		}
 		if f.Level >= Warn {
 			require.NotEmpty(t, f.Why, line)
@@ -73,24 +75,24 @@ func findingsOf(t *testing.T, img fs.FS, rule string) []string {
 func fixed(t *testing.T, img image, report Report) bool {
 	t.Helper()
 	for _, f := range report.Fixes() {
-		if f.Verb != AddDir && f.Verb != AddFile {
+		if f.Op != entry.AddDir && f.Op != entry.AddFile {
 			// The path is that of the archive: no part of it is a link.
 			require.NotNil(t, img[f.Path], f.Path)
 		}
-		switch f.Verb {
-		case AddDir:
+		switch f.Op {
+		case entry.AddDir:
 			img[f.Path] = &node{mode: fs.ModeDir | 0o755}
-		case AddFile:
+		case entry.AddFile:
 			img[f.Path] = &node{mode: 0o644}
-		case Drop:
+		case entry.Drop:
 			for name := range img {
 				if name == f.Path || strings.HasPrefix(name, f.Path+"/") {
 					delete(img, name)
 				}
 			}
-		case Empty:
+		case entry.Empty:
 			img[f.Path] = &node{mode: img[f.Path].mode}
-		case Rewrite:
+		case entry.Rewrite:
 			data, err := f.Rewrite(img[f.Path].data)
 			require.NoError(t, err)
 			img[f.Path] = &node{mode: img[f.Path].mode, data: data}

@@ -15,6 +15,8 @@ import (
 	"testing/fstest"
 	"time"
 
+	"image-capture/entry"
+
 	"github.com/rogpeppe/go-internal/txtar"
 	"github.com/stretchr/testify/require"
 )
@@ -284,7 +286,7 @@ func text(findings []Finding) string {
 			fmt.Fprintf(&b, " {%s}", strings.Trim(fmt.Sprint(f.Stops), "[]"))
 		}
 		if f.Fix != nil {
-			fmt.Fprintf(&b, " => %s %s", f.Fix.Verb, printable("/"+f.Fix.Path))
+			fmt.Fprintf(&b, " => %s %s", f.Fix.Op, entry.Printable("/"+f.Fix.Path))
 		}
 		b.WriteByte('\n')
 	}

@@ -5,6 +5,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"image-capture/entry"
 )
 
 // checkNetworkIdentity asks for network configuration that fits one machine only:
@@ -54,7 +56,7 @@ func (s *survey) checkCloudNetwork() {
 			f := s.warn(name, "was written by cloud-init for the source", "rm "+typed(name)).
 				because("clones keep the source's settings until cloud-init writes the file again")
 			if works {
-				f.edit(s, Drop, name)
+				f.edit(s, entry.Drop, name)
 			}
 		}
 	}
@@ -81,7 +83,7 @@ func (s *survey) cloudNetworkOff() string {
 // cloudWrote says whether checkCloudNetwork has told of a file.
 func (s *survey) cloudWrote(name string) bool {
 	return slices.ContainsFunc(s.findings, func(f Finding) bool {
-		return f.Rule == s.rule.name && f.Path == printable("/"+name)
+		return f.Rule == s.rule.name && f.Path == entry.Printable("/"+name)
 	})
 }
 
@@ -106,7 +108,7 @@ func (s *survey) checkUdevNet() {
 		f := s.warn(name, "names the source's network interfaces by their MAC addresses", "rm "+typed(name)).
 			because("the clone's interfaces get other names than its configuration has")
 		if strings.Contains(base, "persistent-net") {
-			f.edit(s, Drop, name) // made by udev or cloud-init, not by people
+			f.edit(s, entry.Drop, name) // made by udev or cloud-init, not by people
 		}
 	}
 }
@@ -178,7 +180,7 @@ func (s *survey) pinned(name string, pins []string, static bool, rewrite func([]
 		}
 		f := s.warn(name, "is for the source's interface only: "+shorten(strings.Join(pins, " ")), "remove these lines").because(why)
 		if real, ok := s.real(name, true); ok && !static {
-			f.Fix = &Fix{Verb: Rewrite, Path: real, Rewrite: rewrite}
+			f.Fix = &Fix{Op: entry.Rewrite, Path: real, Rewrite: rewrite}
 		}
 	}
 	if static {

@@ -4,6 +4,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"image-capture/entry"
 )
 
 // checkSSHHostKeys asks for the keys by which sshd is known, and for what makes
@@ -34,7 +36,7 @@ func checkSSHHostKeys(s *survey) {
 				s.warn(name, "is an SSH host key of the source, by a name under which nothing makes another", "ssh-keygen, on each clone")
 				continue
 			}
-			s.warn(name, "is an SSH host key of the source ("+maker+")", "rm "+typed(name)).edit(s, Drop, name)
+			s.warn(name, "is an SSH host key of the source ("+maker+")", "rm "+typed(name)).edit(s, entry.Drop, name)
 		}
 	case !server:
 		s.ok("", "no SSH host keys, and no server")

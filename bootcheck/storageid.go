@@ -2,13 +2,15 @@ package bootcheck
 
 import (
 	"strings"
+
+	"image-capture/entry"
 )
 
 // diskState is what the source remembers about its disks.
 var diskState = []leftover{
-	{paths: []string{"etc/lvm/devices/system.devices"}, is: "lists the source's disks for LVM", fix: Drop,
+	{paths: []string{"etc/lvm/devices/system.devices"}, is: "lists the source's disks for LVM", fix: entry.Drop,
 		why: "LVM sees no other disks: the clone's volume groups are not there"},
-	{paths: []string{"etc/zfs/zpool.cache"}, is: "names the source's ZFS pools", fix: Drop, why: "a boot tries to import pools that the clone does not have"},
+	{paths: []string{"etc/zfs/zpool.cache"}, is: "names the source's ZFS pools", fix: entry.Drop, why: "a boot tries to import pools that the clone does not have"},
 	{paths: []string{"etc/multipath/wwids", "etc/multipath/bindings", "var/lib/multipath/wwids", "var/lib/multipath/bindings"}, is: "names the source's multipath disks", note: true},
 	{paths: []string{"etc/lvm/backup/*", "etc/lvm/archive/*"}, is: "describes a volume group of the source", note: true},
 	{paths: []string{"etc/blkid.tab", "etc/blkid/blkid.tab"}, is: "lists the source's disks", note: true},
@@ -90,7 +92,7 @@ func checkResume(s *survey) {
 			f.Hint = "set RESUME=none in it"
 		}
 		if real, ok := s.real(name, true); ok {
-			f.Fix = &Fix{Verb: Rewrite, Path: real, Rewrite: rewriteResume}
+			f.Fix = &Fix{Op: entry.Rewrite, Path: real, Rewrite: rewriteResume}
 		}
 	}
 	for _, l := range s.commandLines() {

@@ -6,16 +6,23 @@ import (
 	"fmt"
 	"slices"
 
-	"image-capture/rootfs"
+	"image-capture/entry"
 )
 
 // addition is a name that the tree may lack: an empty directory or a file.
 type addition struct {
-	typ     rootfs.Type
+	typ     entry.Type
 	perm    uint32
 	content []byte
 	asked   bool // the walk came to the directory above
 	present bool // the tree has the name, and it stays
+}
+
+func (a *addition) op() entry.Op {
+	if a.typ == entry.Dir {
+		return entry.AddDir
+	}
+	return entry.AddFile
 }
 
 // AddDir adds an empty directory of root:root where the image would have nothing
@@ -26,13 +33,13 @@ type addition struct {
 // path the last counts. An added directory stays empty: it is an error to add
 // something below it, or a file in its place.
 func (p *Plan) AddDir(path string, perm uint32) error {
-	return p.add("add directory", path, &addition{typ: rootfs.Dir, perm: perm})
+	return p.add("add directory", path, &addition{typ: entry.Dir, perm: perm})
 }
 
 // AddFile adds a regular file of root:root with at most MaxRewrite bytes, by the
 // rules of AddDir. Empty and Rewrite do not apply to it.
 func (p *Plan) AddFile(path string, perm uint32, content []byte) error {
-	return p.add("add file", path, &addition{typ: rootfs.File, perm: perm, content: bytes.Clone(content)})
+	return p.add("add file", path, &addition{typ: entry.File, perm: perm, content: bytes.Clone(content)})
 }
 
 func (p *Plan) add(what, path string, a *addition) error {
@@ -69,8 +76,8 @@ func (p *Plan) fits(path string, a *addition) error {
 // by name. Where the tree has an entry of that name, and Drop leaves it in, the walk
 // takes that one instead. The times are zero: the walk sets those of dir, so that an
 // image depends on the tree only.
-func (p *Plan) Added(dir string) []rootfs.Entry {
-	var list []rootfs.Entry
+func (p *Plan) Added(dir string) []entry.Entry {
+	var list []entry.Entry
 	for _, path := range p.addedIn(dir) {
 		p.added.byPath[path].asked = true
 		list = append(list, p.entry(path))
@@ -98,7 +105,7 @@ func (p *Plan) addedIn(dir string) []string {
 	return list
 }
 
-func (p *Plan) entry(path string) rootfs.Entry {
+func (p *Plan) entry(path string) entry.Entry {
 	a := p.added.byPath[path]
-	return rootfs.Entry{Path: path, Type: a.typ, Perm: a.perm, Size: int64(len(a.content))}
+	return entry.Entry{Path: path, Type: a.typ, Perm: a.perm, Size: int64(len(a.content))}
 }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"image-capture/rootfs"
+	"image-capture/entry"
 )
 
 func upper(old []byte) ([]byte, error) { return bytes.ToUpper(old), nil }
@@ -23,7 +23,7 @@ func capture(t *testing.T, p *Plan) map[string]string {
 	for _, path := range walk(p) {
 		added, isAdded := strings.CutPrefix(path, "+")
 		name, dir := strings.CutSuffix(path, "/")
-		e := rootfs.Entry{Path: name, Type: rootfs.File}
+		e := entry.Entry{Path: name, Type: entry.File}
 		switch {
 		case isAdded:
 			if !slices.Contains(tree, added) || p.Hidden(added) {
@@ -31,16 +31,16 @@ func capture(t *testing.T, p *Plan) map[string]string {
 			}
 			continue
 		case dir:
-			e.Type = rootfs.Dir
+			e.Type = entry.Dir
 		case strings.HasSuffix(path, "log"):
-			e.Type = rootfs.Symlink
+			e.Type = entry.Symlink
 		}
 		rewrite, ok := p.Content(&e)
 		if !ok {
 			require.Nil(t, rewrite)
 			continue
 		}
-		require.Equal(t, rootfs.File, e.Type)
+		require.Equal(t, entry.File, e.Type)
 		var b []byte
 		if rewrite != nil {
 			var err error
@@ -64,11 +64,11 @@ func TestRemove(t *testing.T) {
 	require.NoError(t, p.AddDir("./mnt/nas/in", 0o755))
 	require.Equal(t, append(without("./etc/fstab", "./mnt/nas", "./tmp/x", "./proc"), "+./proc"), walk(&p))
 	require.Equal(t, []Edit{
-		{Exclude, "./tmp/x", "", 1}, {Exclude, "./proc", "", 1},
-		{Drop, "./etc/fstab", "", 1}, {Drop, "./mnt/nas", "", 1}, {Drop, "./proc", "", 1}, {Add, "./proc", "", 1},
+		{entry.Exclude, "./tmp/x", "", 1}, {entry.Exclude, "./proc", "", 1},
+		{entry.Drop, "./etc/fstab", "", 1}, {entry.Drop, "./mnt/nas", "", 1}, {entry.Drop, "./proc", "", 1}, {entry.AddDir, "./proc", "", 1},
 	}, p.Edits(), "not what is not there, or gone with what is above it")
 	require.Empty(t, p.Unmatched(), "neither removals nor what they take along")
-	require.Equal(t, []Unapplied{{Edit{Add, "./mnt/nas/in", "", 0}, "the directory above it is not there, or left out"}}, p.Unapplied())
+	require.Equal(t, []Unapplied{{Edit{entry.AddDir, "./mnt/nas/in", "", 0}, "the directory above it is not there, or left out"}}, p.Unapplied())
 	for path, want := range map[string]bool{
 		"./etc/fstab": true, "./mnt/nas": true, "./mnt/nas/a/b": true, "./mnt/nas/a": true,
 		".": false, "./mnt": false, "./mnt/nas2": false, "./etc/fstab2": false, "./nas": false, "./x/mnt/nas": false, "./etc/mtab": false,
@@ -108,23 +108,23 @@ func TestContents(t *testing.T) {
 		"./.autorelabel": "", "./etc/new": "new", "./proc/1/fd": "in place",
 	}, capture(t, &p))
 	require.Equal(t, []Edit{
-		{Exclude, "./mnt/nas", "", 1}, {Drop, "./proc/1/fd", "", 1}, {Empty, "./tmp/x/y", "", 1},
-		{Rewrite, "./etc/mtab", "first", 1}, {Rewrite, "./dev/null", "", 1}, {Rewrite, "./etc/mtab", "second", 1},
-		{Add, "./.autorelabel", "", 1}, {Add, "./etc/new", "", 1}, {Add, "./proc/1/fd", "", 1},
+		{entry.Exclude, "./mnt/nas", "", 1}, {entry.Drop, "./proc/1/fd", "", 1}, {entry.Empty, "./tmp/x/y", "", 1},
+		{entry.Rewrite, "./etc/mtab", "first", 1}, {entry.Rewrite, "./dev/null", "", 1}, {entry.Rewrite, "./etc/mtab", "second", 1},
+		{entry.AddFile, "./.autorelabel", "", 1}, {entry.AddFile, "./etc/new", "", 1}, {entry.AddFile, "./proc/1/fd", "", 1},
 	}, p.Edits())
 	require.Equal(t, []Unapplied{
-		{Edit{Empty, "./etc", "", 0}, "it is no regular file: a directory"},
-		{Edit{Empty, "./var/log/a.log", "", 0}, "it is no regular file: a symbolic link"},
-		{Edit{Rewrite, "./tmp/x/y", "for nothing", 0}, "it is emptied"},
-		{Edit{Rewrite, "./proc/1/fd", "of a new file", 0}, "it is left out"},
-		{Edit{Rewrite, "./var", "why ./var", 0}, "it is no regular file: a directory"},
-		{Edit{Rewrite, "./var/log/b.log", "why ./var/log/b.log", 0}, "it is no regular file: a symbolic link"},
-		{Edit{Rewrite, "./no/such2", "why ./no/such2", 0}, "it is not there"},
-		{Edit{Rewrite, "./mnt/nas/a/b", "why ./mnt/nas/a/b", 0}, "it is left out"},
-		{Edit{Rewrite, "./e*", "why ./e*", 0}, "it is not there"},
+		{Edit{entry.Empty, "./etc", "", 0}, "it is no regular file: a directory"},
+		{Edit{entry.Empty, "./var/log/a.log", "", 0}, "it is no regular file: a symbolic link"},
+		{Edit{entry.Rewrite, "./tmp/x/y", "for nothing", 0}, "it is emptied"},
+		{Edit{entry.Rewrite, "./proc/1/fd", "of a new file", 0}, "it is left out"},
+		{Edit{entry.Rewrite, "./var", "why ./var", 0}, "it is no regular file: a directory"},
+		{Edit{entry.Rewrite, "./var/log/b.log", "why ./var/log/b.log", 0}, "it is no regular file: a symbolic link"},
+		{Edit{entry.Rewrite, "./no/such2", "why ./no/such2", 0}, "it is not there"},
+		{Edit{entry.Rewrite, "./mnt/nas/a/b", "why ./mnt/nas/a/b", 0}, "it is left out"},
+		{Edit{entry.Rewrite, "./e*", "why ./e*", 0}, "it is not there"},
 	}, p.Unapplied())
 	require.Empty(t, p.Unmatched())
-	require.Equal(t, []rootfs.Entry{{Path: "./etc/fstab", Type: rootfs.File, Perm: 0o600, Size: 5}, {Path: "./etc/new", Type: rootfs.File, Perm: 0o640, Size: 3}}, p.Added("./etc"))
+	require.Equal(t, []entry.Entry{{Path: "./etc/fstab", Type: entry.File, Perm: 0o600, Size: 5}, {Path: "./etc/new", Type: entry.File, Perm: 0o640, Size: 3}}, p.Added("./etc"))
 	require.Nil(t, p.AddedContent("./etc"))
 }
 
@@ -136,13 +136,13 @@ func TestNotCaptured(t *testing.T) {
 	require.NoError(t, p.Rewrite("./etc/mtab", "why", upper))
 	require.NoError(t, p.Rewrite("./dev/null", "why", upper))
 	walk(&p)
-	_, ok := p.Content(&rootfs.Entry{Path: "./dev/null", Type: rootfs.File}) // and then it vanishes
+	_, ok := p.Content(&entry.Entry{Path: "./dev/null", Type: entry.File}) // and then it vanishes
 	require.True(t, ok)
 	require.Empty(t, p.Edits())
 	require.Equal(t, []Unapplied{
-		{Edit{Empty, "./etc/fstab", "", 0}, "it was not captured"},
-		{Edit{Rewrite, "./etc/mtab", "why", 0}, "it was not captured"},
-		{Edit{Rewrite, "./dev/null", "why", 0}, "it was not captured"},
+		{Edit{entry.Empty, "./etc/fstab", "", 0}, "it was not captured"},
+		{Edit{entry.Rewrite, "./etc/mtab", "why", 0}, "it was not captured"},
+		{Edit{entry.Rewrite, "./dev/null", "why", 0}, "it was not captured"},
 	}, p.Unapplied())
 }
 
@@ -165,7 +165,7 @@ func TestRewriteFails(t *testing.T) {
 			var p Plan
 			require.NoError(t, p.Rewrite("./a", "before", upper))
 			require.NoError(t, p.Rewrite("./a", test.why, test.f))
-			rewrite, ok := p.Content(&rootfs.Entry{Path: "./a", Type: rootfs.File})
+			rewrite, ok := p.Content(&entry.Entry{Path: "./a", Type: entry.File})
 			require.True(t, ok)
 			b, err := rewrite(make([]byte, test.size))
 			if test.err == "" {
@@ -200,7 +200,7 @@ func TestEditErrors(t *testing.T) {
 	require.NoError(t, p.AddDir("./c", 0o755))
 	require.EqualError(t, p.AddFile("./c", 0o755, nil), `add file "./c": it is added as a directory too`)
 	require.Equal(t, tree, walk(&p)[:len(tree)])
-	require.Equal(t, []Edit{{Add, "./a", "", 1}, {Add, "./c", "", 1}}, p.Edits())
+	require.Equal(t, []Edit{{entry.AddFile, "./a", "", 1}, {entry.AddDir, "./c", "", 1}}, p.Edits())
 }
 
 // TestAddFileKeepsNothing: what the caller does with its bytes later is not added.
@@ -222,7 +222,7 @@ func TestNoEditsCostNothing(t *testing.T) {
 			require.NoError(t, p.Remove("./etc/a"))
 			require.NoError(t, p.Empty("./etc/b"))
 		}
-		e := &rootfs.Entry{Path: "./usr/lib/some/file", Type: rootfs.File}
+		e := &entry.Entry{Path: "./usr/lib/some/file", Type: entry.File}
 		require.Zero(t, testing.AllocsPerRun(100, func() {
 			if _, ok := p.Content(e); ok || p.Drop(e.Path, false) || p.Hidden(e.Path) || p.Added("./usr/lib/some") != nil {
 				t.Error("an edit of what has none")

@@ -13,7 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"image-capture/rootfs"
+	"image-capture/entry"
 )
 
 var (
@@ -238,7 +238,7 @@ func TestViewShowsWhatIsAdded(t *testing.T) {
 		require.Equal(t, fs.ModeDir|fs.ModeSticky|0o755, info.Mode(), name)
 		require.True(t, info.IsDir())
 		require.Equal(t, int64(1700000000), info.ModTime().Unix(), "the time of the directory above")
-		require.Equal(t, &rootfs.Entry{Path: "./" + name, Type: rootfs.Dir, Perm: 0o1755}, info.Sys())
+		require.Equal(t, &entry.Entry{Path: "./" + name, Type: entry.Dir, Perm: 0o1755}, info.Sys())
 		_, err = v.ReadLink(name)
 		require.ErrorIs(t, err, fs.ErrInvalid)
 		f, err := v.Open(name)
@@ -297,7 +297,7 @@ func TestViewCountsNothing(t *testing.T) {
 	walk(&p)
 	wait.Wait()
 	require.Equal(t, []Edit{
-		{Exclude, "./proc/*", "", 1}, {Exclude, "./dev/*", "", 1}, {Exclude, "./tmp/*", "", 1}, {KeepOnly, "./mnt/nas", "", 2}, {Add, "./curtin", "", 1},
+		{entry.Exclude, "./proc/*", "", 1}, {entry.Exclude, "./dev/*", "", 1}, {entry.Exclude, "./tmp/*", "", 1}, {entry.KeepOnly, "./mnt/nas", "", 2}, {entry.AddDir, "./curtin", "", 1},
 	}, p.Edits())
 }
 

@@ -12,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"image-capture/rootfs"
+	"image-capture/entry"
 )
 
 // editedView is a view with each kind of edit of contents. A file of memFS holds its
@@ -71,7 +71,7 @@ func TestViewContents(t *testing.T) {
 	info, err := v.Lstat("new")
 	require.NoError(t, err)
 	require.Equal(t, fs.ModeSetuid|0o711, info.Mode())
-	require.Equal(t, &rootfs.Entry{Path: "./new", Type: rootfs.File, Perm: 0o4711, Size: 5}, info.Sys())
+	require.Equal(t, &entry.Entry{Path: "./new", Type: entry.File, Perm: 0o4711, Size: 5}, info.Sys())
 
 	for name, mode := range map[string]fs.FileMode{"dir": fs.ModeDir | 0o755, "dir/sub": fs.ModeDir | 0o755, "link": fs.ModeSymlink | 0o777, "link2": fs.ModeSymlink | 0o777} {
 		info, err := v.Lstat(name)

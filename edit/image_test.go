@@ -21,6 +21,7 @@ import (
 
 	"image-capture/archive"
 	"image-capture/edit"
+	"image-capture/entry"
 	"image-capture/rootfs"
 	"image-capture/rootfs/roottest"
 )
@@ -31,7 +32,7 @@ import (
 func TestViewShowsTheImage(t *testing.T) {
 	_, err := exec.LookPath("tar")
 	roottest.Need(t, err == nil, "tar")
-	edits := map[edit.Verb]int{}
+	edits := map[entry.Op]int{}
 	unapplied := 0
 	for seed := range uint64(60) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -60,7 +61,7 @@ func TestViewShowsTheImage(t *testing.T) {
 
 			for _, m := range members {
 				n := shown[strings.TrimPrefix(m.Path, "./")]
-				if m.Type == rootfs.File {
+				if m.Type == entry.File {
 					require.Equal(t, n.size, m.Size, m.Path)
 					sum := sha256.Sum256([]byte(n.content))
 					require.Equal(t, sum[:], m.SHA256, m.Path)
@@ -68,16 +69,17 @@ func TestViewShowsTheImage(t *testing.T) {
 			}
 			require.Len(t, members, len(shown))
 			for _, e := range g.p.Edits() {
-				edits[e.Verb]++
+				edits[e.Op]++
 			}
 			unapplied += len(g.p.Unapplied())
 		})
 	}
 	t.Log(edits, unapplied)
 	// Else the trees and plans prove nothing.
-	for _, verb := range []edit.Verb{edit.Exclude, edit.KeepOnly, edit.Drop, edit.Empty, edit.Rewrite, edit.Add} {
-		require.Greater(t, edits[verb], 10, verb)
+	for _, op := range []entry.Op{entry.Exclude, entry.KeepOnly, entry.Drop, entry.Empty, entry.Rewrite, entry.AddFile} {
+		require.Greater(t, edits[op], 10, op)
 	}
+	require.Positive(t, edits[entry.AddDir])
 	require.Greater(t, unapplied, 20)
 }
 
@@ -116,7 +118,7 @@ type node struct {
 func tree(t *testing.T, fsys rootfs.NoFollowFS) map[string]node {
 	t.Helper()
 	all := map[string]node{}
-	inodes := map[rootfs.FileID][]string{}
+	inodes := map[entry.FileID][]string{}
 	var read func(name string)
 	read = func(name string) {
 		info, err := fsys.Lstat(name)
@@ -135,7 +137,7 @@ func tree(t *testing.T, fsys rootfs.NoFollowFS) map[string]node {
 			n.link, err = fsys.ReadLink(name)
 			require.NoError(t, err)
 		}
-		if e := info.Sys().(*rootfs.Entry); e.Nlink > 1 && !info.IsDir() {
+		if e := info.Sys().(*entry.Entry); e.Nlink > 1 && !info.IsDir() {
 			inodes[e.ID] = append(inodes[e.ID], name)
 		}
 		switch b, err := fsys.(xattrFS).Xattr(name, "user.note"); {

@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"image-capture/rootfs"
+	"image-capture/entry"
 )
 
 // tree is a list of paths in walk order; directories end with a slash.
@@ -74,7 +74,7 @@ func TestDefaults(t *testing.T) {
 	var p Plan
 	p.Defaults()
 	require.Equal(t, without("./dev/n", "./proc/1", "./tmp/x"), walk(&p))
-	require.Equal(t, []Edit{{Exclude, "./proc/*", "", 1}, {Exclude, "./dev/*", "", 1}, {Exclude, "./tmp/*", "", 1}}, p.Edits())
+	require.Equal(t, []Edit{{entry.Exclude, "./proc/*", "", 1}, {entry.Exclude, "./dev/*", "", 1}, {entry.Exclude, "./tmp/*", "", 1}}, p.Edits())
 	require.Empty(t, p.Unmatched(), "./sys, ./run and ./var/tmp hold nothing here")
 	require.True(t, p.Hidden("./proc/1/fd"))
 	require.False(t, p.Hidden("./proc"))
@@ -93,8 +93,8 @@ func TestUnmatched(t *testing.T) {
 	require.Equal(t, []string{"./no/such", "fd", `\fd`, "./etc/*/x"}, p.Unmatched(),
 		"not what a default repeats, what another pattern drops too, or what is below a dropped or emptied directory")
 	require.Equal(t, []Edit{
-		{Exclude, "*.log", "", 2}, {Exclude, "./var/log/b.log", "", 1}, {Exclude, "./mnt/nas/c", "", 1},
-		{Exclude, "./proc/*", "", 1}, {Exclude, "./dev/*", "", 1}, {Exclude, "./tmp/*", "", 1}, {KeepOnly, "./mnt/nas", "", 2},
+		{entry.Exclude, "*.log", "", 2}, {entry.Exclude, "./var/log/b.log", "", 1}, {entry.Exclude, "./mnt/nas/c", "", 1},
+		{entry.Exclude, "./proc/*", "", 1}, {entry.Exclude, "./dev/*", "", 1}, {entry.Exclude, "./tmp/*", "", 1}, {entry.KeepOnly, "./mnt/nas", "", 2},
 	}, p.Edits())
 }
 
@@ -105,7 +105,7 @@ func TestPatternWrittenTwice(t *testing.T) {
 	}
 	walk(&p)
 	require.Equal(t, []Edit{
-		{Exclude, "null", "", 1}, {Exclude, `n\ull`, "", 1}, {Exclude, "./etc/mtab", "", 1}, {Exclude, `./etc\/mtab`, "", 1},
+		{entry.Exclude, "null", "", 1}, {entry.Exclude, `n\ull`, "", 1}, {entry.Exclude, "./etc/mtab", "", 1}, {entry.Exclude, `./etc\/mtab`, "", 1},
 	}, p.Edits())
 }
 
@@ -149,7 +149,7 @@ func TestKeepOnly(t *testing.T) {
 	require.NoError(t, p.KeepOnly("./etc/fstab"))
 	require.NoError(t, p.KeepOnly("./e*"))
 	require.Equal(t, without("./mnt/nas/a", "./mnt/nas/c"), walk(&p))
-	require.Equal(t, []Edit{{KeepOnly, "./mnt/nas", "", 2}, {KeepOnly, "./var/tmp", "", 0}}, p.Edits())
+	require.Equal(t, []Edit{{entry.KeepOnly, "./mnt/nas", "", 2}, {entry.KeepOnly, "./var/tmp", "", 0}}, p.Edits())
 	require.False(t, p.Hidden("./mnt/nas"))
 	require.True(t, p.Hidden("./mnt/nas/a/b"))
 	require.False(t, p.Hidden("./mnt/nas2"))
@@ -165,11 +165,11 @@ func TestAddDir(t *testing.T) {
 	}
 	require.NoError(t, p.AddDir("./var/a", 0o1777))
 	require.Equal(t, append(without("./tmp/"), "+./curtin", "+./dev", "+./tmp", "+./var/a", "+./var/b"), walk(&p))
-	require.Equal(t, []rootfs.Entry{
-		{Path: "./var/a", Type: rootfs.Dir, Perm: 0o1777}, {Path: "./var/b", Type: rootfs.Dir, Perm: 0o755},
+	require.Equal(t, []entry.Entry{
+		{Path: "./var/a", Type: entry.Dir, Perm: 0o1777}, {Path: "./var/b", Type: entry.Dir, Perm: 0o755},
 	}, p.Added("./var"))
 	require.Equal(t, []Edit{
-		{Exclude, "./tmp", "", 1}, {Add, "./var/b", "", 1}, {Add, "./curtin", "", 1}, {Add, "./tmp", "", 1}, {Add, "./var/a", "", 1},
+		{entry.Exclude, "./tmp", "", 1}, {entry.AddDir, "./var/b", "", 1}, {entry.AddDir, "./curtin", "", 1}, {entry.AddDir, "./tmp", "", 1}, {entry.AddDir, "./var/a", "", 1},
 	}, p.Edits(), "not what the tree has, or where it has no directory")
 }
 

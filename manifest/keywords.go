@@ -9,7 +9,7 @@ import (
 	"fmt"
 	"strconv"
 
-	"image-capture/rootfs"
+	"image-capture/entry"
 )
 
 // words takes the words of a line one by one.
@@ -75,15 +75,15 @@ func parseEntry(e *Entry, line []byte) (xattrs []byte, err error) {
 	e.Perm = parsed(w, "mode", parseMode)
 	e.UID = uint32(w.number("uid", 32))
 	e.GID = uint32(w.number("gid", 32))
-	if e.Type == rootfs.File {
+	if e.Type == entry.File {
 		e.Size = int64(w.number("size", 63))
 	}
 	e.Mtime = parsed(w, "time", parseTime)
-	if e.Type == rootfs.Symlink {
+	if e.Type == entry.Symlink {
 		e.Link = parsed(w, "link", func(b []byte) (string, error) { return unvis(b, visWord) })
 	}
 	e.Nlink = 1
-	if e.Type != rootfs.Dir {
+	if e.Type != entry.Dir {
 		e.Nlink = w.number("nlink", 64)
 		if w.err == nil && e.Nlink == 0 {
 			w.err = errors.New("nlink: 0")
@@ -122,7 +122,7 @@ func parseXattr(e *Entry, word []byte, p *plain) error {
 	if !ok || !ours {
 		return fmt.Errorf("unknown or misplaced word %.80q", word)
 	}
-	var x rootfs.Xattr
+	var x entry.Xattr
 	var err error
 	if x.Name, err = unvis(name, p); err != nil {
 		return fmt.Errorf("xattr %.80q: %w", name, err)
@@ -187,8 +187,8 @@ func (x *extraWords) once(i int, keyword string) error {
 }
 
 // check tells whether the lines were those that the type needs.
-func (x *extraWords) check(t rootfs.Type) error {
-	if device := t == rootfs.CharDevice || t == rootfs.BlockDevice; device != x.seen[1] {
+func (x *extraWords) check(t entry.Type) error {
+	if device := t == entry.CharDevice || t == entry.BlockDevice; device != x.seen[1] {
 		return fmt.Errorf("device: missing, or not of a device (type %v)", t)
 	}
 	return nil
@@ -214,8 +214,8 @@ func parseUint(b []byte, bits int) (uint64, error) {
 	return n, nil
 }
 
-func parseType(b []byte) (rootfs.Type, error) {
-	for t := rootfs.File; t < rootfs.Socket; t++ {
+func parseType(b []byte) (entry.Type, error) {
+	for t := entry.File; t < entry.Socket; t++ {
 		if t.String() == string(b) {
 			return t, nil
 		}
@@ -231,13 +231,13 @@ func parseMode(b []byte) (uint32, error) {
 	return uint32(n), nil
 }
 
-func parseTime(b []byte) (rootfs.Time, error) {
-	var t rootfs.Time
+func parseTime(b []byte) (entry.Time, error) {
+	var t entry.Time
 	sec, nsec, _ := bytes.Cut(b, []byte("."))
 	s, err := strconv.ParseInt(string(sec), 10, 64)
 	n, err2 := strconv.ParseUint(string(nsec), 10, 30)
 	if err == nil && err2 == nil && n < 1e9 {
-		t = rootfs.Time{Sec: s, Nsec: uint32(n)}
+		t = entry.Time{Sec: s, Nsec: uint32(n)}
 	}
 	if string(appendTime(nil, t)) != string(b) {
 		return t, fmt.Errorf("bad time %.80q", b)
@@ -265,7 +265,7 @@ func parseDevice(b []byte) (dev [2]uint32, err error) {
 }
 
 // parseFlags reads names in their fixed order.
-func parseFlags(b []byte) (flags rootfs.Flags, err error) {
+func parseFlags(b []byte) (flags entry.Flags, err error) {
 	rest := string(b)
 	for name := range bytes.SplitSeq(b, []byte(",")) {
 		i := 0

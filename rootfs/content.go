@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"image-capture/entry"
 )
 
 // Content is a regular file opened for reading.
@@ -89,8 +91,8 @@ func (c *Content) ReadAt(p []byte, off int64) (int, error) {
 
 // Stat returns the file's state now: the fields that a change of the file
 // changes (Size, Mtime, Ctime) and the others of its inode.
-func (c *Content) Stat() (Entry, error) {
-	var e Entry
+func (c *Content) Stat() (entry.Entry, error) {
+	var e entry.Entry
 	if _, err := statFD(c.fd, &e); err != nil {
 		return e, fmt.Errorf("stat %s: %w", c.path, err)
 	}

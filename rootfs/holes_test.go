@@ -16,13 +16,14 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"image-capture/entry"
 	"image-capture/rootfs/roottest"
 )
 
 // content opens a file of the tree by a walk.
-func content(t testing.TB, dir, name string) (*Content, Entry) {
+func content(t testing.TB, dir, name string) (*Content, entry.Entry) {
 	t.Helper()
-	var e Entry
+	var e entry.Entry
 	var c *Content
 	require.NoError(t, open(t, dir).Walk(context.Background(), WalkOptions{}, func(n Node) error {
 		defer n.Release()

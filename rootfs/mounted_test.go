@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"image-capture/entry"
 	"image-capture/rootfs/roottest"
 )
 
@@ -53,11 +54,11 @@ func requireUnder(t *testing.T, s seen, name string) {
 	require.NoError(t, s.err)
 	require.NoError(t, s.lost)
 	e := s.entry
-	require.Equal(t, Dir, e.Type)
+	require.Equal(t, entry.Dir, e.Type)
 	require.Equal(t, uint32(0o710), e.Perm)
 	require.Equal(t, []uint32{12, 34}, []uint32{e.UID, e.GID})
 	require.Equal(t, fixed.Unix(), e.Mtime.Sec)
-	require.Equal(t, []Xattr{{"trusted.under", name}}, e.Xattrs)
+	require.Equal(t, []entry.Xattr{{Name: "trusted.under", Value: name}}, e.Xattrs)
 }
 
 func TestMountedTree(t *testing.T) {
@@ -137,7 +138,7 @@ func TestMountedFiles(t *testing.T) {
 	require.NoError(t, all["./etc/hosts"].err)
 	require.Equal(t, "mounted", all["./etc/hosts"].content)
 	require.NoError(t, all["./etc/masked"].err)
-	require.Equal(t, CharDevice, all["./etc/masked"].entry.Type)
+	require.Equal(t, entry.CharDevice, all["./etc/masked"].entry.Type)
 	_, all = walk(t, r, WalkOptions{Mounts: mounts(t, r, MountOptions{Exclude: []string{"etc/masked"}})})
 	require.Equal(t, "etc/masked", all["./etc/masked"].content)
 
@@ -174,7 +175,7 @@ func TestMountedWithoutPrivilege(t *testing.T) {
 	require.NoError(t, all["./tmpfs"].err)
 	require.Equal(t, uint32(0o700), all["./tmpfs"].entry.Perm, "the mounted directory")
 	require.NoError(t, all["./nfs"].err)
-	require.Equal(t, Entry{Path: "./nfs", Type: Dir, Perm: 0o755, Nlink: 1, Mtime: all["."].entry.Mtime}, all["./nfs"].entry, "not touched")
+	require.Equal(t, entry.Entry{Path: "./nfs", Type: entry.Dir, Perm: 0o755, Nlink: 1, Mtime: all["."].entry.Mtime}, all["./nfs"].entry, "not touched")
 }
 
 func TestMountAppearsDuringWalk(t *testing.T) {

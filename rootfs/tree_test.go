@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"image-capture/entry"
 	"image-capture/rootfs/roottest"
 )
 
@@ -24,7 +25,7 @@ func open(t testing.TB, dir string) *Root {
 
 // seen is what one node of a walk gave.
 type seen struct {
-	entry   Entry
+	entry   entry.Entry
 	content string
 	node    Node // released
 	lost    error

@@ -8,6 +8,8 @@ import (
 
 	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
+
+	"image-capture/entry"
 )
 
 // WalkOptions say what the walk leaves out and adds. The functions are called by
@@ -22,7 +24,7 @@ type WalkOptions struct {
 	// Added returns what the tree shall hold directly below a directory besides
 	// what it holds, sorted by path. It gets the modification time of that
 	// directory. A name that the tree has already is left as it is. Nil adds nothing.
-	Added func(dir string) []Entry
+	Added func(dir string) []entry.Entry
 }
 
 // maxOpenDirs bounds the descriptors that a deep path takes; directories further
@@ -65,7 +67,7 @@ type walker struct {
 type frame struct {
 	d    *dir // nil while closed to save descriptors
 	path string
-	id   FileID
+	id   entry.FileID
 	gone error // why d is nil though the walk is back in it
 }
 
@@ -164,7 +166,7 @@ func (w *walker) enter(f *frame, path, name string) error {
 		// Else it vanished or something took its place: reading the node tells.
 		return w.visit(node)
 	}
-	var e Entry
+	var e entry.Entry
 	mounted, err := statFD(fd, &e)
 	if err != nil {
 		unix.Close(fd)
@@ -214,20 +216,20 @@ func (w *walker) covered(n Node, m *Mount) Node {
 	}
 	switch kindOf(&mountinfo.Info{FSType: m.FSType, Source: m.Source}) {
 	case kindNetwork, kindFUSE:
-		var above Entry
+		var above entry.Entry
 		if _, err := statFD(n.at.fd, &above); err == nil {
-			n.added = &Entry{Path: n.Path, Type: Dir, Perm: 0o755, Mtime: above.Mtime, Nlink: 1}
+			n.added = &entry.Entry{Path: n.Path, Type: entry.Dir, Perm: 0o755, Mtime: above.Mtime, Nlink: 1}
 		}
 	}
 	return n
 }
 
-func (w *walker) visitAdded(e *Entry) error {
-	return w.visit(Node{Path: e.Path, Dir: e.Type == Dir, root: w.root, added: e})
+func (w *walker) visitAdded(e *entry.Entry) error {
+	return w.visit(Node{Path: e.Path, Dir: e.Type == entry.Dir, root: w.root, added: e})
 }
 
 // added returns what to add below the directory, with its time.
-func (w *walker) added(f *frame) ([]Entry, error) {
+func (w *walker) added(f *frame) ([]entry.Entry, error) {
 	if w.opt.Added == nil {
 		return nil, nil
 	}
@@ -235,11 +237,11 @@ func (w *walker) added(f *frame) ([]Entry, error) {
 	if len(list) == 0 {
 		return nil, nil
 	}
-	var e Entry
+	var e entry.Entry
 	if _, err := statFD(f.d.fd, &e); err != nil {
 		return nil, fmt.Errorf("stat %s: %w", f.path, err)
 	}
-	out := make([]Entry, len(list))
+	out := make([]entry.Entry, len(list))
 	for i := range list {
 		out[i] = list[i]
 		out[i].Mtime = e.Mtime
@@ -253,12 +255,12 @@ func (w *walker) isDir(f *frame, name string, kind uint8) bool {
 	if kind != unix.DT_UNKNOWN {
 		return kind == unix.DT_DIR
 	}
-	var e Entry
+	var e entry.Entry
 	_, err := statName(f.d.fd, name, &e)
-	return err == nil && e.Type == Dir
+	return err == nil && e.Type == entry.Dir
 }
 
-func (w *walker) above(id FileID) bool {
+func (w *walker) above(id entry.FileID) bool {
 	for _, f := range w.stack {
 		if f.id == id {
 			return true
@@ -332,7 +334,7 @@ func (w *walker) reopen(f *frame, below *dir) {
 
 // sameDir takes over fd when it is the directory of the frame, else closes it.
 func sameDir(fd int, f *frame) (*dir, error) {
-	var e Entry
+	var e entry.Entry
 	_, err := statFD(fd, &e)
 	if err == nil && e.ID != f.id {
 		err = errMoved

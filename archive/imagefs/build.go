@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"image-capture/archive"
-	"image-capture/rootfs"
+	"image-capture/entry"
 )
 
 // add puts a member in its place. k is its content, if somebody asked for that.
@@ -27,16 +27,16 @@ func (f *FS) add(name string, m *archive.Member, in Interest, k *content) error 
 	}
 	e := f.tree.at(n)
 	set := meta{mode: modeOf(m)}
-	if m.Type == rootfs.Dir {
+	if m.Type == entry.Dir {
 		set.flags = e.flags & incomplete
 	} else if err := f.mayReplace(n); err != nil {
 		return err
 	}
 	old := f.release(e)
 	switch {
-	case m.Type == rootfs.Symlink:
+	case m.Type == entry.Symlink:
 		set.ref = f.tree.intern(m.Link)
-	case m.Type == rootfs.File:
+	case m.Type == entry.File:
 		set.size = m.Size
 		if k != nil {
 			if old == 0 {
@@ -70,7 +70,7 @@ func (f *FS) mayReplace(n uint32) error {
 
 // release returns the number of the content that no name has any more when an entry
 // is replaced, 0 for none.
-func (f *FS) release(e *entry) uint32 {
+func (f *FS) release(e *node) uint32 {
 	if e.flags&isLinked != 0 || !e.mode.IsRegular() {
 		return 0
 	}
@@ -138,16 +138,16 @@ func modeOf(m *archive.Member) fs.FileMode {
 		}
 	}
 	switch m.Type {
-	case rootfs.File:
-	case rootfs.Dir:
+	case entry.File:
+	case entry.Dir:
 		mode |= fs.ModeDir
-	case rootfs.Symlink:
+	case entry.Symlink:
 		mode = fs.ModeSymlink | 0o777 // whatever a tar says, Linux has no other
-	case rootfs.CharDevice:
+	case entry.CharDevice:
 		mode |= fs.ModeDevice | fs.ModeCharDevice
-	case rootfs.BlockDevice:
+	case entry.BlockDevice:
 		mode |= fs.ModeDevice
-	case rootfs.FIFO:
+	case entry.FIFO:
 		mode |= fs.ModeNamedPipe
 	default:
 		mode |= fs.ModeIrregular

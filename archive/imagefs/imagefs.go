@@ -37,6 +37,7 @@ import (
 	"strings"
 
 	"image-capture/archive"
+	"image-capture/entry"
 	"image-capture/rootfs"
 )
 
@@ -196,7 +197,7 @@ func (p *pass) member(m *archive.Member) error {
 	switch {
 	case m.HardLink != "":
 		why = fmt.Errorf("hard link to %s, with which the content came", m.HardLink)
-	case m.Type != rootfs.File:
+	case m.Type != entry.File:
 		why = errNoContent
 	}
 	if err := p.closeSink(why); err != nil {

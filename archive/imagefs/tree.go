@@ -21,13 +21,13 @@ const (
 )
 
 var (
-	entryCost  = int64(unsafe.Sizeof(entry{}))
+	entryCost  = int64(unsafe.Sizeof(node{}))
 	linkedCost = 2 * int64(unsafe.Sizeof(linked{})) // as append grows
 )
 
-// entry is one name. Numbers of entries and strings stand for pointers, because half
+// node is one name. Numbers of entries and strings stand for pointers, because half
 // a million of them are in memory.
-type entry struct {
+type node struct {
 	parent, name uint32
 	child, next  uint32 // of a directory; the names in one are a list, 0 ends it
 	meta
@@ -60,7 +60,7 @@ type linked struct {
 
 // tree is all names. Entry 0 is the root.
 type tree struct {
-	chunks  [][]entry
+	chunks  [][]node
 	count   int64
 	strings [][]byte // each a length and bytes; a number is chunk<<16 + offset
 	open    int      // the chunk that is filled
@@ -91,7 +91,7 @@ func newTree(budget int64) tree {
 // impliedPerm is the mode of directories that have no member, as tars make them.
 const impliedPerm = 0o755
 
-func (t *tree) at(n uint32) *entry { return &t.chunks[n/chunkEntries][n%chunkEntries] }
+func (t *tree) at(n uint32) *node { return &t.chunks[n/chunkEntries][n%chunkEntries] }
 
 // meta returns what is known of an entry's inode.
 func (t *tree) meta(n uint32) *meta {
@@ -140,9 +140,9 @@ func (t *tree) full() bool {
 func (t *tree) add(parent, name uint32) uint32 {
 	n := uint32(t.count)
 	if n%chunkEntries == 0 {
-		t.chunks = append(t.chunks, make([]entry, chunkEntries))
+		t.chunks = append(t.chunks, make([]node, chunkEntries))
 	}
-	*t.at(n) = entry{parent: parent, name: name}
+	*t.at(n) = node{parent: parent, name: name}
 	t.count++
 	t.used += entryCost
 	return n

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"image-capture/rootfs"
+	"image-capture/entry"
 )
 
 const (
@@ -43,7 +43,7 @@ func newXattrs(names []string) (xattrs, error) {
 
 // add returns the number of a member's set. room is the memory that sets with values
 // may take, and what they took is returned.
-func (x *xattrs) add(all []rootfs.Xattr, room int64) (n uint16, took int64) {
+func (x *xattrs) add(all []entry.Xattr, room int64) (n uint16, took int64) {
 	if len(all) == 0 || len(x.names) == 0 {
 		return 0, 0
 	}
@@ -67,11 +67,11 @@ func (x *xattrs) add(all []rootfs.Xattr, room int64) (n uint16, took int64) {
 }
 
 // encode writes a set with the values up to a size; empty is none at all.
-func (x *xattrs) encode(all []rootfs.Xattr, most int) string {
+func (x *xattrs) encode(all []entry.Xattr, most int) string {
 	var b []byte
 	some := false
 	for _, name := range x.names {
-		i := slices.IndexFunc(all, func(a rootfs.Xattr) bool { return a.Name == name })
+		i := slices.IndexFunc(all, func(a entry.Xattr) bool { return a.Name == name })
 		if i < 0 {
 			b = append(b, missing)
 			continue

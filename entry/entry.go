@@ -1,4 +1,6 @@
-package rootfs
+package entry
+
+import "time"
 
 // Type is the kind of a file, as st_mode tells it.
 type Type uint8
@@ -90,4 +92,17 @@ type Entry struct {
 	// Xattrs are sorted by name.
 	Xattrs []Xattr
 	Flags  Flags
+}
+
+// Tick is longer than the time for which the kernel gives changes of an inode the
+// same ctime: a tick of its clock, at most 10 ms, before Linux 6.13. A filesystem that
+// keeps whole seconds only hides more than that.
+const Tick = 20 * time.Millisecond
+
+// Fresh says whether the inode had changed so shortly before it was read, at that
+// time, that another change could go with the same ctime.
+func (e *Entry) Fresh(at time.Time) bool {
+	age := at.Sub(time.Unix(e.Ctime.Sec, int64(e.Ctime.Nsec)))
+	// A time well in the future is that of another host's clock.
+	return age < Tick && age > -time.Second
 }
