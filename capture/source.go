@@ -1,0 +1,151 @@
+package capture
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"image-capture/archive"
+	"image-capture/bootcheck"
+	"image-capture/edit"
+	"image-capture/entry"
+	"image-capture/rootfs"
+)
+
+// Source is a root, and what shall be captured of it.
+type Source struct {
+	root   *rootfs.Root
+	plan   *edit.Plan
+	mounts *rootfs.Mounts
+}
+
+// Open opens the root and decides what shall be captured of it. The error is an
+// OptionError, a rootfs.NoMountError, or one of the kernel.
+func (t Tree) Open() (*Source, error) {
+	root, err := rootfs.Open(t.Root)
+	if err != nil {
+		return nil, &OptionError{OptionRoot, err}
+	}
+	s := &Source{root: root}
+	if s.plan, err = t.plan(); err == nil {
+		err = s.decideMounts(t)
+	}
+	if err != nil {
+		root.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Source) decideMounts(t Tree) (err error) {
+	s.mounts, err = s.root.Mounts(rootfs.MountOptions{
+		OneFileSystem: t.OneFileSystem, Include: t.IncludeMounts, Exclude: t.ExcludeMounts,
+		Dropped: func(path string) bool {
+			// No file has such a name: only what drops all that is there matches it.
+			return s.plan.Hidden(path) || s.plan.Hidden(path+"/\x01")
+		},
+	})
+	if err != nil {
+		return err
+	}
+	for _, m := range s.mounts.List() {
+		if !m.Captured {
+			// The walk knows; this is for the view.
+			if err := s.plan.KeepOnly(m.Path); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Close closes the root.
+func (s *Source) Close() error { return s.root.Close() }
+
+// view is the tree as it will be in the image, links resolved inside it.
+func (s *Source) view() *rootfs.Resolved { return rootfs.Follow(s.plan.FS(s.root.FS())) }
+
+// write walks the tree once and writes the image; see archive.Write.
+func (s *Source) write(ctx context.Context, out *tee, opt archive.Options) (*archive.Summary, error) {
+	opt.Walk = rootfs.WalkOptions{Mounts: s.mounts, Drop: s.plan.Drop, Added: s.plan.Added}
+	opt.Content, opt.AddedContent = s.plan.Content, s.plan.AddedContent
+	return archive.Write(ctx, out, s.root, opt)
+}
+
+// edits are the differences from the source for the MANIFEST. Mount points that
+// are left out have their own.
+func (s *Source) edits() []entry.Note {
+	var notes []entry.Note
+	for _, e := range s.plan.Edits() {
+		reason := ""
+		switch e.Op {
+		case entry.Exclude:
+			reason = fmt.Sprintf("excluded %d", e.Count)
+		case entry.KeepOnly: // a mount point
+			continue
+		case entry.Drop:
+			reason = "left out"
+		case entry.Empty:
+			reason = "emptied"
+		case entry.Rewrite:
+			reason = "rewritten (" + e.Why + ")"
+		case entry.AddDir, entry.AddFile:
+			reason = "added"
+		}
+		notes = append(notes, entry.Note{Path: e.Subject, Reason: reason})
+	}
+	return notes
+}
+
+// mostFixes is how often the check is repeated: an edit can bring up another
+// finding, as a rule may judge only what an earlier one left.
+const mostFixes = 3
+
+// Judge checks the tree as it will be in the image. With fix it makes the edits that
+// the findings offer, and the report is that of the result; made is called with each.
+func (s *Source) Judge(ctx context.Context, opt bootcheck.Options, fix bool, made func(bootcheck.Fix)) (bootcheck.Report, []bootcheck.Fix, error) {
+	var all []bootcheck.Fix
+	for round := 0; ; round++ {
+		r, err := bootcheck.Check(ctx, s.view(), opt)
+		if err != nil || !fix || round == mostFixes {
+			return r, all, err
+		}
+		fixes := r.Fixes()
+		if len(fixes) == 0 {
+			return r, all, nil
+		}
+		if err := s.fix(fixes); err != nil {
+			return r, all, err
+		}
+		for _, f := range fixes {
+			made(f)
+		}
+		all = append(all, fixes...)
+	}
+}
+
+// fix plans the edits.
+func (s *Source) fix(list []bootcheck.Fix) error {
+	for _, f := range list {
+		if err := s.planFix(f, "./"+f.Path); err != nil {
+			return fmt.Errorf("fix: %s: %w", f, err)
+		}
+	}
+	return nil
+}
+
+func (s *Source) planFix(f bootcheck.Fix, path string) error {
+	switch f.Op {
+	case entry.AddDir:
+		return s.plan.AddDir(path, 0o755)
+	case entry.AddFile:
+		return s.plan.AddFile(path, 0o644, nil)
+	case entry.Drop:
+		return s.plan.Remove(path)
+	case entry.Empty:
+		return s.plan.Empty(path)
+	case entry.Rewrite:
+		return s.plan.Rewrite(path, "--fix", f.Rewrite)
+	}
+	return errors.New("no such edit")
+}
