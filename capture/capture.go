@@ -29,6 +29,9 @@ func Run(ctx context.Context, opt Options, events Events) (Result, error) {
 	r := &run{opt: opt, events: events, mounts: map[string]bool{}}
 	defer r.close()
 	err := r.all(ctx)
+	if r.delivery != nil {
+		err = r.delivery.Interrupted(ctx, err)
+	}
 	return r.result(), err
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"slices"
 	"sync/atomic"
 
 	"image-capture/manifest"
@@ -21,6 +22,10 @@ type Delivery struct {
 	// Stored says that the endpoint took the image, Verified that it was seen to have
 	// the same SHA-256.
 	Stored, Verified bool
+
+	// awaited are the names whose files went out whole while no answer came: they may be
+	// there.
+	awaited []string
 }
 
 // Body is an image on its way.
@@ -46,9 +51,11 @@ func (d *Delivery) Image(ctx context.Context, open func(n int) (Body, error)) er
 		if made := body.Wait(); err != nil && made != nil && !errors.Is(made, errNotWanted) {
 			return made // the tree or the local disk failed, not the endpoint
 		}
-		if sum, whole := body.Sum(); err != nil && whole && d.Endpoint.Arrived(ctx, err, d.Names.Image, sum) {
+		sum, whole := body.Sum()
+		if err != nil && whole && d.Endpoint.Arrived(ctx, err, d.Names.Image, sum) {
 			return nil
 		}
+		d.await(err != nil && whole, d.Names.Image)
 		return err
 	})
 	d.Stored = err == nil
@@ -81,8 +88,10 @@ func (d *Delivery) Manifest(ctx context.Context, sum string, write func(io.Write
 		}
 		got := hex.EncodeToString(digest.Sum(nil))
 		if err != nil && !(whole.Load() && d.Endpoint.Arrived(ctx, err, d.Names.Manifest, got)) {
+			d.await(whole.Load(), d.Names.Manifest)
 			return err
 		}
+		d.await(false, d.Names.Manifest)
 		seen, err = d.Endpoint.Once().Confirm(ctx, d.Names.Manifest, got)
 		return err
 	})
@@ -94,6 +103,34 @@ func (d *Delivery) Manifest(ctx context.Context, sum string, write func(io.Write
 		return &HiddenError{d.Names.Image, d.Names.Manifest}
 	}
 	return err
+}
+
+// await notes whether a file may be on the endpoint though it did not say so.
+func (d *Delivery) await(maybe bool, name string) {
+	d.awaited = slices.DeleteFunc(d.awaited, func(s string) bool { return s == name })
+	if maybe {
+		d.awaited = append(d.awaited, name)
+	}
+}
+
+// Interrupted makes an InterruptedError of what a signal ended, when anything may be
+// left on the endpoint. Other errors, and those that say it already, stay as they are.
+func (d *Delivery) Interrupted(ctx context.Context, err error) error {
+	var unsent *UnsentError
+	if err == nil || ctx.Err() == nil {
+		return err
+	}
+	if errors.As(err, &unsent) && len(d.awaited) == 0 {
+		return err
+	}
+	e := &InterruptedError{Maybe: d.awaited, err: err}
+	if d.Stored {
+		e.Stored = d.Names.Image
+	}
+	if e.Stored == "" && len(e.Maybe) == 0 {
+		return err
+	}
+	return e
 }
 
 // atEnd notes that a reader came to its end.

@@ -3,6 +3,7 @@ package capture
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"image-capture/bootcheck"
 	"image-capture/manifest"
@@ -104,3 +105,44 @@ func (e *FormatNameError) Error() string {
 func optionErrorf(option Option, format string, args ...any) error {
 	return &OptionError{option, fmt.Errorf(format, args...)}
 }
+
+// NoManifestError says that the image is whole here, and its MANIFEST could not be
+// written.
+type NoManifestError struct {
+	Image string
+	err   error
+}
+
+func (e *NoManifestError) Error() string {
+	return fmt.Sprintf("%s is whole, but its MANIFEST could not be written: %v", e.Image, e.err)
+}
+
+// Unwrap returns the reason.
+func (e *NoManifestError) Unwrap() error { return e.err }
+
+// InterruptedError says what a signal left on the endpoint.
+type InterruptedError struct {
+	// Stored is the name of an image that is there without its MANIFEST; "" for none.
+	Stored string
+	// Maybe are the names of files that were sent whole, and for which no answer came.
+	Maybe []string
+	err   error
+}
+
+func (e *InterruptedError) Error() string {
+	s := "interrupted"
+	if e.Stored != "" {
+		s += "; the image is on the endpoint as " + e.Stored
+	}
+	if len(e.Maybe) > 0 {
+		s += "; no answer came for " + strings.Join(e.Maybe, ", ") + ": look whether the endpoint has it"
+	}
+	var unsent *UnsentError
+	if errors.As(e.err, &unsent) && unsent.Manifest != "" {
+		s += "; its MANIFEST is kept in " + unsent.Manifest
+	}
+	return s
+}
+
+// Unwrap returns the error that it came out as.
+func (e *InterruptedError) Unwrap() error { return e.err }

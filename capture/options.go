@@ -6,6 +6,7 @@ import (
 
 	"image-capture/archive"
 	"image-capture/bootcheck"
+	"image-capture/durable"
 	"image-capture/edit"
 	"image-capture/entry"
 	"image-capture/manifest"
@@ -134,6 +135,10 @@ func (t Tree) plan() (*edit.Plan, error) {
 	p := &edit.Plan{}
 	if t.DefaultExcludes {
 		p.Defaults()
+	}
+	// Of captures that were killed, and of those that run beside this one.
+	if err := p.ExcludeAlways(durable.TempPattern); err != nil {
+		return nil, err
 	}
 	for _, pattern := range t.Exclude {
 		if err := p.Exclude(pattern); err != nil {

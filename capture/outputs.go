@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -149,17 +150,24 @@ func (o *outputs) ids() []entry.FileID {
 // finish gives the local files their names: image, MANIFEST, Profile.
 func (r *run) finish() error {
 	o := &r.outputs
-	if f := o.image.file; f != nil {
-		if err := f.Commit(); err != nil {
-			o.manifest.lost = true
-			return fmt.Errorf("write %s: %w", o.image.name, err)
-		}
-	}
+	var unwritten error // of the MANIFEST; the image is worth having without
 	if f := o.manifest.file; f != nil {
-		if err := f.Fill(r.writeManifest); err != nil {
-			o.manifest.lost = true
-			return err
+		unwritten = f.Contain(r.writeManifest)
+	}
+	lost, err := durable.CommitPair(o.image.file, o.manifest.file, unwritten == nil)
+	o.manifest.lost = lost
+	if err != nil {
+		var exists *durable.ExistsError
+		if !errors.As(err, &exists) {
+			err = fmt.Errorf("write %s: %w", cmp.Or(o.image.name, o.manifest.name), err)
 		}
+		return err
+	}
+	if unwritten != nil {
+		if o.image.name == "" {
+			return unwritten
+		}
+		return &NoManifestError{Image: o.image.name, err: unwritten}
 	}
 	if f := o.profile.file; f != nil {
 		return f.Fill(r.writeProfile)

@@ -75,16 +75,19 @@ func knowsWhatIsLeft(err error) bool {
 		incomplete *capture.IncompleteError
 		unsent     *capture.UnsentError
 		lost       *capture.LostManifestError
+		stopped    *capture.InterruptedError
 		hidden     *capture.HiddenError
 		profile    *capture.ProfileError
 		option     *capture.OptionError
 		exists     *durable.ExistsError
+		busy       *durable.BusyError
+		noManifest *capture.NoManifestError
 		place      *durable.PlaceError
 		name       *upload.NameError
 		token      *upload.TokenError
 		other      *upload.MismatchError
 	)
-	for _, target := range []any{&own, &check, &incomplete, &unsent, &lost, &hidden, &profile, &option, &exists, &place, &name, &token, &other} {
+	for _, target := range []any{&own, &check, &incomplete, &unsent, &lost, &stopped, &hidden, &profile, &option, &exists, &busy, &noManifest, &place, &name, &token, &other} {
 		if errors.As(err, target) {
 			return true
 		}
@@ -109,10 +112,12 @@ func diagnose(err error) (code int, hint, prefix string) {
 		incomplete *capture.IncompleteError
 		unsent     *capture.UnsentError
 		lost       *capture.LostManifestError
+		stopped    *capture.InterruptedError
 		hidden     *capture.HiddenError
 		profile    *capture.ProfileError
 		mount      *rootfs.NoMountError
 		exists     *durable.ExistsError
+		busy       *durable.BusyError
 		place      *durable.PlaceError
 		token      *upload.TokenError
 		name       *upload.NameError
@@ -134,6 +139,8 @@ func diagnose(err error) (code int, hint, prefix string) {
 		return ExitIncomplete, "see the warnings above, or the lines \"# omitted\" of the MANIFEST", ""
 	case errors.As(err, &incomplete):
 		return ExitIncomplete, "stop what writes to them, or capture a snapshot", ""
+	case errors.As(err, &stopped):
+		return ExitInterrupted, "drpcli files list shows what is there; image-capture prune --orphans deletes images without MANIFEST", ""
 	case errors.As(err, &unsent):
 		code, _, _ = diagnose(errors.Unwrap(unsent))
 		return code, resend(code, unsent), ""
@@ -150,9 +157,12 @@ func diagnose(err error) (code int, hint, prefix string) {
 		return ExitUsage, "findmnt lists the mount points", ""
 	case errors.As(err, &exists):
 		return ExitTaken, "use another name, or --overwrite to replace it", ""
+	case errors.As(err, &busy):
+		return ExitTaken, "wait until that capture ends, or use another name", ""
 	case errors.As(err, &place):
 		return ExitUsage, map[durable.Problem]string{
 			durable.IsDir: "name a file in it", durable.LeadsNoPath: "mount what it leads to, or name another file", durable.NoDir: "make the directory first",
+			durable.NotOurs: "name another file, in a directory of your own",
 		}[place.Problem], ""
 	case errors.As(err, &token) && token.Need != "":
 		return ExitRefused, filesClaims, ""

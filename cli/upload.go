@@ -61,7 +61,7 @@ func (o *uploadOptions) run(ctx context.Context, a *App, g *groups, args []strin
 		}
 	}
 	d := &capture.Delivery{Endpoint: end, Names: names}
-	if err := o.deliver(ctx, a, d, args, facts); err != nil {
+	if err := d.Interrupted(ctx, o.deliver(ctx, a, d, args, facts)); err != nil {
 		return err
 	}
 	doc := sent{Image: names.Image, Manifest: names.Manifest, SHA256: facts.SHA256, Verified: d.Verified, ProfileSaved: o.store.saveProfile}

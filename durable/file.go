@@ -1,7 +1,11 @@
-// Package durable writes local files that are whole or not there: a file has a temp
+// Package durable writes local files that are whole or not there. A file has a temp
 // name beside its own until Commit, which syncs it, renames it and syncs the folder.
 // What is no regular file (a device, a FIFO) has no such place and is written as it
 // goes.
+//
+// A temp file is locked (flock(2)) as long as its writer lives. So two writers of one
+// name keep apart, and what a killed one left behind is known, and removed by the next
+// that writes to the folder.
 package durable
 
 import (
@@ -19,48 +23,24 @@ import (
 // File appears under its name only when it is whole.
 type File struct {
 	*os.File
-	path string
+	path      string
+	overwrite bool
 	// InPlace is set when the path is a device or a FIFO, which is written as it goes.
 	InPlace bool
 	done    bool
 }
 
-// ExistsError says that a name is taken.
-type ExistsError struct{ Path string }
-
-func (e *ExistsError) Error() string { return e.Path + " exists" }
-
-// PlaceError says that there can be no file of that name.
-type PlaceError struct {
-	Path    string
-	Problem Problem
-	err     error
-}
-
-// Problem is what is wrong with a place.
-type Problem uint8
-
-// The problems.
-const (
-	IsDir       Problem = iota + 1 // a directory has the name
-	LeadsNoPath                    // a symbolic link to nowhere has it
-	NoDir                          // the directory that it should be in cannot be looked at
-)
-
-func (e *PlaceError) Error() string { return e.err.Error() }
-
-// Unwrap returns the error of the kernel, if there was one.
-func (e *PlaceError) Unwrap() error { return e.err }
-
 // Create begins a file. One that exists is not replaced unless overwrite is set: then
 // a symbolic link stays, and what it leads to is replaced. An image holds what only
 // root may read, so only the owner may read the file. The error is an ExistsError, a
-// PlaceError, or one of the kernel.
+// BusyError, a PlaceError, or one of the kernel.
 func Create(path string, overwrite bool) (*File, error) {
 	info, err := os.Stat(path)
 	switch {
 	case err == nil && info.IsDir():
 		return nil, &PlaceError{path, IsDir, fmt.Errorf("%s is a directory", path)}
+	case err == nil && (overwrite || !info.Mode().IsRegular()) && planted(path, info):
+		return nil, &PlaceError{path, NotOurs, fmt.Errorf("%s is somebody else's, in a directory where all may write", path)}
 	case err == nil && !info.Mode().IsRegular():
 		f, err := os.OpenFile(path, os.O_WRONLY, 0)
 		if err != nil {
@@ -82,15 +62,24 @@ func Create(path string, overwrite bool) (*File, error) {
 	if _, err := os.Stat(filepath.Dir(path)); err != nil {
 		return nil, &PlaceError{path, NoDir, fmt.Errorf("%s: %w", path, err)}
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+shorten(filepath.Base(path))+".*.tmp")
+	f, err := createTemp(path)
 	if err != nil {
 		return nil, err
 	}
-	return &File{File: f, path: path}, nil
+	return &File{File: f, path: path, overwrite: overwrite}, nil
 }
 
-// shorten leaves room for what a temp file's name has more.
-func shorten(name string) string { return name[:min(len(name), 200)] }
+// planted says whether a file is one that another user may have put there for a
+// program of root's to write to: the rule of fs.protected_fifos and
+// fs.protected_regular, see proc_sys_fs(5), which are off on many systems.
+func planted(path string, info os.FileInfo) bool {
+	dir, err := os.Stat(filepath.Dir(path))
+	if err != nil || dir.Mode()&os.ModeSticky == 0 || dir.Mode().Perm()&0o022 == 0 {
+		return false
+	}
+	owner := ownerOf(info)
+	return owner != uint32(os.Geteuid()) && owner != ownerOf(dir)
+}
 
 // IDs are the inodes that belong to this file: the one being written, and the
 // one that it will replace.
@@ -119,24 +108,54 @@ func ID(f *os.File) (entry.FileID, bool) {
 	return entry.FileID{Dev: st.Dev, Ino: st.Ino}, true
 }
 
-// Commit makes the file durable and gives it its name.
+// Commit makes the file durable and gives it its name. When a file of that name
+// appeared since Create, which was not to replace one, the error is an ExistsError.
 func (f *File) Commit() error {
 	f.done = true
 	if f.InPlace {
 		return f.Close()
 	}
 	err := f.Sync()
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
 	if err == nil {
-		err = os.Rename(f.Name(), f.path)
+		err = f.publish()
 	}
 	if err != nil {
-		os.Remove(f.Name())
+		f.remove()
+		return err
+	}
+	// The lock ends here, when the file has its name.
+	if err := f.Close(); err != nil {
 		return err
 	}
 	return syncDir(filepath.Dir(f.path))
+}
+
+// publish gives the file its name.
+func (f *File) publish() error {
+	if f.overwrite {
+		return os.Rename(f.Name(), f.path)
+	}
+	err := renameNew(f.Name(), f.path)
+	if errors.Is(err, os.ErrExist) {
+		return &ExistsError{f.path}
+	}
+	return err
+}
+
+// renameNew renames a file to a name that nothing has.
+func renameNew(from, to string) error {
+	err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE)
+	switch err {
+	case nil:
+		return nil
+	case unix.EINVAL, unix.ENOSYS, unix.EPERM: // the filesystem, the kernel (before 3.15), a seccomp filter
+	default:
+		return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
+	}
+	if err := os.Link(from, to); err != nil {
+		return err
+	}
+	return os.Remove(from)
 }
 
 // syncDir makes a rename durable.
@@ -159,19 +178,34 @@ func (f *File) Discard() {
 		return
 	}
 	f.done = true
-	f.Close()
-	if !f.InPlace {
-		os.Remove(f.Name())
+	if f.InPlace {
+		f.Close()
+		return
 	}
+	f.remove()
+}
+
+// remove removes the temp file while it is still locked.
+func (f *File) remove() {
+	os.Remove(f.Name())
+	f.Close()
 }
 
 // Fill writes the whole file by write, and commits it.
 func (f *File) Fill(write func(io.Writer) error) error {
 	defer f.Discard()
+	if err := f.Contain(write); err != nil {
+		return err
+	}
+	return f.Commit()
+}
+
+// Contain writes the content by write, and leaves the name for Commit.
+func (f *File) Contain(write func(io.Writer) error) error {
 	if err := write(f); err != nil {
 		return fmt.Errorf("write %s: %w", f.path, err)
 	}
-	return f.Commit()
+	return nil
 }
 
 // Write writes a whole file by write.

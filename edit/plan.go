@@ -146,6 +146,16 @@ func (p *Plan) Defaults() {
 	}
 }
 
+// ExcludeAlways is Exclude for a pattern that nobody typed: Unmatched never names it.
+func (p *Plan) ExcludeAlways(pattern string) error {
+	c, err := compile(pattern)
+	if err != nil {
+		return err
+	}
+	p.excludes.add(c, true)
+	return nil
+}
+
 // KeepOnly keeps a directory, such as a mount point that is left out, and drops
 // what it holds. No character of the path has a special meaning. The root cannot be
 // emptied.
