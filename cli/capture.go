@@ -6,6 +6,9 @@ import (
 	"io"
 	"os"
 
+	"golang.org/x/sys/unix"
+	"golang.org/x/term"
+
 	"image-capture/archive"
 	"image-capture/bootcheck"
 	"image-capture/capture"
@@ -114,6 +117,9 @@ func (o *captureOptions) options(ctx context.Context, a *App, g *groups, root st
 		if o.json {
 			return opt, usagef("use --output FILE, or --upload", "--json and --output - both want stdout")
 		}
+		if err := forImage(a.stdout); err != nil {
+			return opt, err
+		}
 		opt.Stdout = a.stdout
 	} else {
 		opt.Image = o.output
@@ -128,6 +134,26 @@ func (o *captureOptions) options(ctx context.Context, a *App, g *groups, root st
 	}
 	opt.Tree, err = o.tree.of(ctx, root)
 	return opt, err
+}
+
+// forImage says whether stdout can take an image.
+func forImage(stdout io.Writer) error {
+	f, ok := stdout.(*os.File)
+	if !ok {
+		return nil
+	}
+	if term.IsTerminal(int(f.Fd())) {
+		return usagef("redirect it, as in --output - > image.tgz; with ssh, leave out -t", "stdout is a terminal")
+	}
+	// Where it was closed, Go's runtime has put /dev/null in its place, open for reading
+	// too, which no shell does: all would go nowhere, and be a success.
+	var st unix.Stat_t
+	flags, err := unix.FcntlInt(f.Fd(), unix.F_GETFL, 0)
+	if err != nil || unix.Fstat(int(f.Fd()), &st) != nil ||
+		st.Mode&unix.S_IFMT == unix.S_IFCHR && st.Rdev == unix.Mkdev(1, 3) && flags&unix.O_ACCMODE == unix.O_RDWR {
+		return usagef("redirect it, as in --output - > image.tgz", "stdout is closed")
+	}
+	return nil
 }
 
 // print writes the block to stdout, or to stderr when the image is there, and the
