@@ -328,7 +328,7 @@ func (j *captureJob) archive(ctx context.Context, remote io.Writer) error {
 		Content: j.tree.plan.Content, AddedContent: j.tree.plan.AddedContent,
 		Skip: j.skip(), SkipFileDigests: !j.fl.fileDigests,
 		Progress: done,
-		Member:   func(m *archive.Member) error { return j.spool.Add((*manifest.Entry)(m)) },
+		Member:   j.spool.Add,
 	})
 	bar.stop()
 	total.stop()

@@ -128,7 +128,7 @@ const (
 )
 
 // interest is for imagefs.Options.
-func (w *watcher) interest(name string, m *archive.Member) imagefs.Interest {
+func (w *watcher) interest(name string, m *entry.Member) imagefs.Interest {
 	want := bootcheck.Wants(name)
 	if more, ok := w.linked[name]; ok && want.Content == 0 {
 		want.Content, want.Attributes = more.Content, true

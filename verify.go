@@ -58,7 +58,7 @@ func verify(ctx context.Context, a *app, fl *flags, args []string) error {
 	defer image.Close()
 	digests := newImageDigests(image)
 	bar := startProgress(a.term, fl.progress, "read", func() (int64, int64) { return digests.size.Load(), 0 }, func() int64 { return size })
-	v := &verification{want: want, links: map[string]*manifest.Entry{}}
+	v := &verification{want: want, links: map[string]*entry.Member{}}
 	err = v.compare(ctx, digests)
 	bar.stop()
 	if err != nil {
@@ -129,8 +129,8 @@ func isURL(name string) bool {
 // verification is a comparison under way.
 type verification struct {
 	want  *manifest.Reader
-	links map[string]*manifest.Entry // first names of inodes that have several
-	found []string                   // the first differences
+	links map[string]*entry.Member // first names of inodes that have several
+	found []string                 // the first differences
 	more  int
 	// entries that were compared.
 	entries int64
@@ -231,7 +231,7 @@ func isSourceError(err error) bool {
 }
 
 // entry compares one entry.
-func (v *verification) entry(got *archive.Member, want *manifest.Entry) {
+func (v *verification) entry(got *entry.Member, want *entry.Member) {
 	p := want.Path
 	differs := func(what string, got, want any) {
 		if got != want {

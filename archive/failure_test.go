@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"image-capture/archive"
+	"image-capture/entry"
 	"image-capture/rootfs"
 )
 
@@ -147,7 +148,7 @@ func TestCancelled(t *testing.T) {
 				if at < 0 {
 					cancel(why)
 				}
-				sum, err := archive.Write(ctx, w, root, archive.Options{Codec: codec, Level: archive.Fast, Jobs: 2, Member: func(m *archive.Member) error {
+				sum, err := archive.Write(ctx, w, root, archive.Options{Codec: codec, Level: archive.Fast, Jobs: 2, Member: func(m *entry.Member) error {
 					if m.Path != "." && !strings.HasPrefix(m.Path, "./") {
 						t.Errorf("a member without a name: %+v", m)
 					}
@@ -177,7 +178,7 @@ func TestMemberFails(t *testing.T) {
 		settled(t, func() {
 			n := 0
 			var out bytes.Buffer
-			_, err := archive.Write(context.Background(), &out, root, archive.Options{Codec: archive.None, Member: func(*archive.Member) error {
+			_, err := archive.Write(context.Background(), &out, root, archive.Options{Codec: archive.None, Member: func(*entry.Member) error {
 				if n++; n == at {
 					return errFull
 				}

@@ -15,17 +15,18 @@ import (
 	"golang.org/x/sys/unix"
 
 	"image-capture/archive"
+	"image-capture/entry"
 	"image-capture/rootfs"
 	"image-capture/rootfs/roottest"
 )
 
-func capture(t testing.TB, dir string, opt archive.Options) ([]byte, *archive.Summary, []archive.Member) {
+func capture(t testing.TB, dir string, opt archive.Options) ([]byte, *archive.Summary, []entry.Member) {
 	t.Helper()
 	root, err := rootfs.Open(dir)
 	require.NoError(t, err)
 	defer root.Close()
-	var members []archive.Member
-	opt.Member = func(m *archive.Member) error { members = append(members, *m); return nil }
+	var members []entry.Member
+	opt.Member = func(m *entry.Member) error { members = append(members, *m); return nil }
 	var out bytes.Buffer
 	sum, err := archive.Write(context.Background(), &out, root, opt)
 	require.NoError(t, err)

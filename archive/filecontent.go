@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"math"
 
-	"image-capture/rootfs"
+	"image-capture/entry"
 )
 
 // file reads the content of a regular file, of which size bytes are stored, takes
 // its digest and passes it to whom Tee gave.
-func (r *Reader) file(m *Member, ext *paxHeader, size uint64) error {
+func (r *Reader) file(m *entry.Member, ext *paxHeader, size uint64) error {
 	if size > math.MaxInt64-blockSize {
 		return fmt.Errorf("absurd size of %d bytes", size)
 	}
@@ -32,7 +32,7 @@ func (r *Reader) file(m *Member, ext *paxHeader, size uint64) error {
 }
 
 // begin prepares for the content of a file whose attributes are known.
-func (r *Reader) begin(m *Member) {
+func (r *Reader) begin(m *entry.Member) {
 	if r.hash != nil {
 		r.hash.Reset()
 	}
@@ -88,7 +88,7 @@ func (r *Reader) sparseFormat(ext *paxHeader) (sparseFormat, error) {
 
 // sparse reads a sparse file. When it has too many holes the digest is over map and
 // data, else the holes are hashed as what they read as.
-func (r *Reader) sparse(m *Member, ext *paxHeader, format sparseFormat, stored int64) error {
+func (r *Reader) sparse(m *entry.Member, ext *paxHeader, format sparseFormat, stored int64) error {
 	list := ext.sparseRuns // before format 1.0
 	if format == sparseInTar {
 		real, err := r.raw.count(fieldReal)
@@ -133,8 +133,8 @@ func (r *Reader) sparse(m *Member, ext *paxHeader, format sparseFormat, stored i
 	var err error
 	if runs.payload() {
 		if format != sparseInData && r.hash != nil {
-			if s := newSparseMap(list, m.Size); s != nil { // else whole blocks leave no holes
-				r.hash.Write(s.text)
+			if s := entry.NewSparseMap(list, m.Size); s != nil { // else whole blocks leave no holes
+				r.hash.Write(s.Text)
 			}
 		}
 		if r.to == nil {
@@ -197,7 +197,7 @@ func (r *Reader) mapBlocks(runs *runs, stored int64) (int64, error) {
 
 // oldMap reads the map of an old GNU sparse file: four runs in the header, and 21
 // in each block that follows.
-func (r *Reader) oldMap() ([]rootfs.Extent, error) {
+func (r *Reader) oldMap() ([]entry.Extent, error) {
 	list, err := oldRuns(nil, r.raw[386:482])
 	if err != nil {
 		return nil, err

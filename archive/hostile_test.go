@@ -115,38 +115,38 @@ func TestDialects(t *testing.T) {
 	block := strings.Repeat("d", 512)
 	for name, tc := range map[string]struct {
 		tar  string
-		want archive.Member
+		want entry.Member
 	}{
 		"v7 file":           {header{name: "a", magic: magicV7}.block(), file0("./a")},
-		"v7 dir":            {header{name: "a/b/", magic: magicV7, mode: "0040755"}.block(), archive.Member{Entry: entry.Entry{Path: "./a/b", Type: entry.Dir, Perm: 0o755}}},
+		"v7 dir":            {header{name: "a/b/", magic: magicV7, mode: "0040755"}.block(), entry.Member{Entry: entry.Entry{Path: "./a/b", Type: entry.Dir, Perm: 0o755}}},
 		"contiguous":        {header{name: "a", flag: '7'}.block(), file0("./a")},
 		"prefix":            {header{name: "a", prefix: "p/q", flag: '0'}.block(), file0("./p/q/a")},
 		"no prefix in gnu":  {header{name: "a", magic: magicGNU, prefix: "11111", flag: '0'}.block(), file0("./a")},
 		"star prefix":       {header{name: "a", prefix: "p", flag: '0', more: map[int]string{476: "00000000001", 508: "tar\x00"}}.block(), file0("./p/a")},
-		"dot":               {header{name: "./", flag: '5'}.block(), archive.Member{Entry: entry.Entry{Path: ".", Type: entry.Dir, Perm: 0o644}}},
-		"odd slashes":       {header{name: ".//a/./b//", flag: '5'}.block(), archive.Member{Entry: entry.Entry{Path: "./a/b", Type: entry.Dir, Perm: 0o644}}},
+		"dot":               {header{name: "./", flag: '5'}.block(), entry.Member{Entry: entry.Entry{Path: ".", Type: entry.Dir, Perm: 0o644}}},
+		"odd slashes":       {header{name: ".//a/./b//", flag: '5'}.block(), entry.Member{Entry: entry.Entry{Path: "./a/b", Type: entry.Dir, Perm: 0o644}}},
 		"dots in names":     {file("./..a/.b/c..", ""), file0("./..a/.b/c..")},
 		"long name":         {header{name: "././@LongLink", flag: 'L', magic: magicGNU, size: oct(201)}.block() + body(strings.Repeat("n", 200)+"\x00") + header{name: "nnn", magic: magicGNU, flag: '0'}.block(), file0("./" + strings.Repeat("n", 200))},
 		"volume label":      {header{name: "label", flag: 'V', magic: magicGNU}.block() + file("a", ""), file0("./a")},
-		"base 256":          {header{name: "a", flag: '0', uid: base256(4e9, 8), gid: base256(3e9, 8), mtime: base256(-5, 12), size: base256(0, 12)}.block(), archive.Member{Entry: entry.Entry{Path: "./a", Type: entry.File, Perm: 0o644, UID: 4e9, GID: 3e9, Mtime: entry.Time{Sec: -5}}}},
-		"blank numbers":     {header{name: "a", flag: '0', uid: "     7 ", gid: " 10\x00", mtime: "          1 "}.block(), archive.Member{Entry: entry.Entry{Path: "./a", Type: entry.File, Perm: 0o644, UID: 7, GID: 8, Mtime: entry.Time{Sec: 1}}}},
-		"global":            {pax('g', "comment=by git", "uid=7", "mtime=5.25") + pax('x', "gid=8") + file("a", ""), archive.Member{Entry: entry.Entry{Path: "./a", Type: entry.File, Perm: 0o644, UID: 7, GID: 8, Mtime: entry.Time{Sec: 5, Nsec: 25e7}}}},
-		"negative time":     {pax('x', "mtime=-0.5") + file("a", ""), archive.Member{Entry: entry.Entry{Path: "./a", Type: entry.File, Perm: 0o644, Mtime: entry.Time{Sec: -1, Nsec: 5e8}}}},
-		"flags":             {pax('x', "SCHILY.fflags=schg,noatime,nodump") + file("a", ""), archive.Member{Entry: entry.Entry{Path: "./a", Type: entry.File, Perm: 0o644, Flags: entry.Immutable | entry.NoDump}}},
-		"xattrs":            {pax('x', "SCHILY.xattr.user.b=", "SCHILY.xattr.user.a%3D%25%41=1", "SCHILY.xattr.user.b=\x00=\n", "SCHILY.acl.access=user::rw-") + file("a", ""), archive.Member{Entry: entry.Entry{Path: "./a", Type: entry.File, Perm: 0o644, Xattrs: []entry.Xattr{{Name: "user.a=%%41", Value: "1"}, {Name: "user.b", Value: "\x00=\n"}}}}},
-		"hard link":         {header{name: "./b", flag: '1', link: "./a"}.block(), archive.Member{Entry: entry.Entry{Path: "./b", Perm: 0o644}, HardLink: "./a"}},
-		"big device number": {pax('x', "SCHILY.devmajor=4095", "SCHILY.devminor=1048575") + header{name: "a", flag: '3', major: "junk", minor: "junk"}.block(), archive.Member{Entry: entry.Entry{Path: "./a", Type: entry.CharDevice, Perm: 0o644, Major: 4095, Minor: 1048575}}},
+		"base 256":          {header{name: "a", flag: '0', uid: base256(4e9, 8), gid: base256(3e9, 8), mtime: base256(-5, 12), size: base256(0, 12)}.block(), entry.Member{Entry: entry.Entry{Path: "./a", Type: entry.File, Perm: 0o644, UID: 4e9, GID: 3e9, Mtime: entry.Time{Sec: -5}}}},
+		"blank numbers":     {header{name: "a", flag: '0', uid: "     7 ", gid: " 10\x00", mtime: "          1 "}.block(), entry.Member{Entry: entry.Entry{Path: "./a", Type: entry.File, Perm: 0o644, UID: 7, GID: 8, Mtime: entry.Time{Sec: 1}}}},
+		"global":            {pax('g', "comment=by git", "uid=7", "mtime=5.25") + pax('x', "gid=8") + file("a", ""), entry.Member{Entry: entry.Entry{Path: "./a", Type: entry.File, Perm: 0o644, UID: 7, GID: 8, Mtime: entry.Time{Sec: 5, Nsec: 25e7}}}},
+		"negative time":     {pax('x', "mtime=-0.5") + file("a", ""), entry.Member{Entry: entry.Entry{Path: "./a", Type: entry.File, Perm: 0o644, Mtime: entry.Time{Sec: -1, Nsec: 5e8}}}},
+		"flags":             {pax('x', "SCHILY.fflags=schg,noatime,nodump") + file("a", ""), entry.Member{Entry: entry.Entry{Path: "./a", Type: entry.File, Perm: 0o644, Flags: entry.Immutable | entry.NoDump}}},
+		"xattrs":            {pax('x', "SCHILY.xattr.user.b=", "SCHILY.xattr.user.a%3D%25%41=1", "SCHILY.xattr.user.b=\x00=\n", "SCHILY.acl.access=user::rw-") + file("a", ""), entry.Member{Entry: entry.Entry{Path: "./a", Type: entry.File, Perm: 0o644, Xattrs: []entry.Xattr{{Name: "user.a=%%41", Value: "1"}, {Name: "user.b", Value: "\x00=\n"}}}}},
+		"hard link":         {header{name: "./b", flag: '1', link: "./a"}.block(), entry.Member{Entry: entry.Entry{Path: "./b", Perm: 0o644}, HardLink: "./a"}},
+		"big device number": {pax('x', "SCHILY.devmajor=4095", "SCHILY.devminor=1048575") + header{name: "a", flag: '3', major: "junk", minor: "junk"}.block(), entry.Member{Entry: entry.Entry{Path: "./a", Type: entry.CharDevice, Perm: 0o644, Major: 4095, Minor: 1048575}}},
 		"sparse with holes of exabytes": {
 			sparse10("9223372036854775000", "1\n9007199254740992\n512\n", block),
-			archive.Member{Entry: entry.Entry{Path: "./a", Type: entry.File, Perm: 0o644, Size: 9223372036854775000}, SparseSHA256: sum(body("1\n9007199254740992\n512\n") + block)},
+			entry.Member{Entry: entry.Entry{Path: "./a", Type: entry.File, Perm: 0o644, Size: 9223372036854775000}, SparseSHA256: sum(body("1\n9007199254740992\n512\n") + block)},
 		},
 		"sparse with a big hole that no run ends": {
 			sparse10("17000000", "1\n0\n512\n", block),
-			archive.Member{Entry: entry.Entry{Path: "./a", Type: entry.File, Perm: 0o644, Size: 17000000}, SparseSHA256: sum(body("1\n0\n512\n") + block)},
+			entry.Member{Entry: entry.Entry{Path: "./a", Type: entry.File, Perm: 0o644, Size: 17000000}, SparseSHA256: sum(body("1\n0\n512\n") + block)},
 		},
 		"sparse": {
 			sparse10("1536", "3\n512\n512\n1536\n0\n1536\n0\n", block),
-			archive.Member{Entry: entry.Entry{Path: "./a", Type: entry.File, Perm: 0o644, Size: 1536}, SHA256: sum(strings.Repeat("\x00", 512) + block + strings.Repeat("\x00", 512))},
+			entry.Member{Entry: entry.Entry{Path: "./a", Type: entry.File, Perm: 0o644, Size: 1536}, SHA256: sum(strings.Repeat("\x00", 512) + block + strings.Repeat("\x00", 512))},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -155,13 +155,13 @@ func TestDialects(t *testing.T) {
 			if tc.want.Type == entry.File && tc.want.Size == 0 {
 				tc.want.SHA256 = sum("")
 			}
-			require.Equal(t, []archive.Member{tc.want}, got)
+			require.Equal(t, []entry.Member{tc.want}, got)
 		})
 	}
 }
 
-func file0(path string) archive.Member {
-	return archive.Member{Entry: entry.Entry{Path: path, Type: entry.File, Perm: 0o644}}
+func file0(path string) entry.Member {
+	return entry.Member{Entry: entry.Entry{Path: path, Type: entry.File, Perm: 0o644}}
 }
 
 // TestHostileTar reads what is wrong, and has it say so.

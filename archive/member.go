@@ -15,8 +15,8 @@ var types = map[byte]entry.Type{
 }
 
 // entry reads a member.
-func (r *Reader) entry(ext *paxHeader) (*Member, error) {
-	m := &Member{}
+func (r *Reader) entry(ext *paxHeader) (*entry.Member, error) {
+	m := &entry.Member{}
 	name := cmp.Or(ext.sparseName, ext.path, r.raw.name())
 	var err error
 	if m.Path, err = memberPath(name); err != nil {
@@ -67,7 +67,7 @@ func (r *Reader) entry(ext *paxHeader) (*Member, error) {
 }
 
 // attributes takes what members of all types have.
-func (r *Reader) attributes(m *Member, ext *paxHeader) error {
+func (r *Reader) attributes(m *entry.Member, ext *paxHeader) error {
 	mode, err := r.raw.count(fieldMode)
 	if err != nil {
 		return err
@@ -96,7 +96,7 @@ func (r *Reader) attributes(m *Member, ext *paxHeader) error {
 	return nil
 }
 
-func (r *Reader) device(m *Member, ext *paxHeader) error {
+func (r *Reader) device(m *entry.Member, ext *paxHeader) error {
 	field := func(f field) func() (uint64, error) {
 		return func() (uint64, error) {
 			if r.raw.dialect() == v7 {

@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"image-capture/entry"
-	"image-capture/rootfs"
 )
 
 // maxExtended is the size up to which an extended header, or a long name of GNU
@@ -34,8 +33,8 @@ type paxHeader struct {
 	sparseMajor        *uint64
 	sparseMinor        *uint64
 	sparseReal         *uint64
-	sparseBlocks       *uint64         // number of runs, before format 1.0
-	sparseRuns         []rootfs.Extent // before format 1.0
+	sparseBlocks       *uint64        // number of runs, before format 1.0
+	sparseRuns         []entry.Extent // before format 1.0
 	sparseHasRuns      bool
 	sparseOffset       *uint64 // of format 0.0, until its length comes
 	sparseOld, present bool
@@ -193,7 +192,7 @@ func (p *paxHeader) sparseRun(off, length string) error {
 	if o == nil || l == nil {
 		return errors.New("a number is missing")
 	}
-	p.sparseRuns = append(p.sparseRuns, rootfs.Extent{Offset: int64(*o), Length: int64(*l)})
+	p.sparseRuns = append(p.sparseRuns, entry.Extent{Offset: int64(*o), Length: int64(*l)})
 	return nil
 }
 

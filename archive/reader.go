@@ -9,6 +9,8 @@ import (
 	"hash"
 	"io"
 	"math"
+
+	"image-capture/entry"
 )
 
 // Reader reads a stream that Write wrote, or any other tar, plain or through gzip,
@@ -43,9 +45,9 @@ type Reader struct {
 	name   string // of the member, when it is known
 	last   string // the member before it
 
-	want    func(*Member) io.Writer // of Tee
-	to      io.Writer               // of the member, while it wants content
-	refused bool                    // to failed
+	want    func(*entry.Member) io.Writer // of Tee
+	to      io.Writer                     // of the member, while it wants content
+	refused bool                          // to failed
 	err     error
 }
 
@@ -91,7 +93,7 @@ func (r *Reader) Close() error {
 //
 // Next returns io.EOF when the image was read to its end and is whole. Any error
 // is final.
-func (r *Reader) Next() (*Member, error) {
+func (r *Reader) Next() (*entry.Member, error) {
 	if r.err != nil {
 		return nil, r.err
 	}
@@ -127,7 +129,7 @@ func (r *Reader) explain(err error) error {
 }
 
 // member reads headers up to that of a member, and the member.
-func (r *Reader) member() (*Member, error) {
+func (r *Reader) member() (*entry.Member, error) {
 	ext := r.global
 	ext.present = false
 	var name, link string // of GNU tar's long ones

@@ -25,13 +25,13 @@ import (
 var codecs = map[string]archive.Codec{"tgz": archive.Gzip, "tar-zst": archive.Zstd, "tar": archive.None}
 
 // readAll reads members until something stops it.
-func readAll(r io.Reader) ([]archive.Member, *archive.Reader, error) {
+func readAll(r io.Reader) ([]entry.Member, *archive.Reader, error) {
 	ar, err := archive.NewReader(r)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer ar.Close()
-	var members []archive.Member
+	var members []entry.Member
 	for {
 		m, err := ar.Next()
 		if err == io.EOF {
@@ -45,7 +45,7 @@ func readAll(r io.Reader) ([]archive.Member, *archive.Reader, error) {
 }
 
 // inTar leaves what a tar holds of a member.
-func inTar(m archive.Member) archive.Member {
+func inTar(m entry.Member) entry.Member {
 	m.Ctime, m.Blocks, m.ID, m.Nlink = entry.Time{}, 0, entry.FileID{}, 0
 	if len(m.Xattrs) == 0 {
 		m.Xattrs = nil
@@ -57,8 +57,8 @@ func inTar(m archive.Member) archive.Member {
 	return m
 }
 
-func allInTar(members []archive.Member) []archive.Member {
-	out := make([]archive.Member, len(members))
+func allInTar(members []entry.Member) []entry.Member {
+	out := make([]entry.Member, len(members))
 	for i, m := range members {
 		out[i] = inTar(m)
 	}
@@ -129,8 +129,8 @@ func foreign(t testing.TB, dir string, strict bool, name string, args ...string)
 func TestReadForeign(t *testing.T) {
 	dir := roottest.Hostile(t)
 	_, _, members := capture(t, dir, archive.Options{Codec: archive.None})
-	own := map[string]archive.Member{}
-	content := map[string]archive.Member{} // of later names too
+	own := map[string]entry.Member{}
+	content := map[string]entry.Member{} // of later names too
 	for _, m := range members {
 		content[m.Path] = inTar(m)
 		if m.HardLink != "" {

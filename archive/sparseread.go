@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"math"
 
-	"image-capture/rootfs"
+	"image-capture/entry"
 )
 
 // sparseFormat is how a member tells where its holes are.
@@ -25,7 +25,7 @@ const (
 type runs struct {
 	real   int64 // apparent size of the file
 	keep   bool  // the content is wanted with its holes
-	kept   []rootfs.Extent
+	kept   []entry.Extent
 	end    int64 // of the last run
 	stored int64 // bytes of data
 	holes  int64
@@ -57,7 +57,7 @@ func (r *runs) add(off, length int64) error {
 	case n == maxRuns:
 		return fmt.Errorf("sparse map of more than %d runs", maxRuns)
 	default:
-		r.kept = append(r.kept, rootfs.Extent{Offset: off, Length: length})
+		r.kept = append(r.kept, entry.Extent{Offset: off, Length: length})
 	}
 	return nil
 }
@@ -69,7 +69,7 @@ func (r *runs) finish() {
 }
 
 // payload tells whether the digest is over map and data.
-func (r *runs) payload() bool { return r.holes > MaxHashedHoles }
+func (r *runs) payload() bool { return r.holes > entry.MaxHashedHoles }
 
 // mapText reads the numbers of a map of format 1.0: a count, then offset and length
 // of so many runs, a line each.
@@ -126,7 +126,7 @@ func (t *mapText) line(n int64) error {
 
 // oldRuns reads entries of an old GNU sparse map: offset and length in 12 bytes each.
 // It ends at the first that is empty.
-func oldRuns(dst []rootfs.Extent, b []byte) ([]rootfs.Extent, error) {
+func oldRuns(dst []entry.Extent, b []byte) ([]entry.Extent, error) {
 	const number12 = 12
 	for ; len(b) >= 2*number12 && b[0] != 0; b = b[2*number12:] {
 		off, err := number(b[:number12])
@@ -140,7 +140,7 @@ func oldRuns(dst []rootfs.Extent, b []byte) ([]rootfs.Extent, error) {
 		if len(dst) == maxRuns {
 			return nil, fmt.Errorf("sparse map of more than %d runs", maxRuns)
 		}
-		dst = append(dst, rootfs.Extent{Offset: off, Length: length})
+		dst = append(dst, entry.Extent{Offset: off, Length: length})
 	}
 	return dst, nil
 }

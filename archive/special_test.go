@@ -35,8 +35,8 @@ func idOf(t testing.TB, path string) entry.FileID {
 	return entry.FileID{Dev: st.Dev, Ino: st.Ino}
 }
 
-func byPath(members []archive.Member) map[string]archive.Member {
-	all := map[string]archive.Member{}
+func byPath(members []entry.Member) map[string]entry.Member {
+	all := map[string]entry.Member{}
 	for _, m := range members {
 		all[m.Path] = m
 	}
@@ -287,7 +287,7 @@ func tmpfs(t testing.TB) string {
 func TestHashedHoles(t *testing.T) {
 	dir := t.TempDir()
 	const page = 4096
-	for name, holes := range map[string]int64{"below": archive.MaxHashedHoles - page, "at": archive.MaxHashedHoles, "above": archive.MaxHashedHoles + page} {
+	for name, holes := range map[string]int64{"below": entry.MaxHashedHoles - page, "at": entry.MaxHashedHoles, "above": entry.MaxHashedHoles + page} {
 		write(t, dir, map[string]string{name: strings.Repeat("x", page)})
 		require.NoError(t, os.Truncate(dir+"/"+name, page+holes))
 	}
@@ -295,7 +295,7 @@ func TestHashedHoles(t *testing.T) {
 	for _, m := range list[1:] {
 		if m.Path == "./above" {
 			require.Nil(t, m.SHA256)
-			text := fmt.Sprintf("2\n0\n%d\n%d\n0\n", page, page+archive.MaxHashedHoles+page)
+			text := fmt.Sprintf("2\n0\n%d\n%d\n0\n", page, page+entry.MaxHashedHoles+page)
 			text += strings.Repeat("\x00", 512-len(text))
 			require.Equal(t, digest(text+strings.Repeat("x", page)), m.SparseSHA256)
 			continue

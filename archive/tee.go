@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"image-capture/entry"
 )
 
 // ErrEnough is what a writer that Tee was given returns when it wants no more of a
@@ -21,7 +23,7 @@ var ErrEnough = errors.New("enough content")
 // 1048576 runs of data.
 //
 // Tee is to be called before Next.
-func (r *Reader) Tee(want func(*Member) io.Writer) { r.want = want }
+func (r *Reader) Tee(want func(*entry.Member) io.Writer) { r.want = want }
 
 // SkipDigests has Next leave SHA256 and SparseSHA256 nil: reading is faster when
 // nobody compares them. It is to be called before Next.

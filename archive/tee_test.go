@@ -37,7 +37,7 @@ func TestTee(t *testing.T) {
 		defer r.Close()
 		var asked []string
 		sum := sha256.New()
-		r.Tee(func(m *archive.Member) io.Writer {
+		r.Tee(func(m *entry.Member) io.Writer {
 			require.Equal(t, entry.File, m.Type)
 			require.Nil(t, m.SHA256)
 			asked = append(asked, m.Path)
@@ -117,13 +117,13 @@ func TestTeeSparse(t *testing.T) {
 		"old":                  {header{name: "a", flag: 'S', magic: magicGNU, size: oct(512), more: map[int]string{386: oct(512), 398: oct(512), 483: oct(1536)}}.block() + block, 9999, zeros + block + zeros},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var digests []archive.Member
+			var digests []entry.Member
 			for _, tee := range []bool{false, true} {
 				k := &taker{left: tc.most, err: archive.ErrEnough}
 				r, err := archive.NewReader(strings.NewReader(tc.tar + file("next", "x") + end))
 				require.NoError(t, err)
 				defer r.Close()
-				r.Tee(func(m *archive.Member) io.Writer {
+				r.Tee(func(m *entry.Member) io.Writer {
 					if m.Path == "./a" && tee {
 						return k
 					}
@@ -154,7 +154,7 @@ func TestTeeFails(t *testing.T) {
 		r, err := archive.NewReader(strings.NewReader(file("a", "content") + file("b", "") + end))
 		require.NoError(t, err)
 		defer r.Close()
-		r.Tee(func(*archive.Member) io.Writer { return &taker{left: 3, err: cause} })
+		r.Tee(func(*entry.Member) io.Writer { return &taker{left: 3, err: cause} })
 		_, err = r.Next()
 		require.ErrorIs(t, err, cause, name)
 		require.ErrorContains(t, err, "read image: ./a, at byte 0 of the tar: pass the content on: ", name)
@@ -164,7 +164,7 @@ func TestTeeFails(t *testing.T) {
 	r, err := archive.NewReader(strings.NewReader(file("a", "content") + end))
 	require.NoError(t, err)
 	defer r.Close()
-	r.Tee(func(*archive.Member) io.Writer { return shortWriter{} })
+	r.Tee(func(*entry.Member) io.Writer { return shortWriter{} })
 	_, err = r.Next()
 	require.True(t, errors.Is(err, io.ErrShortWrite))
 }

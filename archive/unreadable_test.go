@@ -66,7 +66,7 @@ func TestUnreadable(t *testing.T) {
 		defer root.Close()
 		var out bytes.Buffer
 		o := outcome{}
-		o.Sum, err = archive.Write(context.Background(), &out, root, archive.Options{Codec: archive.None, Member: func(m *archive.Member) error {
+		o.Sum, err = archive.Write(context.Background(), &out, root, archive.Options{Codec: archive.None, Member: func(m *entry.Member) error {
 			o.Names = append(o.Names, m.Path)
 			return nil
 		}})

@@ -43,7 +43,7 @@ type Options struct {
 	Skip map[entry.FileID]string
 	// Member, if not nil, is called with each member when it is in the archive, in
 	// order, by one goroutine. The member is not used again.
-	Member func(*Member) error
+	Member func(*entry.Member) error
 	// Progress, if not nil, is kept up to date.
 	Progress *Progress
 }

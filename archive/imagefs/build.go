@@ -7,12 +7,11 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"image-capture/archive"
 	"image-capture/entry"
 )
 
 // add puts a member in its place. k is its content, if somebody asked for that.
-func (f *FS) add(name string, m *archive.Member, in Interest, k *content) error {
+func (f *FS) add(name string, m *entry.Member, in Interest, k *content) error {
 	interest := in.Meta || in.Content > 0 || in.Sink != nil
 	if m.HardLink != "" {
 		return f.link(name, viewName(m.HardLink), interest)
@@ -127,7 +126,7 @@ func (f *FS) link(name, target string, interest bool) error {
 }
 
 // modeOf returns the mode of a member.
-func modeOf(m *archive.Member) fs.FileMode {
+func modeOf(m *entry.Member) fs.FileMode {
 	mode := fs.FileMode(m.Perm & 0o777)
 	for _, b := range []struct {
 		bit  uint32

@@ -17,6 +17,7 @@ import (
 
 	"image-capture/archive"
 	"image-capture/archive/imagefs"
+	"image-capture/entry"
 	"image-capture/rootfs"
 )
 
@@ -138,7 +139,7 @@ func TestInterest(t *testing.T) {
 	image := pack(t, "d .", "f etc/small 12345", "f etc/long 1234567890", "h etc/again ./etc/small", "l etc/link small", "f etc/none 123", "f etc/big 123456789")
 	var names []string
 	sinks := map[string]*digest{}
-	got, err := read(t, bytes.NewReader(image), imagefs.Options{Contents: 12, Interest: func(name string, m *archive.Member) imagefs.Interest {
+	got, err := read(t, bytes.NewReader(image), imagefs.Options{Contents: 12, Interest: func(name string, m *entry.Member) imagefs.Interest {
 		names = append(names, name)
 		switch name {
 		case "etc/none":
@@ -211,19 +212,19 @@ func TestSinkFails(t *testing.T) {
 	image := pack(t, "f a content", "f b more")
 	broken := errors.New("disk fell out")
 	s := &failingSink{write: broken}
-	_, err := read(t, bytes.NewReader(image), imagefs.Options{Interest: func(string, *archive.Member) imagefs.Interest { return imagefs.Interest{Sink: s} }})
+	_, err := read(t, bytes.NewReader(image), imagefs.Options{Interest: func(string, *entry.Member) imagefs.Interest { return imagefs.Interest{Sink: s} }})
 	require.ErrorIs(t, err, broken)
 	require.ErrorContains(t, err, "./a")
 	require.ErrorIs(t, s.closed, broken)
 
-	_, err = read(t, bytes.NewReader(image), imagefs.Options{Interest: func(string, *archive.Member) imagefs.Interest {
+	_, err = read(t, bytes.NewReader(image), imagefs.Options{Interest: func(string, *entry.Member) imagefs.Interest {
 		return imagefs.Interest{Sink: &failingSink{close: broken}}
 	}})
 	require.EqualError(t, err, "read image: ./a: close the sink of its content: disk fell out")
 
 	pr, pw := io.Pipe()
 	require.NoError(t, pr.Close())
-	got, err := read(t, bytes.NewReader(image), imagefs.Options{Interest: func(name string, _ *archive.Member) imagefs.Interest {
+	got, err := read(t, bytes.NewReader(image), imagefs.Options{Interest: func(name string, _ *entry.Member) imagefs.Interest {
 		if name == "a" {
 			return imagefs.Interest{Content: 9, Sink: pw}
 		}
@@ -251,7 +252,7 @@ func FuzzRead(f *testing.F) {
 			if err != nil {
 				return
 			}
-			got, err := imagefs.Read(t.Context(), r, imagefs.Options{Names: names, Contents: 20, Xattrs: attrs, Interest: func(name string, _ *archive.Member) imagefs.Interest {
+			got, err := imagefs.Read(t.Context(), r, imagefs.Options{Names: names, Contents: 20, Xattrs: attrs, Interest: func(name string, _ *entry.Member) imagefs.Interest {
 				switch len(name) % 3 {
 				case 0:
 					return imagefs.Interest{Content: 10, Sink: &digest{left: 100}}

@@ -75,7 +75,7 @@ type Sink interface {
 type Options struct {
 	// Interest is called once with each member, before its content is read. The name
 	// is "." or "a/b". Nil means that nobody is interested.
-	Interest func(name string, m *archive.Member) Interest
+	Interest func(name string, m *entry.Member) Interest
 	// Xattrs are the names of the extended attributes to keep, at most 8, with values
 	// of at most 4096 bytes; of longer ones it is known only that they are there.
 	Xattrs []string
@@ -165,7 +165,7 @@ type pass struct {
 }
 
 // ask returns the interest in a member.
-func (p *pass) ask(name string, m *archive.Member) Interest {
+func (p *pass) ask(name string, m *entry.Member) Interest {
 	if p.opt.Interest == nil {
 		return Interest{}
 	}
@@ -175,7 +175,7 @@ func (p *pass) ask(name string, m *archive.Member) Interest {
 }
 
 // file is called before the content of a regular file is read.
-func (p *pass) file(m *archive.Member) io.Writer {
+func (p *pass) file(m *entry.Member) io.Writer {
 	p.in, p.asked, p.keeper = p.ask(viewName(m.Path), m), true, nil
 	if p.in.Content <= 0 && p.in.Sink == nil {
 		return nil
@@ -187,7 +187,7 @@ func (p *pass) file(m *archive.Member) io.Writer {
 var errNoContent = errors.New("not a regular file")
 
 // member takes a member whose content was read.
-func (p *pass) member(m *archive.Member) error {
+func (p *pass) member(m *entry.Member) error {
 	name := viewName(m.Path)
 	if !p.asked {
 		p.in, p.keeper = p.ask(name, m), nil

@@ -12,8 +12,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"image-capture/archive"
 	"image-capture/archive/imagefs"
+	"image-capture/entry"
 )
 
 // generate makes a tar on the fly.
@@ -75,7 +75,7 @@ func many(n int, labels int) func(w *tar.Writer) error {
 }
 
 // config asks for what is in etc.
-func config(name string, _ *archive.Member) imagefs.Interest {
+func config(name string, _ *entry.Member) imagefs.Interest {
 	if strings.HasPrefix(name, "etc/") {
 		return imagefs.Interest{Content: 100}
 	}
@@ -141,7 +141,7 @@ func TestMemory(t *testing.T) {
 
 // TestBombs reads images that would take much memory.
 func TestBombs(t *testing.T) {
-	all := func(string, *archive.Member) imagefs.Interest { return imagefs.Interest{Content: 1 << 40} }
+	all := func(string, *entry.Member) imagefs.Interest { return imagefs.Interest{Content: 1 << 40} }
 	for name, tc := range map[string]struct {
 		members func(w *tar.Writer) error
 		opt     imagefs.Options

@@ -22,6 +22,7 @@ import (
 	"image-capture/archive"
 	"image-capture/archive/imagefs"
 	"image-capture/edit"
+	"image-capture/entry"
 	"image-capture/rootfs"
 	"image-capture/rootfs/roottest"
 )
@@ -99,7 +100,7 @@ const (
 var attrs = []string{"security.selinux", "security.capability", "user.big", "trusted.on-a-dir"}
 
 // everything asks for the start and a digest of each file.
-func everything(name string, m *archive.Member) imagefs.Interest {
+func everything(name string, m *entry.Member) imagefs.Interest {
 	return imagefs.Interest{Content: keep, Sink: &digest{left: drunk}}
 }
 
@@ -339,7 +340,7 @@ func TestBroken(t *testing.T) {
 	} {
 		for n := 600; n < len(image); n += 511 {
 			var last *digest
-			got, err := read(t, bytes.NewReader(image[:n]), imagefs.Options{Interest: func(string, *archive.Member) imagefs.Interest {
+			got, err := read(t, bytes.NewReader(image[:n]), imagefs.Options{Interest: func(string, *entry.Member) imagefs.Interest {
 				last = &digest{left: drunk}
 				return imagefs.Interest{Content: keep, Sink: last}
 			}})

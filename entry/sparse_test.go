@@ -1,4 +1,4 @@
-package archive
+package entry
 
 import (
 	"math"
@@ -6,8 +6,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	"image-capture/rootfs"
 )
 
 func TestSparseMap(t *testing.T) {
@@ -39,49 +37,42 @@ func TestSparseMap(t *testing.T) {
 		{"the biggest file there is", []x{{0, 1}, {last - 10, 10}}, last, []x{{0, 512}, {last - 511, 511}}, "2\n0\n512\n9223372036854775296\n511\n"},
 		{"a hole up to the last byte", []x{{0, 1}}, last, []x{{0, 512}}, "2\n0\n512\n9223372036854775807\n0\n"},
 	} {
-		var in []rootfs.Extent
+		var in []Extent
 		for _, x := range c.in {
-			in = append(in, rootfs.Extent{Offset: x[0], Length: x[1]})
+			in = append(in, Extent{Offset: x[0], Length: x[1]})
 		}
-		s := newSparseMap(in, c.real)
+		s := NewSparseMap(in, c.real)
 		if c.data == nil {
 			require.Nil(t, s, c.what)
 			continue
 		}
 		require.NotNil(t, s, c.what)
-		require.Len(t, s.data, len(c.data), c.what)
+		require.Len(t, s.Data, len(c.data), c.what)
 		for i, x := range c.data {
-			require.Equal(t, rootfs.Extent{Offset: x[0], Length: x[1]}, s.data[i], c.what)
+			require.Equal(t, Extent{Offset: x[0], Length: x[1]}, s.Data[i], c.what)
 		}
-		require.Equal(t, c.text, strings.TrimRight(string(s.text), "\x00"), c.what)
-		require.Zero(t, len(s.text)%blockSize, c.what)
-		require.NotEmpty(t, s.text, c.what)
+		require.Equal(t, c.text, strings.TrimRight(string(s.Text), "\x00"), c.what)
+		require.Zero(t, len(s.Text)%block, c.what)
+		require.NotEmpty(t, s.Text, c.what)
 		size := int64(0)
 		for _, x := range c.data {
 			size += x[1]
 		}
 		require.Equal(t, size, s.size, c.what)
-		require.Equal(t, c.real-size, s.holes(), c.what)
+		require.Equal(t, c.real-size, s.Holes(), c.what)
 	}
 }
 
 // A map that fills its last block to the byte gets no other.
 func TestSparseMapPadding(t *testing.T) {
 	for runs := 1; runs < 200; runs++ {
-		var in []rootfs.Extent
+		var in []Extent
 		for i := range runs {
-			in = append(in, rootfs.Extent{Offset: int64(i) * 1024, Length: 512})
+			in = append(in, Extent{Offset: int64(i) * 1024, Length: 512})
 		}
-		s := newSparseMap(in, int64(runs)*1024)
-		text := strings.TrimRight(string(s.text), "\x00")
-		require.Equal(t, (len(text)+511)/512*512, len(s.text))
+		s := NewSparseMap(in, int64(runs)*1024)
+		text := strings.TrimRight(string(s.Text), "\x00")
+		require.Equal(t, (len(text)+511)/512*512, len(s.Text))
 		require.Equal(t, 2*(runs+1)+1, strings.Count(text, "\n"))
 	}
-}
-
-func TestSparseName(t *testing.T) {
-	require.Equal(t, "./GNUSparseFile.0/lastlog", sparseName("./var/log/lastlog"))
-	require.Equal(t, "./GNUSparseFile.0/l_ch", sparseName("./l\xf6ch"))
-	require.Equal(t, "./GNUSparseFile.0/a_b", sparseName("./x/a\nb"))
-	require.Equal(t, 100, len(sparseName("./"+strings.Repeat("n", 200))))
 }
