@@ -15,6 +15,7 @@ import (
 
 	"image-capture/archive"
 	"image-capture/bootcheck"
+	"image-capture/compress"
 	"image-capture/entry"
 	"image-capture/manifest"
 	"image-capture/rootfs"
@@ -28,8 +29,8 @@ type captureJob struct {
 	tree *tree
 
 	format manifest.Format
-	codec  archive.Codec
-	level  archive.Level
+	codec  compress.Codec
+	level  compress.Level
 
 	system bootcheck.System
 	boot   bootcheck.Options
@@ -101,7 +102,7 @@ func (j *captureJob) readFlags(ctx context.Context) (err error) {
 	if j.format, j.codec, err = fl.imageFormat(); err != nil {
 		return err
 	}
-	if j.level, err = archive.ParseLevel(fl.level); err != nil {
+	if j.level, err = compress.ParseLevel(fl.level); err != nil {
 		return usagef("", "--level: %w", err)
 	}
 	if j.boot, err = j.app.bootOptions(ctx, fl, j.format); err != nil {

@@ -15,6 +15,7 @@ import (
 	"image-capture/bootcheck"
 	"image-capture/bootcheck/hardware"
 	"image-capture/bootcheck/initramfs"
+	"image-capture/compress"
 	"image-capture/entry"
 	"image-capture/manifest"
 	"image-capture/rootfs"
@@ -87,11 +88,11 @@ func (c *checkJob) unreadable(err error) error {
 
 // formatOf is the format of an image by its codec, as far as it says who takes it:
 // image-deploy takes gzip, and Eikon all others too.
-func formatOf(codec archive.Codec) manifest.Format {
+func formatOf(codec compress.Codec) manifest.Format {
 	switch codec {
-	case archive.Gzip:
+	case compress.Gzip:
 		return manifest.TGZ
-	case archive.Zstd:
+	case compress.Zstd:
 		return manifest.TarZst
 	}
 	return manifest.Tar

@@ -8,8 +8,8 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"image-capture/archive"
 	"image-capture/bootcheck"
+	"image-capture/compress"
 	"image-capture/manifest"
 )
 
@@ -286,12 +286,12 @@ func usage(cmd command, f *flags) string {
 }
 
 // imageFormat reads --format and --level.
-func (f *flags) imageFormat() (manifest.Format, archive.Codec, error) {
+func (f *flags) imageFormat() (manifest.Format, compress.Codec, error) {
 	format, err := manifest.ParseFormat(f.format)
 	if err != nil {
 		return 0, 0, usagef("", "--format: %w", err)
 	}
-	codec := map[manifest.Format]archive.Codec{manifest.TGZ: archive.Gzip, manifest.TarZst: archive.Zstd, manifest.Tar: archive.None}[format]
+	codec := map[manifest.Format]compress.Codec{manifest.TGZ: compress.Gzip, manifest.TarZst: compress.Zstd, manifest.Tar: compress.None}[format]
 	return format, codec, nil
 }
 

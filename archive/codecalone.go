@@ -4,19 +4,21 @@ import (
 	"runtime"
 	"sync/atomic"
 
+	"image-capture/compress"
+
 	"golang.org/x/sync/errgroup"
 )
 
 // CodecAlone compresses tar as Write compresses its frames, one worker a processor,
 // and returns the size: what a capture would take if nothing but the codec took time.
 // It is for benchmarks.
-func CodecAlone(tar []byte, codec Codec, level Level) (int64, error) {
+func CodecAlone(tar []byte, codec compress.Codec, level compress.Level) (int64, error) {
 	var g errgroup.Group
 	var next, size atomic.Int64
-	frame := int64(frameSize(codec))
+	frame := int64(compress.FrameSize(codec))
 	for range runtime.GOMAXPROCS(0) {
 		g.Go(func() error {
-			c, err := newCompressor(codec, level)
+			c, err := compress.NewEncoder(codec, level)
 			if err != nil {
 				return err
 			}
@@ -26,7 +28,7 @@ func CodecAlone(tar []byte, codec Codec, level Level) (int64, error) {
 				if at >= int64(len(tar)) {
 					return nil
 				}
-				if out, err = c.compress(out[:0], tar[at:min(at+frame, int64(len(tar)))]); err != nil {
+				if out, err = c.Encode(out[:0], tar[at:min(at+frame, int64(len(tar)))]); err != nil {
 					return err
 				}
 				size.Add(int64(len(out)))

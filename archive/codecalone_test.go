@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"image-capture/archive"
+	"image-capture/compress"
 	"image-capture/rootfs"
 	"image-capture/rootfs/roottest"
 )
@@ -14,9 +15,9 @@ import (
 // The codec alone makes what is in the image, but for the seek table of zstd.
 func TestCodecAlone(t *testing.T) {
 	dir := roottest.Hostile(t)
-	tar, _, _ := capture(t, dir, archive.Options{Codec: archive.None})
-	for codec, rest := range map[archive.Codec][]byte{archive.Gzip: nil, archive.Zstd: []byte("\x5e\x2a\x4d\x18")} {
-		for _, level := range []archive.Level{archive.Default, archive.Fast} {
+	tar, _, _ := capture(t, dir, archive.Options{Codec: compress.None})
+	for codec, rest := range map[compress.Codec][]byte{compress.Gzip: nil, compress.Zstd: []byte("\x5e\x2a\x4d\x18")} {
+		for _, level := range []compress.Level{compress.Default, compress.Fast} {
 			image, _, _ := capture(t, dir, archive.Options{Codec: codec, Level: level})
 			size, err := archive.CodecAlone(tar, codec, level)
 			require.NoError(t, err)
@@ -24,8 +25,8 @@ func TestCodecAlone(t *testing.T) {
 			require.Equal(t, rest == nil, int(size) == len(image))
 		}
 	}
-	_, err := archive.CodecAlone(tar, archive.XZ, archive.Default)
-	require.ErrorContains(t, err, "not written")
+	_, err := archive.CodecAlone(tar, compress.XZ, compress.Default)
+	require.ErrorContains(t, err, "nothing is written through xz")
 }
 
 // Without digests the image is the same.

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"image-capture/archive"
+	"image-capture/compress"
 	"image-capture/rootfs/roottest"
 )
 
@@ -28,11 +29,11 @@ func foreignCodecs(t testing.TB, plain []byte) map[string][]byte {
 	}
 }
 
-var readOnly = map[string]archive.Codec{"xz": archive.XZ, "bzip2": archive.Bzip2}
+var readOnly = map[string]compress.Codec{"xz": compress.XZ, "bzip2": compress.Bzip2}
 
 // TestForeignTruncated cuts such images off at each byte.
 func TestForeignTruncated(t *testing.T) {
-	plain, _, _ := capture(t, smallTree(t), archive.Options{Codec: archive.None})
+	plain, _, _ := capture(t, smallTree(t), archive.Options{Codec: compress.None})
 	for name, image := range foreignCodecs(t, plain) {
 		t.Run(name, func(t *testing.T) {
 			for n := range len(image) {
@@ -74,7 +75,7 @@ func TestBzip2MadeUp(t *testing.T) {
 // member: the first byte of an LZMA2 chunk and what is unused of the tables of bzip2
 // do not count, and no checksum is over them.
 func TestForeignFlipped(t *testing.T) {
-	plain, sum, members := capture(t, smallTree(t), archive.Options{Codec: archive.None})
+	plain, sum, members := capture(t, smallTree(t), archive.Options{Codec: compress.None})
 	for name, image := range foreignCodecs(t, plain) {
 		t.Run(name, func(t *testing.T) {
 			whole := 0
@@ -97,7 +98,7 @@ func TestForeignFlipped(t *testing.T) {
 
 // TestForeignAfter has something follow a whole stream.
 func TestForeignAfter(t *testing.T) {
-	plain, sum, _ := capture(t, smallTree(t), archive.Options{Codec: archive.None})
+	plain, sum, _ := capture(t, smallTree(t), archive.Options{Codec: compress.None})
 	zeros := foreignCodecs(t, make([]byte, 512))
 	nothing := foreignCodecs(t, nil)
 	more := foreignCodecs(t, []byte("more"))
@@ -129,7 +130,7 @@ func TestForeignAfter(t *testing.T) {
 func TestPlainNamedLikeBzip2(t *testing.T) {
 	got, r, err := readAll(strings.NewReader(file("BZh91AY&SY", "x") + end))
 	require.NoError(t, err)
-	require.Equal(t, archive.None, r.Codec())
+	require.Equal(t, compress.None, r.Codec())
 	require.Equal(t, "./BZh91AY&SY", got[0].Path)
 }
 
@@ -137,7 +138,7 @@ func TestPlainNamedLikeBzip2(t *testing.T) {
 func TestNotWritten(t *testing.T) {
 	for name, codec := range readOnly {
 		err := captureError(t, smallTree(t), codec)
-		require.ErrorContains(t, err, "images are read through "+name+", but not written")
+		require.ErrorContains(t, err, "nothing is written through "+name)
 	}
 }
 
@@ -216,7 +217,7 @@ func (zeroReader) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 // Reader against it. Only the first byte of an LZMA2 chunk, which xz wants to be 0
 // and nothing is made of, may be another.
 func TestXZAgrees(t *testing.T) {
-	plain, _, _ := capture(t, smallTree(t), archive.Options{Codec: archive.None})
+	plain, _, _ := capture(t, smallTree(t), archive.Options{Codec: compress.None})
 	image := foreignCodecs(t, plain)["xz"]
 	for i := 0; i < len(image); i += 7 {
 		bad := bytes.Clone(image)

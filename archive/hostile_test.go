@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"image-capture/archive"
+	"image-capture/compress"
 	"image-capture/entry"
 )
 
@@ -246,10 +247,10 @@ func TestHostileTar(t *testing.T) {
 		"old sparse posix":        {header{name: "a", flag: 'S'}.block(), "not in a format of GNU tar"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, codec := range []archive.Codec{archive.None, archive.Zstd} {
+			for _, codec := range []compress.Codec{compress.None, compress.Zstd} {
 				image := []byte(file("first", "x") + tc.tar + end)
 				want := tc.want
-				if codec == archive.Zstd {
+				if codec == compress.Zstd {
 					image = zst(t, image)
 				}
 				_, _, err := readAll(bytes.NewReader(image))
@@ -342,7 +343,7 @@ func FuzzReader(f *testing.F) {
 		image, _, _ := capture(f, dir, archive.Options{Codec: codec})
 		f.Add(image, false)
 	}
-	plain, _, _ := capture(f, dir, archive.Options{Codec: archive.None})
+	plain, _, _ := capture(f, dir, archive.Options{Codec: compress.None})
 	for _, image := range foreignCodecs(f, plain) {
 		f.Add(image, false)
 	}
@@ -394,7 +395,7 @@ func FuzzReader(f *testing.F) {
 
 // TestReadSeekTable holds the table at the end of an image against its frames.
 func TestReadSeekTable(t *testing.T) {
-	image, _, want := capture(t, smallTree(t), archive.Options{Codec: archive.Zstd})
+	image, _, want := capture(t, smallTree(t), archive.Options{Codec: compress.Zstd})
 	// One entry of 8 bytes, a count, a descriptor, a magic number.
 	for _, i := range []int{17, 13, 9, 5, 4} {
 		bad := bytes.Clone(image)

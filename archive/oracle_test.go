@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"image-capture/archive"
+	"image-capture/compress"
 )
 
 // headersOf reads an archive with the tar of the standard library.
@@ -64,8 +65,8 @@ func framesTree(t testing.TB) string {
 // has zstd decode each frame alone.
 func TestSeekTable(t *testing.T) {
 	dir := framesTree(t)
-	plain, _, _ := capture(t, dir, archive.Options{Codec: archive.None})
-	image, sum, _ := capture(t, dir, archive.Options{Codec: archive.Zstd})
+	plain, _, _ := capture(t, dir, archive.Options{Codec: compress.None})
+	image, sum, _ := capture(t, dir, archive.Options{Codec: compress.Zstd})
 	le := binary.LittleEndian
 
 	footer := image[len(image)-9:]
@@ -101,8 +102,8 @@ func TestSeekTable(t *testing.T) {
 // TestGzipMembers has gzip decode each member alone.
 func TestGzipMembers(t *testing.T) {
 	dir := framesTree(t)
-	plain, _, _ := capture(t, dir, archive.Options{Codec: archive.None})
-	image, _, _ := capture(t, dir, archive.Options{Codec: archive.Gzip})
+	plain, _, _ := capture(t, dir, archive.Options{Codec: compress.None})
+	image, _, _ := capture(t, dir, archive.Options{Codec: compress.Gzip})
 	// The header of every member: no name, no time, no system; the method is deflate.
 	magic := []byte("\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff")
 	members := bytes.Split(image, magic)

@@ -10,6 +10,7 @@ import (
 	"io"
 	"math"
 
+	"image-capture/compress"
 	"image-capture/entry"
 )
 
@@ -35,7 +36,7 @@ import (
 // Unpacking runs ahead on goroutines of its own, which Close ends. A Reader is for
 // one goroutine.
 type Reader struct {
-	codec  Codec
+	codec  compress.Codec
 	in     tarStream
 	hash   hash.Hash // nil when no digests are taken
 	global paxHeader
@@ -60,7 +61,7 @@ func NewReader(r io.Reader) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	u, err := newUnpacker(br, codec)
+	u, err := compress.NewReader(br, codec)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +69,7 @@ func NewReader(r io.Reader) (*Reader, error) {
 }
 
 // Codec returns how the image is compressed.
-func (r *Reader) Codec() Codec { return r.codec }
+func (r *Reader) Codec() compress.Codec { return r.codec }
 
 // Unpacked returns how many bytes of tar were read so far: when Next returned
 // io.EOF, all of them, as in Summary.Unpacked.
@@ -76,10 +77,10 @@ func (r *Reader) Unpacked() int64 { return r.in.off }
 
 // Close ends the unpacking and waits for it, and so for a Read that is under way.
 func (r *Reader) Close() error {
-	r.in.from.close()
+	r.in.from.Close()
 	r.in.buf = nil
 	if r.err == nil {
-		r.err = errStopped
+		r.err = compress.ErrClosed
 	}
 	return nil
 }
@@ -109,7 +110,7 @@ func (r *Reader) Next() (*entry.Member, error) {
 
 // explain wraps an error with the place.
 func (r *Reader) explain(err error) error {
-	if err == io.EOF || err == errStopped {
+	if err == io.EOF || err == compress.ErrClosed {
 		return err
 	}
 	cut := errors.Is(err, io.ErrUnexpectedEOF) && !r.refused

@@ -18,11 +18,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"image-capture/archive"
+	"image-capture/compress"
 	"image-capture/entry"
 	"image-capture/rootfs/roottest"
 )
 
-var codecs = map[string]archive.Codec{"tgz": archive.Gzip, "tar-zst": archive.Zstd, "tar": archive.None}
+var codecs = map[string]compress.Codec{"tgz": compress.Gzip, "tar-zst": compress.Zstd, "tar": compress.None}
 
 // readAll reads members until something stops it.
 func readAll(r io.Reader) ([]entry.Member, *archive.Reader, error) {
@@ -128,7 +129,7 @@ func foreign(t testing.TB, dir string, strict bool, name string, args ...string)
 // TestReadForeign reads one tree as other tars pack it.
 func TestReadForeign(t *testing.T) {
 	dir := roottest.Hostile(t)
-	_, _, members := capture(t, dir, archive.Options{Codec: archive.None})
+	_, _, members := capture(t, dir, archive.Options{Codec: compress.None})
 	own := map[string]entry.Member{}
 	content := map[string]entry.Member{} // of later names too
 	for _, m := range members {
@@ -266,7 +267,7 @@ func TestReadForeign(t *testing.T) {
 // TestForeignCompressors reads what gzip and zstd make, which are no frames of ours.
 func TestForeignCompressors(t *testing.T) {
 	dir := smallTree(t)
-	plain, _, want := capture(t, dir, archive.Options{Codec: archive.None})
+	plain, _, want := capture(t, dir, archive.Options{Codec: compress.None})
 	big := bytes.Repeat([]byte("all work and no play "), 1<<20)
 	plain = append(tarFile(t, "./big", big), plain...)
 	for name, args := range map[string][]string{
@@ -325,7 +326,7 @@ func TestForeignCompressors(t *testing.T) {
 func TestGoReadsImage(t *testing.T) {
 	dir := roottest.Hostile(t)
 	require.NoError(t, os.Remove(filepath.Join(dir, "xattrs/user"))) // has "=" in the name of an xattr
-	image, _, want := capture(t, dir, archive.Options{Codec: archive.None})
+	image, _, want := capture(t, dir, archive.Options{Codec: compress.None})
 	r := tar.NewReader(bytes.NewReader(image))
 	for _, m := range want {
 		h, err := r.Next()
@@ -363,7 +364,7 @@ func TestGoReadsImage(t *testing.T) {
 // TestBsdtarListsImage has bsdtar list the names of an image without complaint.
 func TestBsdtarListsImage(t *testing.T) {
 	dir := roottest.Hostile(t)
-	image, _, want := capture(t, dir, archive.Options{Codec: archive.Zstd})
+	image, _, want := capture(t, dir, archive.Options{Codec: compress.Zstd})
 	// Without names that bsdtar prints escaped; those come with the verbose list.
 	var names []string
 	for _, m := range want {
@@ -449,12 +450,12 @@ func TestTruncated(t *testing.T) {
 			for n := 4096; n < len(image); n += 4096 {
 				cuts = append(cuts, n-1, n, n+1)
 			}
-			for n := 1; n < 1100 && codec != archive.None; n++ {
+			for n := 1; n < 1100 && codec != compress.None; n++ {
 				cuts = append(cuts, len(image)-n)
 			}
 			for _, n := range cuts {
 				_, _, err := readAll(bytes.NewReader(image[:n]))
-				if err == nil && codec == archive.Zstd {
+				if err == nil && codec == compress.Zstd {
 					// Cut off between the last frame and the seek table, which no reader needs.
 					require.Equal(t, "\x5e\x2a\x4d\x18", string(image[n:n+4]))
 					got, _, _ := readAll(bytes.NewReader(image[:n]))
@@ -489,7 +490,7 @@ func TestFlipped(t *testing.T) {
 			image, sum, members := capture(t, dir, archive.Options{Codec: codec})
 			want := allInTar(members)
 			step := 1
-			if codec == archive.None {
+			if codec == compress.None {
 				step = 11 // mostly padding
 			}
 			for i := 0; i < len(image); i += step {
@@ -497,7 +498,7 @@ func TestFlipped(t *testing.T) {
 					bad := bytes.Clone(image)
 					bad[i] ^= bit
 					got, r, err := readAll(bytes.NewReader(bad))
-					if err == nil && codec == archive.None {
+					if err == nil && codec == compress.None {
 						// Content and extended headers have no checksum in a tar: a difference
 						// in them is seen in the members, and one in the padding is none.
 						require.Len(t, got, len(want))
@@ -532,7 +533,7 @@ func TestGarbageAfter(t *testing.T) {
 			require.Error(t, err, "%s %q", name, tail)
 		}
 		// Zeros are how tars fill up a record, a gzip member of nothing is nothing.
-		ok := map[archive.Codec]string{archive.None: strings.Repeat("\x00", 12345), archive.Gzip: gz(strings.Repeat("\x00", 512)) + gz(""), archive.Zstd: "\x50\x2a\x4d\x18\x01\x00\x00\x00x"}[codec]
+		ok := map[compress.Codec]string{compress.None: strings.Repeat("\x00", 12345), compress.Gzip: gz(strings.Repeat("\x00", 512)) + gz(""), compress.Zstd: "\x50\x2a\x4d\x18\x01\x00\x00\x00x"}[codec]
 		_, r, err := readAll(io.MultiReader(bytes.NewReader(image), strings.NewReader(ok)))
 		require.NoError(t, err, name)
 		require.GreaterOrEqual(t, r.Unpacked(), sum.Unpacked)
@@ -557,7 +558,7 @@ func TestNotAnImage(t *testing.T) {
 	_, err := archive.NewReader(io.MultiReader(&failing{}))
 	require.ErrorIs(t, err, errDisk)
 	// An error later is told with the place.
-	image, _, _ := capture(t, smallTree(t), archive.Options{Codec: archive.None})
+	image, _, _ := capture(t, smallTree(t), archive.Options{Codec: compress.None})
 	_, _, err = readAll(io.MultiReader(bytes.NewReader(image[:5000]), &failing{}))
 	require.ErrorIs(t, err, errDisk)
 	require.ErrorContains(t, err, "./")
@@ -575,7 +576,7 @@ func TestCloseEarly(t *testing.T) {
 	dir := smallTree(t)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "noise"), noise(12<<20), 0o644))
 	for name, codec := range codecs {
-		image, _, _ := capture(t, dir, archive.Options{Codec: codec, Level: archive.Fast})
+		image, _, _ := capture(t, dir, archive.Options{Codec: codec, Level: compress.Fast})
 		src := &closedReader{r: bytes.NewReader(image)}
 		r, err := archive.NewReader(src)
 		require.NoError(t, err)

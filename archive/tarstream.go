@@ -1,10 +1,14 @@
 package archive
 
-import "io"
+import (
+	"io"
+
+	"image-capture/compress"
+)
 
 // tarStream reads the unpacked tar.
 type tarStream struct {
-	from *unpacker
+	from *compress.Reader
 	buf  []byte // what is left of the current piece
 	off  int64  // bytes of tar that were taken
 	tmp  [blockSize]byte
@@ -13,7 +17,7 @@ type tarStream struct {
 // fill makes sure that buf has something.
 func (s *tarStream) fill() error {
 	for len(s.buf) == 0 {
-		b, err := s.from.next()
+		b, err := s.from.Next()
 		if err != nil {
 			return err
 		}

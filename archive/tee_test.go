@@ -11,13 +11,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"image-capture/archive"
+	"image-capture/compress"
 	"image-capture/entry"
 	"image-capture/rootfs"
 	"image-capture/rootfs/roottest"
 )
 
 // captureError writes a tree to nowhere and returns the error.
-func captureError(t testing.TB, dir string, codec archive.Codec) error {
+func captureError(t testing.TB, dir string, codec compress.Codec) error {
 	t.Helper()
 	root, err := rootfs.Open(dir)
 	require.NoError(t, err)
@@ -30,7 +31,7 @@ func captureError(t testing.TB, dir string, codec archive.Codec) error {
 // Reader itself.
 func TestTee(t *testing.T) {
 	dir := roottest.Hostile(t)
-	image, _, want := capture(t, dir, archive.Options{Codec: archive.Zstd})
+	image, _, want := capture(t, dir, archive.Options{Codec: compress.Zstd})
 	for _, digests := range []bool{true, false} {
 		r, err := archive.NewReader(&oddReader{r: bytes.NewReader(image)})
 		require.NoError(t, err)

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"image-capture/compress"
 	"image-capture/entry"
 	"image-capture/rootfs"
 )
@@ -15,8 +16,8 @@ import (
 // Options say what goes into the archive and how. The zero value is gzip at the
 // default level, one job a processor, nothing left out.
 type Options struct {
-	Codec Codec
-	Level Level
+	Codec compress.Codec
+	Level compress.Level
 	// Jobs is the number of frames compressed at once; 0 means one a processor, but
 	// no more than 16: memory grows with them, and taking the MD5 of the whole is
 	// not faster. The bytes do not depend on it.

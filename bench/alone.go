@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"image-capture/archive"
+	"image-capture/compress"
 	"image-capture/rootfs"
 )
 
@@ -27,16 +28,16 @@ const (
 
 // part reads the args, which are format, level and the path of what is compressed, and
 // sets the garbage collector as the agent does.
-func part(what string, run func(codec archive.Codec, level archive.Level, path string, stdout io.Writer) error) func([]string, io.Writer) error {
+func part(what string, run func(codec compress.Codec, level compress.Level, path string, stdout io.Writer) error) func([]string, io.Writer) error {
 	return func(args []string, stdout io.Writer) error {
 		if len(args) != 3 {
 			return fmt.Errorf("takes a format, a level and a %s", what)
 		}
-		codec, ok := map[string]archive.Codec{"tgz": archive.Gzip, "tar-zst": archive.Zstd, "tar": archive.None}[args[0]]
+		codec, ok := map[string]compress.Codec{"tgz": compress.Gzip, "tar-zst": compress.Zstd, "tar": compress.None}[args[0]]
 		if !ok {
 			return fmt.Errorf("unknown format %q", args[0])
 		}
-		level, err := archive.ParseLevel(args[1])
+		level, err := compress.ParseLevel(args[1])
 		if err != nil {
 			return err
 		}
@@ -47,7 +48,7 @@ func part(what string, run func(codec archive.Codec, level archive.Level, path s
 
 // codecAlone compresses the tar of a file from memory, and prints for how many
 // nanoseconds and to how many bytes.
-func codecAlone(codec archive.Codec, level archive.Level, file string, stdout io.Writer) error {
+func codecAlone(codec compress.Codec, level compress.Level, file string, stdout io.Writer) error {
 	tar, err := os.ReadFile(file)
 	if err != nil {
 		return err
@@ -62,7 +63,7 @@ func codecAlone(codec archive.Codec, level archive.Level, file string, stdout io
 }
 
 // pipelineAlone captures a tree to stdout without any digest and without a MANIFEST.
-func pipelineAlone(codec archive.Codec, level archive.Level, tree string, stdout io.Writer) error {
+func pipelineAlone(codec compress.Codec, level compress.Level, tree string, stdout io.Writer) error {
 	root, err := rootfs.Open(tree)
 	if err != nil {
 		return err

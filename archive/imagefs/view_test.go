@@ -21,6 +21,7 @@ import (
 
 	"image-capture/archive"
 	"image-capture/archive/imagefs"
+	"image-capture/compress"
 	"image-capture/edit"
 	"image-capture/entry"
 	"image-capture/rootfs"
@@ -46,7 +47,7 @@ func run(t testing.TB, strict bool, dir string, stdin []byte, name string, args 
 }
 
 // write writes a tree as our own images are.
-func write(t testing.TB, dir string, codec archive.Codec) []byte {
+func write(t testing.TB, dir string, codec compress.Codec) []byte {
 	t.Helper()
 	root, err := rootfs.Open(dir)
 	require.NoError(t, err)
@@ -185,7 +186,7 @@ func TestSeesWhatIsExtracted(t *testing.T) {
 	}
 	gnu := []string{"--xattrs", "--xattrs-include=*", "--sparse", "--numeric-owner", "-cf", "-"}
 	for name, make := range map[string]func() []byte{
-		"ours": func() []byte { return write(t, dir, archive.None) },
+		"ours": func() []byte { return write(t, dir, compress.None) },
 		"gnu tar posix": func() []byte {
 			return run(t, true, dir, nil, "tar", append(gnu, "--format=posix", ".")...)
 		},
@@ -240,7 +241,7 @@ func TestUnderOthers(t *testing.T) {
 	require.NoError(t, os.Symlink("usr/lib", filepath.Join(dir, "lib")))
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, "etc"), 0o755))
 	require.NoError(t, os.Symlink("/lib/os-release", filepath.Join(dir, "etc/os-release")))
-	image, err := read(t, bytes.NewReader(write(t, dir, archive.Zstd)), imagefs.Options{Interest: everything})
+	image, err := read(t, bytes.NewReader(write(t, dir, compress.Zstd)), imagefs.Options{Interest: everything})
 	require.NoError(t, err)
 
 	followed := rootfs.Follow(image)
@@ -268,7 +269,7 @@ func TestUnderOthers(t *testing.T) {
 // TestErrors asks for what is not there, or is something else.
 func TestErrors(t *testing.T) {
 	dir := roottest.Hostile(t)
-	image, err := read(t, bytes.NewReader(write(t, dir, archive.None)), imagefs.Options{})
+	image, err := read(t, bytes.NewReader(write(t, dir, compress.None)), imagefs.Options{})
 	require.NoError(t, err)
 	for _, name := range []string{"", "/", "/etc", "a//b", "a/../b", "./a", "names/", "a\x00b"} {
 		_, err := image.Lstat(name)
@@ -333,7 +334,7 @@ func TestBroken(t *testing.T) {
 	for i := range 9 {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, fmt.Sprint(i)), noise(byte(i), 5000), 0o644))
 	}
-	plain := write(t, dir, archive.None)
+	plain := write(t, dir, compress.None)
 	for name, image := range map[string][]byte{
 		"none": plain, "gzip": run(t, true, "/", plain, "gzip", "-1c"), "zstd": run(t, true, "/", plain, "zstd", "-qc"),
 		"xz": run(t, true, "/", plain, "xz", "-0c"), "bzip2": run(t, true, "/", plain, "bzip2", "-1c"),
@@ -378,7 +379,7 @@ func noise(seed byte, n int) []byte {
 // TestListing holds the names and types against those that bsdtar lists.
 func TestListing(t *testing.T) {
 	dir := roottest.Hostile(t)
-	image := write(t, dir, archive.Gzip)
+	image := write(t, dir, compress.Gzip)
 	got, err := read(t, bytes.NewReader(image), imagefs.Options{})
 	require.NoError(t, err)
 	lines := 0

@@ -1,4 +1,4 @@
-package archive
+package compress
 
 import (
 	"bytes"
@@ -44,7 +44,7 @@ func mixedFrames(size int) map[string][]byte {
 func TestMixed(t *testing.T) {
 	for _, tc := range []struct {
 		codec           Codec
-		light, thorough func() (compressor, error)
+		light, thorough func() (Encoder, error)
 	}{
 		{Zstd, zstdLevel(zstd.SpeedFastest), zstdLevel(zstd.SpeedDefault)},
 		{Gzip, gzipLevel(4), gzipLevel(6)},
@@ -55,7 +55,7 @@ func TestMixed(t *testing.T) {
 			thorough, err := tc.thorough()
 			require.NoError(t, err)
 			// One for all frames: it keeps nothing of a frame for the next.
-			mixed, err := newCompressor(tc.codec, Default)
+			mixed, err := NewEncoder(tc.codec, Default)
 			require.NoError(t, err)
 			for range 2 {
 				for name, frame := range mixedFrames(2<<20 + 12345) {
@@ -63,9 +63,9 @@ func TestMixed(t *testing.T) {
 					if name[0] == 't' {
 						by = thorough
 					}
-					want, err := by.compress(nil, frame)
+					want, err := by.Encode(nil, frame)
 					require.NoError(t, err)
-					got, err := mixed.compress([]byte("before"), frame)
+					got, err := mixed.Encode([]byte("before"), frame)
 					require.NoError(t, err)
 					require.True(t, bytes.Equal(append([]byte("before"), want...), got), name)
 				}

@@ -1,8 +1,10 @@
-package unpack
+package compress
 
 import (
 	"bufio"
 	"compress/bzip2"
+	"errors"
+	"fmt"
 	"io"
 )
 
@@ -43,22 +45,29 @@ func (l *lagging) Read(p []byte) (int, error) {
 	return 1, nil
 }
 
-// bzip is a stream that ends where no other one follows; package bzip2 calls that
-// an error.
-type bzip struct {
+// bzip2Reader reads bzip2 streams, one after the other. Each block and each stream is
+// checked against its CRC.
+type bzip2Reader struct {
+	z io.Reader
+	// in is set where something else may follow the streams: it is not read, and no
+	// error, as package bzip2 has it.
 	in *lagging
-	z  io.Reader
 }
 
 func openBzip2(br *bufio.Reader) (io.Reader, error) {
 	in := &lagging{br: br}
-	return &bzip{in, bzip2.NewReader(in)}, nil
+	return &bzip2Reader{bzip2.NewReader(in), in}, nil
 }
 
-func (b *bzip) Read(p []byte) (int, error) {
+// Read leaves out what package bzip2 returns together with an error: that is a block
+// which was made up from zeros, because the input ended within it.
+func (b *bzip2Reader) Read(p []byte) (int, error) {
 	n, err := b.z.Read(p)
 	if err == nil {
 		return n, nil
+	}
+	if b.in == nil {
+		return 0, err
 	}
 	switch err {
 	case io.EOF:
@@ -71,7 +80,19 @@ func (b *bzip) Read(p []byte) (int, error) {
 	case bzip2.StructuralError("bad magic value in continuation file"):
 		err = io.EOF
 	}
-	// Bytes that come with an error are of a block which was made up from zeros,
-	// because the input ended within it.
 	return 0, err
+}
+
+// bzip2 decompresses bzip2 streams up to the end of the input. What follows one must
+// be another one or the end.
+func (u *Reader) bzip2(br *bufio.Reader) error {
+	err := u.copy(&bzip2Reader{z: bzip2.NewReader(br)})
+	var broken bzip2.StructuralError
+	switch {
+	case err == io.EOF || err == ErrClosed || err == io.ErrUnexpectedEOF:
+		return err
+	case errors.As(err, &broken):
+		return fmt.Errorf("decompress bzip2: %s", string(broken))
+	}
+	return err // of the source
 }

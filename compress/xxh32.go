@@ -1,4 +1,4 @@
-package unpack
+package compress
 
 import (
 	"encoding/binary"

@@ -1,16 +1,17 @@
-package unpack
+package compress
 
 import (
 	"bufio"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
+
+	"github.com/mikelolasagasti/xz"
 )
 
-const zstdMagic = "\x28\xb5\x2f\xfd"
-
-// framed gives a decoder the bytes of one stream, and then io.EOF, whatever comes
-// behind. Decoders read ahead, and look for another stream after the first.
+// framed gives the decoder the bytes of one stream, and then io.EOF, whatever comes
+// behind. It reads ahead, and looks for another stream after the first.
 type framed struct {
 	br *bufio.Reader
 	// next looks at what comes and tells how long the next piece is, more than 0
@@ -30,7 +31,7 @@ func (f *framed) Read(p []byte) (n int, err error) {
 	n, err = f.br.Read(p[:min(int64(len(p)), f.left)])
 	f.left -= int64(n)
 	if err != nil {
-		f.err = cutOff(err)
+		f.err = noEOF(err)
 		if n > 0 {
 			return n, nil
 		}
@@ -38,62 +39,10 @@ func (f *framed) Read(p []byte) (n int, err error) {
 	return n, f.err
 }
 
-// cutOff is for errors of reads where the end may not be.
-func cutOff(err error) error {
-	if err == io.EOF {
-		return io.ErrUnexpectedEOF
-	}
-	return err
-}
-
 // peek looks at the next n bytes, which must be there.
 func peek(br *bufio.Reader, n int) ([]byte, error) {
 	b, err := br.Peek(n)
-	return b, cutOff(err)
-}
-
-// zstdFrame finds the end of a frame, see RFC 8878, section 3.1.1.
-type zstdFrame struct {
-	inside   bool
-	last     bool // the last block was there
-	checksum int64
-}
-
-func (z *zstdFrame) next(br *bufio.Reader) (int64, error) {
-	if !z.inside {
-		b, err := peek(br, 5)
-		if err != nil {
-			return 0, err
-		}
-		z.inside = true
-		d := b[4] // the frame header descriptor
-		n := int64(6) + int64([]byte{0, 1, 2, 4}[d&3]) + int64([]byte{0, 2, 4, 8}[d>>6])
-		if d>>5&1 == 1 { // a single segment: no window descriptor
-			n--
-			if d>>6 == 0 {
-				n++ // and a size of one byte
-			}
-		}
-		z.checksum = int64(d>>2&1) * 4
-		return n, nil
-	}
-	if z.last {
-		if n := z.checksum; n > 0 {
-			z.checksum = 0
-			return n, nil
-		}
-		return 0, io.EOF
-	}
-	b, err := peek(br, 3)
-	if err != nil {
-		return 0, err
-	}
-	h := int64(b[0]) | int64(b[1])<<8 | int64(b[2])<<16
-	z.last = h&1 == 1
-	if h>>1&3 == 1 { // one byte, repeated
-		return 3 + 1, nil
-	}
-	return 3 + h>>3, nil
+	return b, noEOF(err)
 }
 
 // xzFrame finds the end of a stream, see "The .xz File Format", version 1.2.
@@ -200,5 +149,50 @@ func number(br *bufio.Reader) (n uint64, size int64, err error) {
 	if len(b) == 9 {
 		err = errors.New("a number of more than 9 bytes")
 	}
-	return 0, 0, cutOff(err)
+	return 0, 0, noEOF(err)
+}
+
+// openXZ decodes the one stream that br starts with.
+func openXZ(br *bufio.Reader) (io.Reader, error) {
+	return xz.NewReader(&framed{br: br, next: new(xzFrame).next}, MaxWindow)
+}
+
+// xz decompresses xz streams up to the end of the input, zeros between them included; see
+// "The .xz File Format", 2 and 2.2. Blocks are checked against their checksums,
+// where the stream has any, and against the index at its end. What follows a stream
+// must be another one or the end.
+func (u *Reader) xz(br *bufio.Reader) error {
+	in := &watched{r: br}
+	z, err := xz.NewReader(in, MaxWindow)
+	if err == nil {
+		err = u.copy(z)
+	}
+	switch {
+	case err == io.EOF || err == ErrClosed:
+		return err
+	case in.err != nil && in.err != io.EOF:
+		return in.err
+	case errors.Is(err, xz.ErrBuf) && in.err == io.EOF:
+		// It wants more input, and there is none.
+		return io.ErrUnexpectedEOF
+	case errors.Is(err, xz.ErrMemlimit):
+		return fmt.Errorf("decompress xz: it needs a dictionary of more than %d bytes", MaxWindow)
+	case errors.Is(err, xz.ErrFormat):
+		return errors.New("decompress xz: what follows a stream is not another one")
+	}
+	return fmt.Errorf("decompress %w", err) // "xz: ..."
+}
+
+// watched remembers how its reader ended.
+type watched struct {
+	r   io.Reader
+	err error
+}
+
+func (w *watched) Read(p []byte) (int, error) {
+	n, err := w.r.Read(p)
+	if err != nil {
+		w.err = err
+	}
+	return n, err
 }

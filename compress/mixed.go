@@ -1,13 +1,13 @@
-package archive
+package compress
 
-// mixed compresses each frame by one of two compressors. Kernel modules and
+// mixed compresses each frame by one of two encoders. Kernel modules and
 // executables, which compress well, hardly become smaller by a longer search; what
 // cannot be compressed does not either. Text, and what repeats from far away, does.
 //
 // Nothing but the frame's own bytes decides, so that the image does not depend on who
 // compresses which frame.
 type mixed struct {
-	light, thorough compressor
+	light, thorough Encoder
 	// percent is to how much of its size a sample may shrink by light alone for the
 	// frame to be left to it.
 	percent int
@@ -23,7 +23,7 @@ const (
 	incompressible = 98
 )
 
-func newMixed(light, thorough func() (compressor, error), percent int) (compressor, error) {
+func newMixed(light, thorough func() (Encoder, error), percent int) (Encoder, error) {
 	l, err := light()
 	if err != nil {
 		return nil, err
@@ -35,15 +35,15 @@ func newMixed(light, thorough func() (compressor, error), percent int) (compress
 	return &mixed{light: l, thorough: t, percent: percent}, nil
 }
 
-func (m *mixed) compress(dst, frame []byte) ([]byte, error) {
+func (m *mixed) Encode(dst, frame []byte) ([]byte, error) {
 	percent, err := m.sample(frame)
 	if err != nil {
 		return dst, err
 	}
 	if percent <= m.percent || percent >= incompressible {
-		return m.light.compress(dst, frame)
+		return m.light.Encode(dst, frame)
 	}
-	return m.thorough.compress(dst, frame)
+	return m.thorough.Encode(dst, frame)
 }
 
 // sample returns to how many percent of its size light brings a sample of the frame.
@@ -52,7 +52,7 @@ func (m *mixed) sample(frame []byte) (int, error) {
 	for at := 0; at < len(frame); at += sampleEvery {
 		piece := frame[at:min(at+sampleSize, len(frame))]
 		var err error
-		if m.out, err = m.light.compress(m.out[:0], piece); err != nil {
+		if m.out, err = m.light.Encode(m.out[:0], piece); err != nil {
 			return 0, err
 		}
 		in += len(piece)

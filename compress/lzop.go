@@ -1,4 +1,4 @@
-package unpack
+package compress
 
 import (
 	"bufio"
@@ -59,7 +59,7 @@ func (f *lzopFile) take(n int) []byte {
 	b := make([]byte, n)
 	if f.err == nil {
 		_, f.err = io.ReadFull(f.br, b)
-		f.err = cutOff(f.err)
+		f.err = noEOF(f.err)
 	}
 	return b
 }
@@ -117,7 +117,7 @@ func (f *lzopFile) header() error {
 	}
 	if f.flags&lzopExtra != 0 {
 		if _, err := io.CopyN(io.Discard, f.br, int64(f.word())+4); err != nil {
-			return cutOff(err)
+			return noEOF(err)
 		}
 	}
 	return f.err

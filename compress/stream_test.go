@@ -1,4 +1,4 @@
-package unpack_test
+package compress_test
 
 import (
 	"bufio"
@@ -19,7 +19,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"image-capture/bootcheck/unpack"
+	"image-capture/compress"
 )
 
 // tools are the commands that make each format, and its name.
@@ -98,14 +98,14 @@ func TestTools(t *testing.T) {
 			}
 			for name, data := range contents {
 				packed := pack(t, tool.command, data)
-				rc, format, err := unpack.Open(bytes.NewReader(packed))
+				rc, format, err := compress.Open(bytes.NewReader(packed))
 				if len(packed) == 0 { // gzip and the like never do that
-					require.Equal(t, unpack.None, format)
+					require.Equal(t, compress.None, format)
 					continue
 				}
 				require.NoError(t, err, name)
-				require.Equal(t, tool.format, format)
-				require.Equal(t, tool.format, unpack.Sniff(packed[:9:9]))
+				require.Equal(t, tool.format, format.String())
+				require.Equal(t, tool.format, compress.Sniff(packed[:9:9]).String())
 				equal(t, data, rc, name)
 				require.NoError(t, rc.Close())
 				_, err = rc.Read(make([]byte, 1))
@@ -147,7 +147,7 @@ func TestBehind(t *testing.T) {
 				}
 				for _, size := range []int{64, 1000, 1 << 20} {
 					br := bufio.NewReaderSize(strings.NewReader(string(packed)+behind), size)
-					rc, _, err := unpack.Open(br)
+					rc, _, err := compress.Open(br)
 					require.NoError(t, err)
 					equal(t, want, rc, tool.command)
 					_, err = rc.Read(make([]byte, 1))
@@ -198,7 +198,7 @@ func TestBzip2MadeUp(t *testing.T) {
 			if k, err := bzip2.NewReader(bytes.NewReader(packed[:n])).Read(block); err != nil && !bytes.HasPrefix(data, block[:k]) {
 				madeUp++
 			}
-			rc, _, err := unpack.Open(bytes.NewReader(packed[:n]))
+			rc, _, err := compress.Open(bytes.NewReader(packed[:n]))
 			require.NoError(t, err)
 			got, err := io.ReadAll(rc)
 			require.ErrorIs(t, err, io.ErrUnexpectedEOF)
@@ -209,7 +209,7 @@ func TestBzip2MadeUp(t *testing.T) {
 }
 
 func drain(r io.Reader) error {
-	rc, _, err := unpack.Open(r)
+	rc, _, err := compress.Open(r)
 	if err != nil {
 		return err
 	}
@@ -256,11 +256,12 @@ func TestErrors(t *testing.T) {
 		{"newer lzop", "\x89LZO\x00\r\n\x1a\n\x20\x00\x20\x00\x20\x00" + zeros(40), "lzop", "a newer lzop"},
 		{"lzop header", "\x89LZO\x00\r\n\x1a\n\x10\x30\x20\xa0\x09\x40\x01\x05" + zeros(40), "lzop", "the checksum of the header"},
 		{"xz header", "\xfd7zXZ\x00\x00\x01" + zeros(40), "xz", "unpack xz: "},
+		{"zstd with a dictionary", "\x28\xb5\x2f\xfd\x21\x07\x01" + zeros(20), "zstd", "unpack zstd: it needs a dictionary"},
 		{"zstd header", "\x28\xb5\x2f\xfd\x20\xff\xff\xff\xff\xff\xff", "zstd", "unpack zstd: "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			rc, format, err := unpack.Open(strings.NewReader(c.in))
-			require.Equal(t, c.format, format)
+			rc, format, err := compress.Open(strings.NewReader(c.in))
+			require.Equal(t, c.format, format.String())
 			if err == nil {
 				_, err = io.Copy(io.Discard, rc)
 				require.NoError(t, rc.Close())
@@ -269,15 +270,15 @@ func TestErrors(t *testing.T) {
 		})
 	}
 	for _, plain := range []string{"", "x", "070701", "BZ", "\x7fELF"} {
-		rc, format, err := unpack.Open(strings.NewReader(plain))
+		rc, format, err := compress.Open(strings.NewReader(plain))
 		require.NoError(t, err)
-		require.Equal(t, unpack.None, format)
+		require.Equal(t, compress.None, format)
 		b, err := io.ReadAll(rc)
 		require.NoError(t, err)
 		require.Equal(t, plain, string(b))
 	}
 	errDisk := errors.New("disk on fire")
-	_, _, err := unpack.Open(iotest.ErrReader(errDisk))
+	_, _, err := compress.Open(iotest.ErrReader(errDisk))
 	require.ErrorIs(t, err, errDisk)
 }
 
@@ -345,7 +346,7 @@ func TestNothingRuns(t *testing.T) {
 	before := runtime.NumGoroutine()
 	for _, command := range []string{"gzip -c", "bzip2 -c", "xz -c", "zstd -q -c", "lz4 -q -c", "lz4 -q -l -c", "lzop -c"} {
 		packed := pack(t, command, data)
-		rc, _, err := unpack.Open(bytes.NewReader(packed))
+		rc, _, err := compress.Open(bytes.NewReader(packed))
 		require.NoError(t, err)
 		_, err = io.ReadFull(rc, make([]byte, 1000))
 		require.NoError(t, err)
@@ -362,7 +363,7 @@ func FuzzOpen(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		br := bufio.NewReader(bytes.NewReader(b))
-		rc, _, err := unpack.Open(br)
+		rc, _, err := compress.Open(br)
 		if err != nil {
 			return
 		}

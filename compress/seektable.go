@@ -1,4 +1,4 @@
-package archive
+package compress
 
 import (
 	"crypto/sha256"
@@ -8,6 +8,29 @@ import (
 	"io"
 	"math"
 )
+
+// SeekTable is the table of the zstd seekable format, in a skippable frame that
+// decoders pass over; see contrib/seekable_format in zstd's sources.
+type SeekTable struct {
+	entries []byte
+}
+
+// Add takes the sizes of the next frame, in bytes.
+func (t *SeekTable) Add(compressed, decompressed int) {
+	t.entries = binary.LittleEndian.AppendUint32(t.entries, uint32(compressed))
+	t.entries = binary.LittleEndian.AppendUint32(t.entries, uint32(decompressed))
+}
+
+// Frame returns the skippable frame, which comes after the frames it tells of.
+func (t *SeekTable) Frame() []byte {
+	const entry, footer = 8, 9
+	b := binary.LittleEndian.AppendUint32(nil, 0x184D2A5E)
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(t.entries)+footer))
+	b = append(b, t.entries...)
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(t.entries)/entry))
+	b = append(b, 0) // no checksums: each frame carries its own
+	return binary.LittleEndian.AppendUint32(b, 0x8F92EAB1)
+}
 
 // tableCheck holds a seek table against the frames before it, of which it keeps a
 // digest of what the table has to say.

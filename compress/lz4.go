@@ -1,4 +1,4 @@
-package unpack
+package compress
 
 import (
 	"bufio"
@@ -207,7 +207,7 @@ func (f *frame) end() error {
 func (f *frame) word() (uint32, error) {
 	var b [4]byte
 	_, err := io.ReadFull(f.br, b[:])
-	return binary.LittleEndian.Uint32(b[:]), cutOff(err)
+	return binary.LittleEndian.Uint32(b[:]), noEOF(err)
 }
 
 // grow returns a slice of n bytes, b's if it has room.
@@ -229,7 +229,7 @@ func readInto(br *bufio.Reader, b []byte, n int) ([]byte, error) {
 		k, err := io.ReadFull(br, b[len(b):end])
 		b = b[:len(b)+k]
 		if err != nil {
-			return b, cutOff(err)
+			return b, noEOF(err)
 		}
 	}
 	return b, nil
