@@ -26,9 +26,10 @@ var ours = map[string][]string{
 	"edit":            {"rootfs"},
 	"compress":        {},
 	"archive":         {"compress", "rootfs"},
-	"archive/imagefs": {"archive", "rootfs"},
+	"image":           {"compress", "rootfs"},
+	"image/imagefs":   {"image", "rootfs"},
 	"manifest":        {},
-	"bootcheck":       {"bootcheck/hardware", "bootcheck/initramfs"},
+	"bootcheck":       {"bootcheck/hardware", "bootcheck/initramfs", "image", "image/imagefs"},
 	"content":         {},
 
 	"bootcheck/hardware":  {"compress"},

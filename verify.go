@@ -11,8 +11,8 @@ import (
 	"slices"
 	"strings"
 
-	"image-capture/archive"
 	"image-capture/entry"
+	"image-capture/image"
 	"image-capture/manifest"
 	"image-capture/upload"
 )
@@ -172,17 +172,21 @@ func (v *verification) compare(ctx context.Context, image *imageDigests) error {
 	return nil
 }
 
-func (v *verification) compareEntries(ctx context.Context, image *imageDigests) error {
-	r, err := archive.NewReader(image)
+func (v *verification) compareEntries(ctx context.Context, src *imageDigests) error {
+	r, err := image.NewReader(src)
 	if err != nil {
 		return v.unreadable(err)
 	}
 	defer r.Close()
+	r.TakeDigests()
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		got, err := r.Next()
+		if err == nil {
+			err = r.Skip()
+		}
 		if err != nil && !errors.Is(err, io.EOF) {
 			return v.unreadable(err)
 		}

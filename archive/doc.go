@@ -1,5 +1,5 @@
-// Package archive turns a tree into one stream, tar through gzip or zstd, and reads
-// such streams back.
+// Package archive turns a tree into one stream, tar through gzip or zstd. Package image
+// reads such streams back.
 //
 // # The stream
 //

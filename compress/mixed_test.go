@@ -73,3 +73,11 @@ func TestMixed(t *testing.T) {
 		})
 	}
 }
+
+// TestNotWritten has nothing written through a codec that is only read.
+func TestNotWritten(t *testing.T) {
+	for _, c := range []Codec{None, XZ, Bzip2, LZ4, LZMA} {
+		_, err := NewEncoder(c, Default)
+		require.EqualError(t, err, "nothing is written through "+c.String()+" here")
+	}
+}

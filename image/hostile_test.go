@@ -1,4 +1,4 @@
-package archive_test
+package image_test
 
 import (
 	"bytes"
@@ -248,12 +248,12 @@ func TestHostileTar(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, codec := range []compress.Codec{compress.None, compress.Zstd} {
-				image := []byte(file("first", "x") + tc.tar + end)
+				img := []byte(file("first", "x") + tc.tar + end)
 				want := tc.want
 				if codec == compress.Zstd {
-					image = zst(t, image)
+					img = zst(t, img)
 				}
-				_, _, err := readAll(bytes.NewReader(image))
+				_, _, err := readAll(bytes.NewReader(img))
 				require.ErrorContains(t, err, strings.Replace(want, "byte 0 ", "byte 1024 ", 1))
 				require.ErrorContains(t, err, " of the tar: ")
 			}
@@ -265,8 +265,8 @@ func TestHostileTar(t *testing.T) {
 		"huge": "99999999999999999999 a=b\n", "negative": "-6 a=b\n", "NUL in key": "7 a\x00=b\n", "NULs after": "6 a=b\n\x00\x00", "only a length": "2 \n", "leading zero": "06 a=b\n",
 	}
 	for name, s := range records {
-		image := header{name: "x", flag: 'x', size: oct(len(s))}.block() + body(s) + file("a", "") + end
-		_, _, err := readAll(strings.NewReader(image))
+		img := header{name: "x", flag: 'x', size: oct(len(s))}.block() + body(s) + file("a", "") + end
+		_, _, err := readAll(strings.NewReader(img))
 		require.ErrorContains(t, err, "malformed record", name)
 	}
 }
@@ -308,7 +308,7 @@ func TestBoundedMemory(t *testing.T) {
 	big(z)
 	require.NoError(t, z.Close())
 
-	for name, image := range map[string][]byte{
+	for name, img := range map[string][]byte{
 		"sparse map":    packed.Bytes(),
 		"size of frame": []byte("\x28\xb5\x2f\xfd\xe4\xff\xff\xff\xff\xff\xff\xff\x7f\x01\x00\x00"), // 8 EiB of content
 		"window":        []byte("\x28\xb5\x2f\xfd\x04\xf8\x01\x00\x00"),                             // 1 TiB
@@ -321,7 +321,7 @@ func TestBoundedMemory(t *testing.T) {
 			var before, after runtime.MemStats
 			runtime.GC()
 			runtime.ReadMemStats(&before)
-			members, _, err := readAll(bytes.NewReader(image))
+			members, _, err := readAll(bytes.NewReader(img))
 			runtime.ReadMemStats(&after)
 			if name == "sparse map" {
 				require.NoError(t, err)
@@ -340,12 +340,12 @@ func TestBoundedMemory(t *testing.T) {
 func FuzzReader(f *testing.F) {
 	dir := smallTree(f)
 	for _, codec := range codecs {
-		image, _, _ := capture(f, dir, archive.Options{Codec: codec})
-		f.Add(image, false)
+		img, _, _ := capture(f, dir, archive.Options{Codec: codec})
+		f.Add(img, false)
 	}
 	plain, _, _ := capture(f, dir, archive.Options{Codec: compress.None})
-	for _, image := range foreignCodecs(f, plain) {
-		f.Add(image, false)
+	for _, img := range foreignCodecs(f, plain) {
+		f.Add(img, false)
 	}
 	block := strings.Repeat("d", 512)
 	for _, s := range []string{
@@ -395,17 +395,17 @@ func FuzzReader(f *testing.F) {
 
 // TestReadSeekTable holds the table at the end of an image against its frames.
 func TestReadSeekTable(t *testing.T) {
-	image, _, want := capture(t, smallTree(t), archive.Options{Codec: compress.Zstd})
+	img, _, want := capture(t, smallTree(t), archive.Options{Codec: compress.Zstd})
 	// One entry of 8 bytes, a count, a descriptor, a magic number.
 	for _, i := range []int{17, 13, 9, 5, 4} {
-		bad := bytes.Clone(image)
+		bad := bytes.Clone(img)
 		bad[len(bad)-i] ^= 4
 		_, _, err := readAll(bytes.NewReader(bad))
 		require.ErrorContains(t, err, "seek table does not fit", i)
 	}
 	// Concatenated images have a table each; here of a first one without tar.
 	none := "\x5e\x2a\x4d\x18\x09\x00\x00\x00\x00\x00\x00\x00\x00\xb1\xea\x92\x8f"
-	got, _, err := readAll(strings.NewReader(none + string(image)))
+	got, _, err := readAll(strings.NewReader(none + string(img)))
 	require.NoError(t, err)
 	require.Equal(t, allInTar(want), allInTar(got))
 }

@@ -1,4 +1,4 @@
-package archive_test
+package image_test
 
 import (
 	"archive/tar"
@@ -20,23 +20,28 @@ import (
 	"image-capture/archive"
 	"image-capture/compress"
 	"image-capture/entry"
+	"image-capture/image"
 	"image-capture/rootfs/roottest"
 )
 
 var codecs = map[string]compress.Codec{"tgz": compress.Gzip, "tar-zst": compress.Zstd, "tar": compress.None}
 
-// readAll reads members until something stops it.
-func readAll(r io.Reader) ([]entry.Member, *archive.Reader, error) {
-	ar, err := archive.NewReader(r)
+// readAll reads members, with their digests, until something stops it.
+func readAll(r io.Reader) ([]entry.Member, *image.Reader, error) {
+	ar, err := image.NewReader(r)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer ar.Close()
+	ar.TakeDigests()
 	var members []entry.Member
 	for {
 		m, err := ar.Next()
 		if err == io.EOF {
 			return members, ar, nil
+		}
+		if err == nil {
+			err = ar.Skip()
 		}
 		if err != nil {
 			return members, ar, err
@@ -71,12 +76,12 @@ func TestReadOwnImage(t *testing.T) {
 	dir := roottest.Hostile(t)
 	for name, codec := range codecs {
 		t.Run(name, func(t *testing.T) {
-			image, sum, want := capture(t, dir, archive.Options{Codec: codec})
+			img, sum, want := capture(t, dir, archive.Options{Codec: codec})
 			for name, src := range map[string]io.Reader{
-				"at once":     bytes.NewReader(image),
-				"odd pieces":  &oddReader{r: bytes.NewReader(image)},
-				"bytes":       bytes.NewBuffer(image),
-				"a last page": io.MultiReader(bytes.NewReader(image[:len(image)-1]), bytes.NewReader(image[len(image)-1:])),
+				"at once":     bytes.NewReader(img),
+				"odd pieces":  &oddReader{r: bytes.NewReader(img)},
+				"bytes":       bytes.NewBuffer(img),
+				"a last page": io.MultiReader(bytes.NewReader(img[:len(img)-1]), bytes.NewReader(img[len(img)-1:])),
 			} {
 				got, r, err := readAll(src)
 				require.NoError(t, err, name)
@@ -297,8 +302,8 @@ func TestForeignCompressors(t *testing.T) {
 	t.Run("frames of all kinds", func(t *testing.T) {
 		// Of known size, unknown size, skippable, and bigger than what is decoded at once.
 		skip := "\x53\x2a\x4d\x18\x03\x00\x00\x00abc"
-		var image bytes.Buffer
-		image.WriteString(skip)
+		var img bytes.Buffer
+		img.WriteString(skip)
 		w, err := zstd.NewWriter(nil)
 		require.NoError(t, err)
 		at := 0
@@ -306,103 +311,20 @@ func TestForeignCompressors(t *testing.T) {
 			part := plain[at:min(at+n, len(plain))]
 			at += len(part)
 			if i%2 == 0 {
-				image.Write(w.EncodeAll(part, nil))
+				img.Write(w.EncodeAll(part, nil))
 			} else {
-				w.Reset(&image)
+				w.Reset(&img)
 				_, err := w.Write(part)
 				require.NoError(t, err)
 				require.NoError(t, w.Close())
 			}
-			image.WriteString(skip)
+			img.WriteString(skip)
 		}
-		got, r, err := readAll(&image)
+		got, r, err := readAll(&img)
 		require.NoError(t, err)
 		require.EqualValues(t, len(plain), r.Unpacked())
 		require.Equal(t, allInTar(want), allInTar(got[1:]))
 	})
-}
-
-// TestGoReadsImage has the tar of the standard library say the same of an image.
-func TestGoReadsImage(t *testing.T) {
-	dir := roottest.Hostile(t)
-	require.NoError(t, os.Remove(filepath.Join(dir, "xattrs/user"))) // has "=" in the name of an xattr
-	image, _, want := capture(t, dir, archive.Options{Codec: compress.None})
-	r := tar.NewReader(bytes.NewReader(image))
-	for _, m := range want {
-		h, err := r.Next()
-		require.NoError(t, err, m.Path)
-		require.Equal(t, m.Path, strings.TrimSuffix(h.Name, "/"))
-		require.EqualValues(t, m.Perm, h.Mode, m.Path)
-		require.EqualValues(t, m.UID, h.Uid, m.Path)
-		require.EqualValues(t, m.Mtime.Sec, h.ModTime.Unix(), m.Path)
-		require.EqualValues(t, m.Mtime.Nsec, h.ModTime.Nanosecond(), m.Path)
-		if m.HardLink != "" {
-			require.EqualValues(t, tar.TypeLink, h.Typeflag)
-			require.Equal(t, m.HardLink, h.Linkname)
-			continue
-		}
-		require.Equal(t, m.Link, h.Linkname, m.Path)
-		for _, x := range m.Xattrs {
-			require.Equal(t, x.Value, h.PAXRecords["SCHILY.xattr."+x.Name], "%s %s", m.Path, x.Name)
-		}
-		if m.Type != entry.File {
-			continue
-		}
-		require.Equal(t, m.Size, h.Size, m.Path)
-		if m.SHA256 == nil {
-			continue
-		}
-		sum := sha256.New()
-		_, err = io.Copy(sum, r)
-		require.NoError(t, err, m.Path)
-		require.Equal(t, m.SHA256, sum.Sum(nil), m.Path)
-	}
-	_, err := r.Next()
-	require.Equal(t, io.EOF, err)
-}
-
-// TestBsdtarListsImage has bsdtar list the names of an image without complaint.
-func TestBsdtarListsImage(t *testing.T) {
-	dir := roottest.Hostile(t)
-	image, _, want := capture(t, dir, archive.Options{Codec: compress.Zstd})
-	// Without names that bsdtar prints escaped; those come with the verbose list.
-	var names []string
-	for _, m := range want {
-		if m.Type == entry.Dir {
-			m.Path += "/"
-		}
-		if isPlain(m.Path) {
-			names = append(names, m.Path)
-		}
-	}
-	var got []string
-	for line := range strings.Lines(run(t, image, "bsdtar", "-tf", "-")) {
-		if line = strings.TrimSuffix(line, "\n"); isPlain(line) {
-			got = append(got, line)
-		}
-	}
-	require.Equal(t, names, got)
-
-	_, err := exec.LookPath("bsdtar")
-	roottest.Need(t, err == nil, "bsdtar")
-	cmd := exec.Command("bsdtar", "-tvf", "-")
-	cmd.Stdin = bytes.NewReader(image)
-	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8")
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	require.NoError(t, err)
-	require.Empty(t, stderr.String())
-	require.Equal(t, len(want), strings.Count(string(out), "\n"))
-}
-
-func isPlain(s string) bool {
-	for _, c := range []byte(s) {
-		if c < ' ' || c > '~' || c == '\\' {
-			return false
-		}
-	}
-	return true
 }
 
 // smallTree is a tree of few kilobytes with most kinds of members.
@@ -445,26 +367,26 @@ func TestTruncated(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "noise"), noise(60000), 0o644))
 	for name, codec := range codecs {
 		t.Run(name, func(t *testing.T) {
-			image, _, want := capture(t, dir, archive.Options{Codec: codec})
-			cuts := []int{1, 2, 3, 4, 5, 9, 10, 17, 18, 100, 511, 512, 513, 1024, len(image) - 513, len(image) - 512, len(image) - 2, len(image) - 1}
-			for n := 4096; n < len(image); n += 4096 {
+			img, _, want := capture(t, dir, archive.Options{Codec: codec})
+			cuts := []int{1, 2, 3, 4, 5, 9, 10, 17, 18, 100, 511, 512, 513, 1024, len(img) - 513, len(img) - 512, len(img) - 2, len(img) - 1}
+			for n := 4096; n < len(img); n += 4096 {
 				cuts = append(cuts, n-1, n, n+1)
 			}
 			for n := 1; n < 1100 && codec != compress.None; n++ {
-				cuts = append(cuts, len(image)-n)
+				cuts = append(cuts, len(img)-n)
 			}
 			for _, n := range cuts {
-				_, _, err := readAll(bytes.NewReader(image[:n]))
+				_, _, err := readAll(bytes.NewReader(img[:n]))
 				if err == nil && codec == compress.Zstd {
 					// Cut off between the last frame and the seek table, which no reader needs.
-					require.Equal(t, "\x5e\x2a\x4d\x18", string(image[n:n+4]))
-					got, _, _ := readAll(bytes.NewReader(image[:n]))
+					require.Equal(t, "\x5e\x2a\x4d\x18", string(img[n:n+4]))
+					got, _, _ := readAll(bytes.NewReader(img[:n]))
 					require.Equal(t, len(want), len(got))
 					continue
 				}
-				require.Error(t, err, "%d of %d bytes", n, len(image))
+				require.Error(t, err, "%d of %d bytes", n, len(img))
 				if n > 512 {
-					require.ErrorIs(t, err, io.ErrUnexpectedEOF, "%d of %d bytes", n, len(image))
+					require.ErrorIs(t, err, io.ErrUnexpectedEOF, "%d of %d bytes", n, len(img))
 				}
 			}
 		})
@@ -487,15 +409,15 @@ func TestFlipped(t *testing.T) {
 	dir := smallTree(t)
 	for name, codec := range codecs {
 		t.Run(name, func(t *testing.T) {
-			image, sum, members := capture(t, dir, archive.Options{Codec: codec})
+			img, sum, members := capture(t, dir, archive.Options{Codec: codec})
 			want := allInTar(members)
 			step := 1
 			if codec == compress.None {
 				step = 11 // mostly padding
 			}
-			for i := 0; i < len(image); i += step {
+			for i := 0; i < len(img); i += step {
 				for _, bit := range []byte{1, 1 << (i % 7), 0x80, 0xff} {
-					bad := bytes.Clone(image)
+					bad := bytes.Clone(img)
 					bad[i] ^= bit
 					got, r, err := readAll(bytes.NewReader(bad))
 					if err == nil && codec == compress.None {
@@ -525,16 +447,16 @@ func TestGarbageAfter(t *testing.T) {
 		return b.String()
 	}
 	for name, codec := range codecs {
-		image, sum, _ := capture(t, dir, archive.Options{Codec: codec})
-		_, _, err := readAll(bytes.NewReader(image))
+		img, sum, _ := capture(t, dir, archive.Options{Codec: codec})
+		_, _, err := readAll(bytes.NewReader(img))
 		require.NoError(t, err)
 		for _, tail := range []string{"x", "garbage", strings.Repeat("g", 1000), strings.Repeat("\x00", 511) + "x", "\x1f\x8b", "\x1f\x8b\x08\x08\x00\x00\x00\x00\x00\xffna", "\x28\xb5", "\x28\xb5\x2f\xfd", gz("more")} {
-			_, _, err := readAll(io.MultiReader(bytes.NewReader(image), strings.NewReader(tail)))
+			_, _, err := readAll(io.MultiReader(bytes.NewReader(img), strings.NewReader(tail)))
 			require.Error(t, err, "%s %q", name, tail)
 		}
 		// Zeros are how tars fill up a record, a gzip member of nothing is nothing.
 		ok := map[compress.Codec]string{compress.None: strings.Repeat("\x00", 12345), compress.Gzip: gz(strings.Repeat("\x00", 512)) + gz(""), compress.Zstd: "\x50\x2a\x4d\x18\x01\x00\x00\x00x"}[codec]
-		_, r, err := readAll(io.MultiReader(bytes.NewReader(image), strings.NewReader(ok)))
+		_, r, err := readAll(io.MultiReader(bytes.NewReader(img), strings.NewReader(ok)))
 		require.NoError(t, err, name)
 		require.GreaterOrEqual(t, r.Unpacked(), sum.Unpacked)
 	}
@@ -552,14 +474,14 @@ func TestNotAnImage(t *testing.T) {
 		strings.Repeat("\x01", 1000):      "no kind that is known",
 		"hsqs" + strings.Repeat("x", 600): "squashfs",
 	} {
-		_, err := archive.NewReader(strings.NewReader(in))
+		_, err := image.NewReader(strings.NewReader(in))
 		require.ErrorContains(t, err, want)
 	}
-	_, err := archive.NewReader(io.MultiReader(&failing{}))
+	_, err := image.NewReader(io.MultiReader(&failing{}))
 	require.ErrorIs(t, err, errDisk)
 	// An error later is told with the place.
-	image, _, _ := capture(t, smallTree(t), archive.Options{Codec: compress.None})
-	_, _, err = readAll(io.MultiReader(bytes.NewReader(image[:5000]), &failing{}))
+	img, _, _ := capture(t, smallTree(t), archive.Options{Codec: compress.None})
+	_, _, err = readAll(io.MultiReader(bytes.NewReader(img[:5000]), &failing{}))
 	require.ErrorIs(t, err, errDisk)
 	require.ErrorContains(t, err, "./")
 }
@@ -576,9 +498,9 @@ func TestCloseEarly(t *testing.T) {
 	dir := smallTree(t)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "noise"), noise(12<<20), 0o644))
 	for name, codec := range codecs {
-		image, _, _ := capture(t, dir, archive.Options{Codec: codec, Level: compress.Fast})
-		src := &closedReader{r: bytes.NewReader(image)}
-		r, err := archive.NewReader(src)
+		img, _, _ := capture(t, dir, archive.Options{Codec: codec, Level: compress.Fast})
+		src := &closedReader{r: bytes.NewReader(img)}
+		r, err := image.NewReader(src)
 		require.NoError(t, err)
 		_, err = r.Next()
 		require.NoError(t, err)

@@ -1,4 +1,4 @@
-package archive
+package image
 
 import (
 	"bufio"
@@ -63,13 +63,13 @@ func sniff(br *bufio.Reader) (compress.Codec, error) {
 }
 
 func isZero(b []byte) bool {
-	for len(b) > len(zeroPage) {
-		if !bytes.Equal(b[:len(zeroPage)], zeroPage[:]) {
+	for len(b) > len(zeros) {
+		if !bytes.Equal(b[:len(zeros)], zeros[:]) {
 			return false
 		}
-		b = b[len(zeroPage):]
+		b = b[len(zeros):]
 	}
-	return bytes.Equal(b, zeroPage[:len(b)])
+	return bytes.Equal(b, zeros[:len(b)])
 }
 
 func isText(b []byte) bool {

@@ -20,10 +20,11 @@ import (
 	"golang.org/x/sys/unix"
 
 	"image-capture/archive"
-	"image-capture/archive/imagefs"
 	"image-capture/compress"
 	"image-capture/edit"
 	"image-capture/entry"
+	"image-capture/image"
+	"image-capture/image/imagefs"
 	"image-capture/rootfs"
 	"image-capture/rootfs/roottest"
 )
@@ -58,39 +59,36 @@ func write(t testing.TB, dir string, codec compress.Codec) []byte {
 	return out.Bytes()
 }
 
-func read(t testing.TB, image io.Reader, opt imagefs.Options) (*imagefs.FS, error) {
+func read(t testing.TB, img io.Reader, opt imagefs.Options) (*imagefs.FS, error) {
 	t.Helper()
-	r, err := archive.NewReader(image)
+	r, err := image.NewReader(img)
 	require.NoError(t, err)
 	defer r.Close()
 	return imagefs.Read(t.Context(), r, opt)
 }
 
-// digest is a sink that hashes up to a bound.
-type digest struct {
-	sum    [32]byte
-	left   int64
-	buf    bytes.Buffer
-	err    error
-	closed int
-}
-
-func (d *digest) Write(p []byte) (int, error) {
-	n := min(d.left, int64(len(p)))
-	d.left -= n
-	d.buf.Write(p[:n])
-	if d.left == 0 {
-		return int(n), archive.ErrEnough
+// digest hashes up to a bound.
+func digest(most int64) func(io.Reader) any {
+	return func(content io.Reader) any {
+		b, err := io.ReadAll(io.LimitReader(content, most))
+		if err != nil {
+			return err
+		}
+		return sha256.Sum256(b)
 	}
-	return int(n), nil
 }
 
-func (d *digest) CloseWithError(err error) error {
-	d.err = err
-	d.sum = sha256.Sum256(d.buf.Bytes())
-	d.buf = bytes.Buffer{}
-	d.closed++
-	return nil
+// made is what was made of the content of a file.
+func made(t testing.TB, img *imagefs.FS, name string) any {
+	t.Helper()
+	info, err := img.Lstat(name)
+	require.NoError(t, err)
+	d, ok := info.Sys().(interface{ Digest() any })
+	if !ok {
+		require.Nil(t, info.Sys())
+		return nil
+	}
+	return d.Digest()
 }
 
 const (
@@ -102,7 +100,7 @@ var attrs = []string{"security.selinux", "security.capability", "user.big", "tru
 
 // everything asks for the start and a digest of each file.
 func everything(name string, m *entry.Member) imagefs.Interest {
-	return imagefs.Interest{Content: keep, Sink: &digest{left: drunk}}
+	return imagefs.Interest{Content: keep, Make: digest(drunk)}
 }
 
 // same holds a file system against one that was extracted.
@@ -162,11 +160,7 @@ func same(t testing.TB, want *rootfs.View, got *imagefs.FS, dir string) {
 				require.NoError(t, err)
 			}
 			require.True(t, bytes.Equal(content, kept), "%q", name)
-			s, err := got.Sink(name)
-			require.NoError(t, err)
-			require.Equal(t, sha256.Sum256(content), s.(*digest).sum, "%q", name)
-			require.NoError(t, s.(*digest).err)
-			require.Equal(t, 1, s.(*digest).closed)
+			require.Equal(t, sha256.Sum256(content), made(t, got, name), "%q", name)
 		default:
 			_, err := got.Open(name)
 			require.ErrorIs(t, err, fs.ErrInvalid)
@@ -221,11 +215,11 @@ func TestSeesWhatIsExtracted(t *testing.T) {
 			root, err := rootfs.Open(out)
 			require.NoError(t, err)
 			defer root.Close()
-			for codec, image := range map[string][]byte{
+			for codec, img := range map[string][]byte{
 				"none": plain, "gzip": run(t, true, "/", plain, "gzip", "-1c"), "zstd": run(t, true, "/", plain, "zstd", "-qc"),
 				"xz": run(t, true, "/", plain, "xz", "-0c"), "bzip2": run(t, true, "/", plain, "bzip2", "-1c"),
 			} {
-				got, err := read(t, bytes.NewReader(image), imagefs.Options{Interest: everything, Xattrs: attrs})
+				got, err := read(t, bytes.NewReader(img), imagefs.Options{Interest: everything, Xattrs: attrs})
 				require.NoError(t, err, codec)
 				same(t, root.FS(), got, out)
 			}
@@ -241,24 +235,24 @@ func TestUnderOthers(t *testing.T) {
 	require.NoError(t, os.Symlink("usr/lib", filepath.Join(dir, "lib")))
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, "etc"), 0o755))
 	require.NoError(t, os.Symlink("/lib/os-release", filepath.Join(dir, "etc/os-release")))
-	image, err := read(t, bytes.NewReader(write(t, dir, compress.Zstd)), imagefs.Options{Interest: everything})
+	img, err := read(t, bytes.NewReader(write(t, dir, compress.Zstd)), imagefs.Options{Interest: everything})
 	require.NoError(t, err)
 
-	followed := rootfs.Follow(image)
+	followed := rootfs.Follow(img)
 	b, err := fs.ReadFile(followed, "etc/os-release")
 	require.NoError(t, err)
 	require.Equal(t, "ID=debian\n", string(b))
-	_, err = image.Open("etc/os-release")
+	_, err = img.Open("etc/os-release")
 	require.ErrorIs(t, err, rootfs.ErrLink)
-	_, err = image.Open("lib/os-release")
+	_, err = img.Open("lib/os-release")
 	require.ErrorIs(t, err, rootfs.ErrLink)
-	_, err = image.ReadDir("lib")
+	_, err = img.ReadDir("lib")
 	require.ErrorIs(t, err, rootfs.ErrLink)
 
 	var plan edit.Plan
 	require.NoError(t, plan.AddDir("./curtin", 0o755))
 	require.NoError(t, plan.Remove("./usr/lib/os-release"))
-	edited := rootfs.Follow(plan.FS(image))
+	edited := rootfs.Follow(plan.FS(img))
 	info, err := edited.Stat("curtin")
 	require.NoError(t, err)
 	require.True(t, info.IsDir())
@@ -269,46 +263,45 @@ func TestUnderOthers(t *testing.T) {
 // TestErrors asks for what is not there, or is something else.
 func TestErrors(t *testing.T) {
 	dir := roottest.Hostile(t)
-	image, err := read(t, bytes.NewReader(write(t, dir, compress.None)), imagefs.Options{})
+	img, err := read(t, bytes.NewReader(write(t, dir, compress.None)), imagefs.Options{})
 	require.NoError(t, err)
 	for _, name := range []string{"", "/", "/etc", "a//b", "a/../b", "./a", "names/", "a\x00b"} {
-		_, err := image.Lstat(name)
+		_, err := img.Lstat(name)
 		require.ErrorIs(t, err, fs.ErrInvalid, "%q", name)
 	}
 	for _, name := range []string{"no", "no/more", "names/no"} {
-		_, err := image.Stat(name)
+		_, err := img.Stat(name)
 		require.ErrorIs(t, err, fs.ErrNotExist)
 		require.EqualError(t, err, "lstat "+name+": file does not exist")
 	}
-	_, err = image.Lstat("names/plain/below")
+	_, err = img.Lstat("names/plain/below")
 	require.ErrorIs(t, err, unix.ENOTDIR)
-	_, err = image.ReadDir("names/plain")
+	_, err = img.ReadDir("names/plain")
 	require.ErrorIs(t, err, unix.ENOTDIR)
-	_, err = image.ReadLink("names/plain")
+	_, err = img.ReadLink("names/plain")
 	require.ErrorIs(t, err, fs.ErrInvalid)
-	_, err = image.Open("names/with space")
+	_, err = img.Open("names/with space")
 	require.ErrorIs(t, err, imagefs.ErrNotKept)
 	require.EqualError(t, err, "open names/with space: content not kept: it was not asked for")
-	_, err = image.Open("names/a-third")
+	_, err = img.Open("names/a-third")
 	require.ErrorIs(t, err, imagefs.ErrNotKept)
 	require.EqualError(t, err, "open names/a-third: hard link to ./links/first: content not kept: it was not asked for")
-	_, err = image.Open("links/first")
+	_, err = img.Open("links/first")
 	require.EqualError(t, err, "open links/first: content not kept: it was not asked for")
-	_, err = image.Xattr("names/plain", "user.x")
+	_, err = img.Xattr("names/plain", "user.x")
 	require.ErrorIs(t, err, errors.ErrUnsupported)
-	_, err = image.Sink("names/plain")
-	require.ErrorIs(t, err, fs.ErrNotExist)
+	require.Nil(t, made(t, img, "names/plain"))
 	// What is empty needs not to be asked for.
-	b, err := fs.ReadFile(image, "times/ns")
+	b, err := fs.ReadFile(img, "times/ns")
 	require.NoError(t, err)
 	require.Empty(t, b)
 
-	f, err := image.Open("dev")
+	f, err := img.Open("dev")
 	require.NoError(t, err)
 	_, err = f.Read(nil)
 	require.ErrorIs(t, err, unix.EISDIR)
 	d := f.(fs.ReadDirFile)
-	_, err = image.ReadFile("dev")
+	_, err = img.ReadFile("dev")
 	require.ErrorIs(t, err, unix.EISDIR)
 	var names []string
 	for {
@@ -335,23 +328,24 @@ func TestBroken(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, fmt.Sprint(i)), noise(byte(i), 5000), 0o644))
 	}
 	plain := write(t, dir, compress.None)
-	for name, image := range map[string][]byte{
+	for name, img := range map[string][]byte{
 		"none": plain, "gzip": run(t, true, "/", plain, "gzip", "-1c"), "zstd": run(t, true, "/", plain, "zstd", "-qc"),
 		"xz": run(t, true, "/", plain, "xz", "-0c"), "bzip2": run(t, true, "/", plain, "bzip2", "-1c"),
 	} {
-		for n := 600; n < len(image); n += 511 {
-			var last *digest
-			got, err := read(t, bytes.NewReader(image[:n]), imagefs.Options{Interest: func(string, *entry.Member) imagefs.Interest {
-				last = &digest{left: drunk}
-				return imagefs.Interest{Content: keep, Sink: last}
+		for n := 600; n < len(img); n += 511 {
+			var last any
+			got, err := read(t, bytes.NewReader(img[:n]), imagefs.Options{Interest: func(string, *entry.Member) imagefs.Interest {
+				return imagefs.Interest{Content: keep, Make: func(content io.Reader) any {
+					last = digest(drunk)(content)
+					return last
+				}}
 			}})
 			require.ErrorIs(t, err, io.ErrUnexpectedEOF, name)
 			if last == nil {
-				continue // not one member came
+				continue // not one file came
 			}
-			require.Equal(t, 1, last.closed)
-			if last.err != nil && !strings.Contains(last.err.Error(), "not a regular file") {
-				require.ErrorIs(t, last.err, io.ErrUnexpectedEOF, name)
+			if err, ok := last.(error); ok {
+				require.ErrorIs(t, err, io.ErrUnexpectedEOF, name)
 			}
 			if n > 40000 {
 				b, err := fs.ReadFile(got, "3")
@@ -362,7 +356,7 @@ func TestBroken(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	r, err := archive.NewReader(bytes.NewReader(plain))
+	r, err := image.NewReader(bytes.NewReader(plain))
 	require.NoError(t, err)
 	defer r.Close()
 	_, err = imagefs.Read(ctx, r, imagefs.Options{})
@@ -379,11 +373,11 @@ func noise(seed byte, n int) []byte {
 // TestListing holds the names and types against those that bsdtar lists.
 func TestListing(t *testing.T) {
 	dir := roottest.Hostile(t)
-	image := write(t, dir, compress.Gzip)
-	got, err := read(t, bytes.NewReader(image), imagefs.Options{})
+	img := write(t, dir, compress.Gzip)
+	got, err := read(t, bytes.NewReader(img), imagefs.Options{})
 	require.NoError(t, err)
 	lines := 0
-	for line := range strings.Lines(string(run(t, true, "/", image, "bsdtar", "-tvf", "-"))) {
+	for line := range strings.Lines(string(run(t, true, "/", img, "bsdtar", "-tvf", "-"))) {
 		lines++
 		_, name, ok := strings.Cut(line, "./")
 		if !ok || strings.ContainsAny(name, "\\") || strings.Contains(name, " -> ") || strings.Contains(name, " link to ") || line[0] == 'h' {

@@ -1,4 +1,4 @@
-package archive
+package image
 
 import (
 	"bufio"
@@ -14,27 +14,8 @@ import (
 	"image-capture/entry"
 )
 
-// Reader reads a stream that Write wrote, or any other tar, plain or through gzip,
-// zstd, xz or bzip2: it takes the dialects of Unix version 7, POSIX (ustar and pax), GNU tar and star, and
-// sparse files as GNU tar 1.13 and later and libarchive write them. Names come in
-// our form, with or without "./" in the archive; absolute names and those with a
-// segment ".." are errors.
-//
-// It is made for images that nobody trusts: header and frame checksums are
-// verified, whatever tars do not read alike is an error, and memory is bounded
-// whatever the image says, at 16 MiB twice for each of at most 10 zstd frames under
-// way, 128 MiB for the window of a bigger frame or the dictionary of xz, 4 MiB for a
-// block of bzip2, and 64 MiB with what is parsed of it for an extended header.
-// Archives in several volumes, incremental ones, and types of entries that are in
-// none of the dialects are not read; nor are xz streams through other filters than
-// LZMA2, Delta and BCJ for x86, PowerPC, IA-64, ARM, ARM-Thumb and SPARC.
-//
-// Errors name the member and its place in the unpacked tar. They give names as they
-// are in the archive, control characters included. An image that is cut off gives
-// an error that is io.ErrUnexpectedEOF.
-//
-// Unpacking runs ahead on goroutines of its own, which Close ends. A Reader is for
-// one goroutine.
+// Reader reads the members of an image one after the other: see the comment of the
+// package. It is for one goroutine.
 type Reader struct {
 	codec  compress.Codec
 	in     tarStream
@@ -46,15 +27,13 @@ type Reader struct {
 	name   string // of the member, when it is known
 	last   string // the member before it
 
-	want    func(*entry.Member) io.Writer // of Tee
-	to      io.Writer                     // of the member, while it wants content
-	refused bool                          // to failed
+	content content // of the member that Next returned last
 	err     error
 }
 
 // NewReader tells by the first bytes how an image is compressed and starts to
-// unpack it. What is no image is an error that says what it looks like. The Reader has to be closed, after which r is not read any
-// more; Close does not close r.
+// unpack it. What is no image is an error that says what it looks like. The Reader
+// has to be closed, after which r is not read any more; Close does not close r.
 func NewReader(r io.Reader) (*Reader, error) {
 	br := bufio.NewReaderSize(r, inputBuffer)
 	codec, err := sniff(br)
@@ -65,7 +44,7 @@ func NewReader(r io.Reader) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Reader{codec: codec, in: tarStream{from: u}, hash: sha256.New()}, nil
+	return &Reader{codec: codec, in: tarStream{from: u}}, nil
 }
 
 // Codec returns how the image is compressed.
@@ -74,6 +53,10 @@ func (r *Reader) Codec() compress.Codec { return r.codec }
 // Unpacked returns how many bytes of tar were read so far: when Next returned
 // io.EOF, all of them, as in Summary.Unpacked.
 func (r *Reader) Unpacked() int64 { return r.in.off }
+
+// TakeDigests has the digest of each file taken, as the capture takes it, while its
+// content is read or passed over. It is to be called before Next.
+func (r *Reader) TakeDigests() { r.hash = sha256.New() }
 
 // Close ends the unpacking and waits for it, and so for a Read that is under way.
 func (r *Reader) Close() error {
@@ -85,26 +68,30 @@ func (r *Reader) Close() error {
 	return nil
 }
 
-// Next reads the next member with its content and returns it with the digest, taken
-// as Write does. For sparse files in another format than 1.0, SparseSHA256 is what
-// it would be if Write had written them; GNU tar writes some maps of 1.0 in other
-// words, and so has other digests. A member with HardLink has what its own header says: no Type
-// and no digest, as those are of its first name, and mostly no xattrs. ctime, ID,
-// Nlink and Blocks are not in a tar.
+// Next passes over what is left of a member and returns the next, of which nothing but
+// the headers was read: Content reads on, Skip and Next go on without it. A digest is
+// in the member from when all of its content was read or passed over.
 //
-// Next returns io.EOF when the image was read to its end and is whole. Any error
-// is final.
+// A member with HardLink has what its own header says: no Type and no digest, as those
+// are of its first name, and mostly no xattrs. ctime, ID, Nlink and Blocks are not in a
+// tar.
+//
+// Next returns io.EOF when the image was read to its end and is whole. Any error is
+// final.
 func (r *Reader) Next() (*entry.Member, error) {
 	if r.err != nil {
 		return nil, r.err
 	}
+	if err := r.Skip(); err != nil {
+		return nil, err
+	}
+	r.last = cmp.Or(r.name, r.last)
 	r.at, r.name = r.in.off, ""
 	m, err := r.member()
 	if err != nil {
 		r.err = r.explain(err)
 		return nil, r.err
 	}
-	r.last = m.Path
 	return m, nil
 }
 
@@ -113,7 +100,7 @@ func (r *Reader) explain(err error) error {
 	if err == io.EOF || err == compress.ErrClosed {
 		return err
 	}
-	cut := errors.Is(err, io.ErrUnexpectedEOF) && !r.refused
+	cut := errors.Is(err, io.ErrUnexpectedEOF)
 	switch {
 	case cut && r.name != "":
 		return fmt.Errorf("image ends in the middle of %s, at byte %d of the tar: %w", clip(r.name), r.in.off, err)
@@ -129,7 +116,7 @@ func (r *Reader) explain(err error) error {
 	return fmt.Errorf("read image: byte %d of the tar: %w", r.at, err)
 }
 
-// member reads headers up to that of a member, and the member.
+// member reads headers up to that of a member.
 func (r *Reader) member() (*entry.Member, error) {
 	ext := r.global
 	ext.present = false
@@ -170,7 +157,7 @@ func (r *Reader) member() (*entry.Member, error) {
 		case 'V': // a volume's label
 			var size uint64
 			if size, err = r.raw.count(fieldSize); err == nil {
-				err = r.skip(size)
+				err = r.skipBody(size)
 			}
 		default:
 			ext.path = cmp.Or(ext.path, name)
@@ -221,8 +208,8 @@ func (r *Reader) long(old string) (string, error) {
 	return s, nil
 }
 
-// skip passes over content.
-func (r *Reader) skip(size uint64) error {
+// skipBody passes over what follows a header.
+func (r *Reader) skipBody(size uint64) error {
 	if size > math.MaxInt64-blockSize {
 		return fmt.Errorf("absurd size of %d bytes", size)
 	}

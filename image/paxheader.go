@@ -1,4 +1,4 @@
-package archive
+package image
 
 import (
 	"bytes"
@@ -213,7 +213,8 @@ func (p *paxHeader) sortedXattrs() []entry.Xattr {
 	return out
 }
 
-// xattrNameBack undoes xattrName.
+// xattrNameBack undoes how GNU tar, and package archive, write the name of an xattr in a
+// key, which "=" ends.
 var xattrNameBack = strings.NewReplacer("%25", "%", "%3D", "=")
 
 // paxName reads a name, which is bytes whatever hdrcharset says.

@@ -12,8 +12,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"image-capture/archive/imagefs"
 	"image-capture/entry"
+	"image-capture/image/imagefs"
 )
 
 // generate makes a tar on the fly.

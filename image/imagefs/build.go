@@ -12,7 +12,7 @@ import (
 
 // add puts a member in its place. k is its content, if somebody asked for that.
 func (f *FS) add(name string, m *entry.Member, in Interest, k *content) error {
-	interest := in.Meta || in.Content > 0 || in.Sink != nil
+	interest := in.Meta || in.Content > 0 || in.Make != nil
 	if m.HardLink != "" {
 		return f.link(name, viewName(m.HardLink), interest)
 	}

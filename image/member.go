@@ -1,4 +1,4 @@
-package archive
+package image
 
 import (
 	"cmp"
@@ -14,9 +14,10 @@ var types = map[byte]entry.Type{
 	'1': 0, '2': entry.Symlink, '3': entry.CharDevice, '4': entry.BlockDevice, '5': entry.Dir, '6': entry.FIFO,
 }
 
-// entry reads a member.
+// entry makes a member of its headers, and prepares for its content.
 func (r *Reader) entry(ext *paxHeader) (*entry.Member, error) {
 	m := &entry.Member{}
+	r.content = content{}
 	name := cmp.Or(ext.sparseName, ext.path, r.raw.name())
 	var err error
 	if m.Path, err = memberPath(name); err != nil {

@@ -178,6 +178,7 @@ type info struct {
 	name string
 	size int64
 	mode fs.FileMode
+	made any
 }
 
 func (f *FS) info(n uint32) *info {
@@ -186,7 +187,11 @@ func (f *FS) info(n uint32) *info {
 	if n != 0 {
 		name = string(f.tree.string(f.tree.at(n).name))
 	}
-	return &info{name, m.size, m.mode}
+	i := &info{name: name, size: m.size, mode: m.mode}
+	if m.mode.IsRegular() && m.ref != 0 {
+		i.made = f.contents.list[m.ref-1].made
+	}
+	return i
 }
 
 func (i *info) Name() string       { return i.name }
@@ -194,7 +199,16 @@ func (i *info) Size() int64        { return i.size }
 func (i *info) Mode() fs.FileMode  { return i.mode }
 func (i *info) IsDir() bool        { return i.mode.IsDir() }
 func (i *info) ModTime() time.Time { return time.Time{} }
-func (i *info) Sys() any           { return nil }
+
+// Sys is nil, or has a method Digest that returns what Interest.Make made.
+func (i *info) Sys() any {
+	if i.made == nil {
+		return nil
+	}
+	return i
+}
+
+func (i *info) Digest() any { return i.made }
 
 // file is an open regular file.
 type file struct {

@@ -36,8 +36,8 @@ import (
 	"io/fs"
 	"strings"
 
-	"image-capture/archive"
 	"image-capture/entry"
+	"image-capture/image"
 	"image-capture/rootfs"
 )
 
@@ -47,28 +47,18 @@ var ErrForgotten = errors.New("not remembered for want of room")
 // Interest says what is to be kept of a member. The zero value is nothing but its
 // attributes, while there is room.
 type Interest struct {
-	// Meta keeps the attributes whatever room there is. Content and Sink do too.
+	// Meta keeps the attributes whatever room there is. Content and Make do too.
 	Meta bool
 	// Content is how many of the first bytes of a regular file to keep. A file that
 	// is longer can be opened, and reading it ends with an error after them.
 	Content int64
-	// Sink, if not nil, takes the content of a regular file as it comes.
-	Sink Sink
-}
-
-// Sink takes the content of one file, once and in order, for what is too big to be
-// kept. *io.PipeWriter is one.
-//
-// Write gets holes as zeros, and there may be exabytes of them: it needs a bound, at
-// which it returns archive.ErrEnough, or io.ErrClosedPipe as a pipe does that nobody
-// reads any more. Other errors of either method end Read.
-//
-// CloseWithError is called once: with nil when the content is whole (or was enough),
-// else with the reason why it is not, such as an image that is cut off, or that the
-// member is no regular file, or a hard link, whose content came with its first name.
-type Sink interface {
-	io.Writer
-	CloseWithError(err error) error
+	// Make, if not nil, makes something of the content of a regular file that is too
+	// big to be kept. It is called with the content as it is read, holes as zeros, of
+	// which there may be exabytes: so it needs a bound, and may return before the end.
+	// It is not called for a hard link, whose content comes with its first name. What
+	// it returns is kept, nil for nothing, and comes by fs.FileInfo: its Sys then has a
+	// method Digest() any. How big that is, Make has to look after.
+	Make func(content io.Reader) any
 }
 
 // Options are the bounds and what is asked. The zero value keeps no contents.
@@ -96,10 +86,9 @@ type FS struct {
 
 var _ rootfs.NoFollowFS = (*FS)(nil)
 
-// Read reads all of an image, of which nothing may have been read. It leaves out the
-// digests of files. With an error, which is not nil when the image is not whole, the
+// Read reads all of an image, of which nothing may have been read. With an error, which is not nil when the image is not whole, the
 // file system has what came before. Read does not close r.
-func Read(ctx context.Context, r *archive.Reader, opt Options) (*FS, error) {
+func Read(ctx context.Context, r *image.Reader, opt Options) (*FS, error) {
 	if opt.Names == 0 {
 		opt.Names = defaultBudget
 	}
@@ -111,22 +100,29 @@ func Read(ctx context.Context, r *archive.Reader, opt Options) (*FS, error) {
 	if f.xattrs, err = newXattrs(opt.Xattrs); err != nil {
 		return f, err
 	}
-	p := &pass{ctx: ctx, fs: f, opt: opt}
-	r.SkipDigests()
-	r.Tee(p.file)
 	for {
 		if err := ctx.Err(); err != nil {
 			return f, err
 		}
 		m, err := r.Next()
+		if err == io.EOF {
+			return f, nil
+		}
 		if err != nil {
-			_ = p.closeSink(err) // that of a file in the middle, which is told already
-			if err == io.EOF {
-				err = nil
-			}
 			return f, err
 		}
-		if err := p.member(m); err != nil {
+		name, in := viewName(m.Path), Interest{}
+		if opt.Interest != nil {
+			in = opt.Interest(name, m)
+		}
+		var k *content
+		if m.Type == entry.File && (in.Content > 0 || in.Make != nil) {
+			k = f.contents.begin(m.Size, in)
+			if err := k.take(&watched{ctx: ctx, r: r.Content()}, in.Make); err != nil {
+				return f, err
+			}
+		}
+		if err := f.add(name, m, in, k); err != nil {
 			return f, fmt.Errorf("read image: %s: %w", m.Path, err)
 		}
 	}
@@ -139,81 +135,8 @@ func (f *FS) Forgotten() int64 { return f.tree.forgotten }
 // follow from other names included.
 func (f *FS) Entries() int64 { return f.tree.count }
 
-// Sink returns the sink that took the content of a file, by any of its names that are
-// hard links. Without one the error is fs.ErrNotExist.
-func (f *FS) Sink(name string) (Sink, error) {
-	n, err := f.lookup("sink", name)
-	if err != nil {
-		return nil, err
-	}
-	if m := f.tree.meta(n); m.mode.IsRegular() && m.ref != 0 && f.contents.list[m.ref-1].sink != nil {
-		return f.contents.list[m.ref-1].sink, nil
-	}
-	return nil, &fs.PathError{Op: "sink", Path: name, Err: fs.ErrNotExist}
-}
-
-// pass is the reading of an image.
-type pass struct {
-	ctx context.Context
-	fs  *FS
-	opt Options
-	// Of the member that is read:
-	asked  bool // whether interest is its
-	in     Interest
-	keeper *content
-	open   Sink // until it is closed
-}
-
-// ask returns the interest in a member.
-func (p *pass) ask(name string, m *entry.Member) Interest {
-	if p.opt.Interest == nil {
-		return Interest{}
-	}
-	in := p.opt.Interest(name, m)
-	p.open = in.Sink
-	return in
-}
-
-// file is called before the content of a regular file is read.
-func (p *pass) file(m *entry.Member) io.Writer {
-	p.in, p.asked, p.keeper = p.ask(viewName(m.Path), m), true, nil
-	if p.in.Content <= 0 && p.in.Sink == nil {
-		return nil
-	}
-	p.keeper = p.fs.contents.begin(m.Size, p.in)
-	return &feed{p.ctx, p.keeper, p.in.Sink}
-}
-
-var errNoContent = errors.New("not a regular file")
-
-// member takes a member whose content was read.
-func (p *pass) member(m *entry.Member) error {
-	name := viewName(m.Path)
-	if !p.asked {
-		p.in, p.keeper = p.ask(name, m), nil
-	}
-	p.asked = false
-	var why error
-	switch {
-	case m.HardLink != "":
-		why = fmt.Errorf("hard link to %s, with which the content came", m.HardLink)
-	case m.Type != entry.File:
-		why = errNoContent
-	}
-	if err := p.closeSink(why); err != nil {
-		return fmt.Errorf("close the sink of its content: %w", err)
-	}
-	return p.fs.add(name, m, p.in, p.keeper)
-}
-
-func (p *pass) closeSink(err error) error {
-	if p.open == nil {
-		return nil
-	}
-	s := p.open
-	p.open = nil
-	return s.CloseWithError(err)
-}
+// Follow returns the image with its links followed inside of it, as rootfs.Follow does.
+func (f *FS) Follow() fs.FS { return rootfs.Follow(f) }
 
 // viewName is the name in io/fs of a path in an archive.
 func viewName(path string) string { return strings.TrimPrefix(path, "./") }

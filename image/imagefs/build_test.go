@@ -3,7 +3,8 @@ package imagefs_test
 import (
 	"archive/tar"
 	"bytes"
-	"errors"
+	"context"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"io/fs"
@@ -15,9 +16,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"image-capture/archive"
-	"image-capture/archive/imagefs"
 	"image-capture/entry"
+	"image-capture/image"
+	"image-capture/image/imagefs"
 	"image-capture/rootfs"
 )
 
@@ -80,10 +81,10 @@ func TestMembersInOrder(t *testing.T) {
 		"first name of links twice": {"f a one", "h b a", "f a two", "h c a", "f a three"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			image := pack(t, entries...)
+			img := pack(t, entries...)
 			out := t.TempDir()
 			require.NoError(t, os.Chmod(out, 0o755))
-			run(t, true, "/", image, "tar", "-xpf", "-", "-C", out)
+			run(t, true, "/", img, "tar", "-xpf", "-", "-C", out)
 			if !strings.HasPrefix(name, "root") {
 				require.NoError(t, os.Chmod(out, 0o755))
 			}
@@ -97,7 +98,7 @@ func TestMembersInOrder(t *testing.T) {
 			root, err := rootfs.Open(out)
 			require.NoError(t, err)
 			defer root.Close()
-			got, err := read(t, bytes.NewReader(image), imagefs.Options{Interest: everything, Xattrs: attrs})
+			got, err := read(t, bytes.NewReader(img), imagefs.Options{Interest: everything, Xattrs: attrs})
 			require.NoError(t, err)
 			same(t, root.FS(), got, out)
 		})
@@ -122,11 +123,11 @@ func TestOfWhichTarsDiffer(t *testing.T) {
 		"root as a file":         {[]string{"f . x"}, "read image: .: the root of the tree is no directory", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			image := pack(t, tc.entries...)
-			_, err := read(t, bytes.NewReader(image), imagefs.Options{Interest: everything})
+			img := pack(t, tc.entries...)
+			_, err := read(t, bytes.NewReader(img), imagefs.Options{Interest: everything})
 			require.EqualError(t, err, tc.want)
 			cmd := exec.Command("tar", "-xf", "-", "-C", t.TempDir())
-			cmd.Stdin = bytes.NewReader(image)
+			cmd.Stdin = bytes.NewReader(img)
 			if tc.fails {
 				require.Error(t, cmd.Run())
 			}
@@ -136,33 +137,30 @@ func TestOfWhichTarsDiffer(t *testing.T) {
 
 // TestInterest asks for each kind of thing, and gets that much.
 func TestInterest(t *testing.T) {
-	image := pack(t, "d .", "f etc/small 12345", "f etc/long 1234567890", "h etc/again ./etc/small", "l etc/link small", "f etc/none 123", "f etc/big 123456789")
-	var names []string
-	sinks := map[string]*digest{}
-	got, err := read(t, bytes.NewReader(image), imagefs.Options{Contents: 12, Interest: func(name string, m *entry.Member) imagefs.Interest {
+	img := pack(t, "d .", "f etc/small 12345", "f etc/long 1234567890", "h etc/again ./etc/small", "l etc/link small", "f etc/none 123", "f etc/big 123456789")
+	var names, asked []string
+	got, err := read(t, bytes.NewReader(img), imagefs.Options{Contents: 12, Interest: func(name string, m *entry.Member) imagefs.Interest {
 		names = append(names, name)
+		most := int64(drunk)
 		switch name {
 		case "etc/none":
 			return imagefs.Interest{}
 		case "etc/long":
-			sinks[name] = &digest{left: 3}
-		default:
-			sinks[name] = &digest{left: drunk}
+			most = 3
 		}
-		return imagefs.Interest{Content: 6, Sink: sinks[name]}
+		return imagefs.Interest{Content: 6, Make: func(content io.Reader) any {
+			asked = append(asked, name)
+			return digest(most)(content)
+		}}
 	}})
 	require.NoError(t, err)
 	require.Equal(t, []string{".", "etc/small", "etc/long", "etc/again", "etc/link", "etc/none", "etc/big"}, names)
-	for name, want := range map[string]string{
-		"etc/small": "", "etc/long": "", "etc/big": "", ".": "not a regular file", "etc/link": "not a regular file",
-		"etc/again": "hard link to ./etc/small, with which the content came",
+	require.Equal(t, []string{"etc/small", "etc/long", "etc/big"}, asked)
+	for name, want := range map[string]any{
+		"etc/small": sha256.Sum256([]byte("12345")), "etc/again": sha256.Sum256([]byte("12345")), "etc/long": sha256.Sum256([]byte("123")),
+		"etc/big": sha256.Sum256([]byte("123456789")), ".": nil, "etc/link": nil, "etc/none": nil,
 	} {
-		require.Equal(t, 1, sinks[name].closed, name)
-		if want == "" {
-			require.NoError(t, sinks[name].err, name)
-		} else {
-			require.EqualError(t, sinks[name].err, want, name)
-		}
+		require.Equal(t, want, made(t, got, name), name)
 	}
 	b, err := got.ReadFile("etc/small")
 	require.NoError(t, err)
@@ -170,10 +168,6 @@ func TestInterest(t *testing.T) {
 	b, err = got.ReadFile("etc/again")
 	require.NoError(t, err)
 	require.Equal(t, "12345", string(b))
-	s, err := got.Sink("etc/again")
-	require.NoError(t, err)
-	require.Same(t, sinks["etc/small"], s)
-
 	b, err = got.ReadFile("etc/long")
 	require.EqualError(t, err, "read etc/long: content not kept: only the first 6 bytes of 10 are")
 	require.Equal(t, "123456", string(b))
@@ -206,56 +200,54 @@ func TestRoomComesBack(t *testing.T) {
 	require.Equal(t, "content9", string(b))
 }
 
-// TestSinkFails has an error of a sink end the reading, but for that of a pipe that
-// nobody reads.
-func TestSinkFails(t *testing.T) {
-	image := pack(t, "f a content", "f b more")
-	broken := errors.New("disk fell out")
-	s := &failingSink{write: broken}
-	_, err := read(t, bytes.NewReader(image), imagefs.Options{Interest: func(string, *entry.Member) imagefs.Interest { return imagefs.Interest{Sink: s} }})
-	require.ErrorIs(t, err, broken)
-	require.ErrorContains(t, err, "./a")
-	require.ErrorIs(t, s.closed, broken)
-
-	_, err = read(t, bytes.NewReader(image), imagefs.Options{Interest: func(string, *entry.Member) imagefs.Interest {
-		return imagefs.Interest{Sink: &failingSink{close: broken}}
-	}})
-	require.EqualError(t, err, "read image: ./a: close the sink of its content: disk fell out")
-
-	pr, pw := io.Pipe()
-	require.NoError(t, pr.Close())
-	got, err := read(t, bytes.NewReader(image), imagefs.Options{Interest: func(name string, _ *entry.Member) imagefs.Interest {
-		if name == "a" {
-			return imagefs.Interest{Content: 9, Sink: pw}
-		}
-		return imagefs.Interest{}
+// TestMakeEndsEarly has somebody take nothing of a content, of which the start is kept
+// all the same, and an end of the context be noticed within a content.
+func TestMakeEndsEarly(t *testing.T) {
+	img := pack(t, "f a content", "f b more")
+	got, err := read(t, bytes.NewReader(img), imagefs.Options{Interest: func(name string, _ *entry.Member) imagefs.Interest {
+		return imagefs.Interest{Content: 5, Make: func(content io.Reader) any {
+			if name == "b" {
+				return nil
+			}
+			return "made of nothing"
+		}}
 	}})
 	require.NoError(t, err)
 	b, err := got.ReadFile("a")
+	require.ErrorIs(t, err, imagefs.ErrNotKept)
+	require.Equal(t, "conte", string(b))
+	require.Equal(t, "made of nothing", made(t, got, "a"))
+	require.Nil(t, made(t, got, "b"))
+
+	ctx, cancel := context.WithCancel(t.Context())
+	r, err := image.NewReader(bytes.NewReader(img))
 	require.NoError(t, err)
-	require.Equal(t, "content", string(b))
+	defer r.Close()
+	_, err = imagefs.Read(ctx, r, imagefs.Options{Interest: func(string, *entry.Member) imagefs.Interest {
+		return imagefs.Interest{Make: func(content io.Reader) any {
+			cancel()
+			_, err := content.Read(make([]byte, 1))
+			return err
+		}}
+	}})
+	require.ErrorIs(t, err, context.Canceled)
 }
-
-type failingSink struct{ write, close, closed error }
-
-func (f *failingSink) Write(p []byte) (int, error)       { return len(p), f.write }
-func (f *failingSink) CloseWithError(closed error) error { f.closed = closed; return f.close }
 
 // FuzzRead reads any tar into little memory, and looks at all that is seen.
 func FuzzRead(f *testing.F) {
 	f.Add(pack(f, "d .", "f a/b/c content", "h d a/b/c", "l e a", "f d again"))
 	f.Add(pack(f, "f a x", "h b a", "f a y", "h c a", "d x/y/z", "f x/y/w z"))
 	f.Add(pack(f, "l lib usr/lib", "d usr", "f lib/x y"))
-	f.Fuzz(func(t *testing.T, image []byte) {
+	f.Fuzz(func(t *testing.T, img []byte) {
 		for _, names := range []int64{0, 6000} {
-			r, err := archive.NewReader(bytes.NewReader(image))
+			r, err := image.NewReader(bytes.NewReader(img))
 			if err != nil {
 				return
 			}
 			got, err := imagefs.Read(t.Context(), r, imagefs.Options{Names: names, Contents: 20, Xattrs: attrs, Interest: func(name string, _ *entry.Member) imagefs.Interest {
 				switch len(name) % 3 {
 				case 0:
-					return imagefs.Interest{Content: 10, Sink: &digest{left: 100}}
+					return imagefs.Interest{Content: 10, Make: digest(100)}
 				case 1:
 					return imagefs.Interest{Meta: true}
 				}
