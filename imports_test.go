@@ -28,6 +28,7 @@ var ours = map[string][]string{
 	"archive":         {"compress", "rootfs"},
 	"image":           {"compress", "rootfs"},
 	"image/imagefs":   {"image", "rootfs"},
+	"compare":         {"image", "manifest"},
 	"manifest":        {},
 	"bootcheck":       {"bootcheck/hardware", "bootcheck/initramfs", "image", "image/imagefs"},
 	"content":         {},

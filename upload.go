@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/md5"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -167,24 +166,5 @@ func (c *checkedFile) Read(p []byte) (int, error) {
 		return 0, &failure{exitVerify, fmt.Errorf("%s has another SHA-256 than its MANIFEST says; it was not stored", c.name), "name the image and the MANIFEST of one capture, or capture again"}
 	}
 	c.sent.Add(int64(n))
-	return n, err
-}
-
-// imageDigests hashes an image while it is read.
-type imageDigests struct {
-	r           io.Reader
-	md5, sha256 hash.Hash
-	size        atomic.Int64
-}
-
-func newImageDigests(r io.Reader) *imageDigests {
-	return &imageDigests{r: r, md5: md5.New(), sha256: sha256.New()}
-}
-
-func (d *imageDigests) Read(p []byte) (int, error) {
-	n, err := d.r.Read(p)
-	d.md5.Write(p[:n])
-	d.sha256.Write(p[:n])
-	d.size.Add(int64(n))
 	return n, err
 }
