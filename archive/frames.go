@@ -148,13 +148,12 @@ func (f *frames) compress(codec compress.Codec, level compress.Level) error {
 // thing here that cannot be split up.
 type digests struct {
 	md5, sha256 hash.Hash
-	off         bool
 	size        int64
 }
 
 // write writes the frames to w in order and takes their digests.
 func (f *frames) write(w io.Writer, opt Options) (*digests, error) {
-	d := &digests{md5: md5.New(), sha256: sha256.New(), off: opt.SkipImageDigests}
+	d := &digests{md5: md5.New(), sha256: sha256.New()}
 	table := &compress.SeekTable{}
 	for {
 		var fr *frame
@@ -192,10 +191,8 @@ func (f *frames) write(w io.Writer, opt Options) (*digests, error) {
 
 func (d *digests) write(w io.Writer, p []byte) error {
 	var g errgroup.Group
-	if !d.off {
-		g.Go(func() error { d.md5.Write(p); return nil })
-		g.Go(func() error { d.sha256.Write(p); return nil })
-	}
+	g.Go(func() error { d.md5.Write(p); return nil })
+	g.Go(func() error { d.sha256.Write(p); return nil })
 	n, err := w.Write(p)
 	if err == nil && n < len(p) {
 		err = io.ErrShortWrite

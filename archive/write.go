@@ -38,8 +38,6 @@ type Options struct {
 	AddedContent func(path string) []byte
 	// SkipFileDigests leaves SHA256 and SparseSHA256 of members nil.
 	SkipFileDigests bool
-	// SkipImageDigests leaves MD5 and SHA256 of the Summary nil. It is for benchmarks.
-	SkipImageDigests bool
 	// Skip names files that are never captured, with the reason.
 	Skip map[entry.FileID]string
 	// Member, if not nil, is called with each member when it is in the archive, in
@@ -124,9 +122,7 @@ func Write(ctx context.Context, w io.Writer, root *rootfs.Root, opt Options) (*S
 		return nil, err
 	}
 	sum.Unpacked, sum.Size = frames.written, d.size
-	if !d.off {
-		sum.MD5, sum.SHA256 = d.md5.Sum(nil), d.sha256.Sum(nil)
-	}
+	sum.MD5, sum.SHA256 = d.md5.Sum(nil), d.sha256.Sum(nil)
 	return sum, nil
 }
 
