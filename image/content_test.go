@@ -13,19 +13,8 @@ import (
 	"image-capture/compress"
 	"image-capture/entry"
 	"image-capture/image"
-	"image-capture/rootfs"
 	"image-capture/rootfs/roottest"
 )
-
-// captureError writes a tree to nowhere and returns the error.
-func captureError(t testing.TB, dir string, codec compress.Codec) error {
-	t.Helper()
-	root, err := rootfs.Open(dir)
-	require.NoError(t, err)
-	defer root.Close()
-	_, err = archive.Write(t.Context(), io.Discard, root, archive.Options{Codec: codec})
-	return err
-}
 
 // TestContent reads contents in pieces of odd sizes: all of them, a part, or nothing,
 // and holds their digests against those that the capture took.
