@@ -25,21 +25,23 @@ var ours = map[string][]string{
 	"rootfs/roottest": {},
 	"durable":         {},
 	"edit":            {"rootfs"},
-	"archive":         {"rootfs"},
-	"archive/imagefs": {"archive", "rootfs"},
+	"compress":        {},
+	"archive":         {"compress", "rootfs"},
+	"image":           {"compress", "rootfs"},
+	"image/imagefs":   {"image", "rootfs"},
+	"compare":         {"image", "manifest"},
 	"manifest":        {},
-	"bootcheck":       {"bootcheck/hardware", "bootcheck/initramfs"},
+	"bootcheck":       {"bootcheck/hardware", "bootcheck/initramfs", "image", "image/imagefs"},
 	"content":         {},
 
-	"bootcheck/hardware":  {"bootcheck/unpack"},
-	"bootcheck/initramfs": {"bootcheck/unpack"},
-	"bootcheck/unpack":    {},
+	"bootcheck/hardware":  {"compress"},
+	"bootcheck/initramfs": {"compress"},
 
 	"upload":         {"manifest"},
 	"upload/drptest": {},
 
-	"capture":     {"archive", "bootcheck", "durable", "edit", "manifest", "rootfs", "upload"},
-	"cli":         {"archive", "archive/imagefs", "bootcheck", "bootcheck/hardware", "bootcheck/initramfs", "capture", "durable", "edit", "manifest", "rootfs", "upload"},
+	"capture":     {"archive", "bootcheck", "compress", "durable", "edit", "manifest", "rootfs", "upload"},
+	"cli":         {"bootcheck", "bootcheck/hardware", "capture", "compare", "compress", "durable", "edit", "image", "manifest", "rootfs", "upload"},
 	"cli/clitest": {},
 }
 

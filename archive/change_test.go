@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"image-capture/archive"
+	"image-capture/compress"
 	"image-capture/entry"
 	"image-capture/rootfs"
 )
@@ -35,16 +36,16 @@ func (a *acting) Write(p []byte) (int, error) {
 }
 
 // during captures dir and does something when its first frame is written.
-func during(t *testing.T, dir string, do func()) (map[string]string, *archive.Summary, map[string]archive.Member) {
+func during(t *testing.T, dir string, do func()) (map[string]string, *archive.Summary, map[string]entry.Member) {
 	t.Helper()
 	root, err := rootfs.Open(dir)
 	require.NoError(t, err)
 	defer root.Close()
 	w := &acting{do: do}
-	members := map[string]archive.Member{}
+	members := map[string]entry.Member{}
 	sum, err := archive.Write(context.Background(), w, root, archive.Options{
-		Codec: archive.None, Jobs: 1,
-		Member: func(m *archive.Member) error { members[m.Path] = *m; return nil },
+		Codec: compress.None, Jobs: 1,
+		Member: func(m *entry.Member) error { members[m.Path] = *m; return nil },
 	})
 	require.NoError(t, err)
 	require.EqualValues(t, w.Len(), sum.Unpacked)
@@ -223,7 +224,7 @@ func TestSmallFileRewritten(t *testing.T) {
 	defer writers.Wait()
 	defer close(stop)
 	for range 10 {
-		image, sum, members := capture(t, dir, archive.Options{Codec: archive.None})
+		image, sum, members := capture(t, dir, archive.Options{Codec: compress.None})
 		require.Empty(t, sum.Unreadable)
 		content := contentsOf(t, image)
 		told := map[string]bool{}

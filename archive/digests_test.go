@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"image-capture/archive"
+	"image-capture/compress"
 	"image-capture/entry"
 	"image-capture/rootfs/roottest"
 )
@@ -18,7 +19,7 @@ func TestSkipFileDigests(t *testing.T) {
 	dir := roottest.Hostile(t)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "streamed"), make([]byte, 3<<20+1), 0o644))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "edited"), []byte("old"), 0o644))
-	opt := archive.Options{Codec: archive.Zstd, Content: func(e *entry.Entry) (func([]byte) ([]byte, error), bool) {
+	opt := archive.Options{Codec: compress.Zstd, Content: func(e *entry.Entry) (func([]byte) ([]byte, error), bool) {
 		return func([]byte) ([]byte, error) { return []byte("new"), nil }, e.Path == "./edited"
 	}}
 	with, _, members := capture(t, dir, opt)

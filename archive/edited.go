@@ -44,7 +44,7 @@ func (it *item) expanded() []byte {
 		return it.data
 	}
 	b, used := make([]byte, it.m.Size), int64(0)
-	for _, run := range it.sparse.data {
+	for _, run := range it.sparse.Data {
 		copy(b[run.Offset:run.Offset+run.Length], it.data[used:])
 		used += run.Length
 	}

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"image-capture/archive"
+	"image-capture/compress"
 	"image-capture/entry"
 	"image-capture/rootfs"
 	"image-capture/rootfs/roottest"
@@ -58,7 +59,7 @@ func TestEditedNameOfHardLinks(t *testing.T) {
 							want[name] = "edited " + data
 						}
 					}
-					image, sum, list := capture(t, dir, archive.Options{Codec: archive.None, Content: contents(edits)})
+					image, sum, list := capture(t, dir, archive.Options{Codec: compress.None, Content: contents(edits)})
 					require.Empty(t, sum.Unreadable)
 					members := byPath(list)
 					out := extract(t, image)
@@ -106,7 +107,7 @@ func TestEditKeepsAttributes(t *testing.T) {
 		return dir
 	}
 	dir := make("old", "older")
-	image, sum, list := capture(t, dir, archive.Options{Codec: archive.None, Content: contents(map[string]rewrite{"./emptied": nil, "./rewritten": shout})})
+	image, sum, list := capture(t, dir, archive.Options{Codec: compress.None, Content: contents(map[string]rewrite{"./emptied": nil, "./rewritten": shout})})
 	require.Empty(t, sum.Unreadable)
 	require.Equal(t, map[string]string{"./emptied": "", "./rewritten": "edited older"}, contentsOf(t, image))
 	// stat tells the size too, and it is the only difference.
@@ -122,7 +123,7 @@ func TestEmptyReadsNothing(t *testing.T) {
 	require.NoError(t, os.WriteFile(dir+"/exabytes", []byte("start"), 0o644))
 	require.NoError(t, os.Truncate(dir+"/exabytes", 7<<60))
 	progress := &archive.Progress{}
-	image, sum, list := capture(t, dir, archive.Options{Codec: archive.None, Progress: progress, Content: contents(map[string]rewrite{"./exabytes": nil})})
+	image, sum, list := capture(t, dir, archive.Options{Codec: compress.None, Progress: progress, Content: contents(map[string]rewrite{"./exabytes": nil})})
 	require.Empty(t, sum.Changed)
 	require.Zero(t, progress.Bytes.Load())
 	m := byPath(list)["./exabytes"]
@@ -135,9 +136,9 @@ func TestEmptyReadsNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			roottest.NeedRoot(t)
 			dir := cutOff(t, 2, randomBytes(size))
-			_, sum, _ := capture(t, dir, archive.Options{Codec: archive.None})
+			_, sum, _ := capture(t, dir, archive.Options{Codec: compress.None})
 			require.Len(t, sum.Unreadable, 1)
-			_, sum, list := capture(t, dir, archive.Options{Codec: archive.None, Content: contents(map[string]rewrite{"./file": nil})})
+			_, sum, list := capture(t, dir, archive.Options{Codec: compress.None, Content: contents(map[string]rewrite{"./file": nil})})
 			require.Empty(t, sum.Unreadable)
 			require.Empty(t, sum.Changed)
 			require.Equal(t, digest(""), byPath(list)["./file"].SHA256)
@@ -178,7 +179,7 @@ func TestRewriteSeesTheContent(t *testing.T) {
 		add(name, string(b))
 	}
 	for _, jobs := range []int{1, 4} {
-		image, sum, list := capture(t, dir, archive.Options{Codec: archive.None, Jobs: jobs, Content: contents(edits)})
+		image, sum, list := capture(t, dir, archive.Options{Codec: compress.None, Jobs: jobs, Content: contents(edits)})
 		require.Empty(t, sum.Changed)
 		require.Equal(t, want, contentsOf(t, image))
 		for path, content := range want {
@@ -204,10 +205,10 @@ func TestManyEdited(t *testing.T) {
 			return []byte(name), nil
 		}
 	}
-	first, sum, list := capture(t, dir, archive.Options{Codec: archive.None, Jobs: 1, Content: contents(edits)})
+	first, sum, list := capture(t, dir, archive.Options{Codec: compress.None, Jobs: 1, Content: contents(edits)})
 	require.Empty(t, sum.Unreadable)
 	for jobs := range 4 {
-		image, _, _ := capture(t, dir, archive.Options{Codec: archive.None, Jobs: jobs, Content: contents(edits)})
+		image, _, _ := capture(t, dir, archive.Options{Codec: compress.None, Jobs: jobs, Content: contents(edits)})
 		require.True(t, bytes.Equal(first, image), "%d jobs", jobs)
 	}
 	members := byPath(list)
@@ -229,7 +230,7 @@ func TestEditOf(t *testing.T) {
 	require.NoError(t, unix.Mknod(dir+"/null", unix.S_IFCHR|0o666, int(unix.Mkdev(1, 3))))
 	require.NoError(t, unix.Mknod(dir+"/sock", unix.S_IFSOCK|0o600, 0))
 	require.NoError(t, unix.Setxattr(dir+"/boot/efi/loader", "user.x", []byte("y"), 0))
-	plain, _, _ := capture(t, dir, archive.Options{Codec: archive.None})
+	plain, _, _ := capture(t, dir, archive.Options{Codec: compress.None})
 
 	var mu sync.Mutex
 	asked := map[string]entry.Type{}
@@ -246,7 +247,7 @@ func TestEditOf(t *testing.T) {
 		}
 	}
 	for _, f := range []rewrite{nil, shout} {
-		image, sum, _ := capture(t, dir, archive.Options{Codec: archive.None, Content: ask(f, ".", "./dir", "./link", "./fifo", "./null", "./sock")})
+		image, sum, _ := capture(t, dir, archive.Options{Codec: compress.None, Content: ask(f, ".", "./dir", "./link", "./fifo", "./null", "./sock")})
 		require.Empty(t, sum.Unreadable)
 		require.True(t, bytes.Equal(plain, image))
 		require.Equal(t, map[string]entry.Type{
@@ -262,7 +263,7 @@ func TestEditOf(t *testing.T) {
 		return []entry.Entry{{Path: "./new", Type: entry.File, Perm: 0o600, Size: 5}, {Path: "./new-empty", Type: entry.File}}
 	}
 	image, sum, list := capture(t, dir, archive.Options{
-		Codec: archive.None, Content: ask(shout, "./boot/efi/loader", "./skipped", "./new"),
+		Codec: compress.None, Content: ask(shout, "./boot/efi/loader", "./skipped", "./new"),
 		Walk: rootfs.WalkOptions{Added: added}, AddedContent: func(path string) []byte {
 			if path != "./new" {
 				return nil
@@ -354,7 +355,7 @@ func TestRewriteOfChangingFile(t *testing.T) {
 	for range 10 {
 		var old []byte
 		calls := 0
-		image, sum, list := capture(t, dir, archive.Options{Codec: archive.None, Content: contents(map[string]rewrite{"./busy": func(b []byte) ([]byte, error) {
+		image, sum, list := capture(t, dir, archive.Options{Codec: compress.None, Content: contents(map[string]rewrite{"./busy": func(b []byte) ([]byte, error) {
 			old = bytes.Clone(b)
 			calls++
 			return shout(b)
@@ -379,7 +380,7 @@ func TestRemovedFirstName(t *testing.T) {
 			require.NoError(t, os.Link(dir+"/a", dir+"/"+name))
 		}
 		image, _, list := capture(t, dir, archive.Options{
-			Codec: archive.None, Content: contents(map[string]rewrite{"./b": nil}),
+			Codec: compress.None, Content: contents(map[string]rewrite{"./b": nil}),
 			Walk: rootfs.WalkOptions{Drop: func(path string, _ bool) bool { return path == "./a" }},
 		})
 		out := extract(t, image)

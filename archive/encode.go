@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"image-capture/entry"
-	"image-capture/rootfs"
 )
 
 // encoder writes items as tar, in order. It belongs to one goroutine.
@@ -126,7 +125,7 @@ func (w *encoder) item(it *item) error {
 }
 
 // done reports a member that is in the archive.
-func (w *encoder) done(m *Member) error {
+func (w *encoder) done(m *entry.Member) error {
 	w.sum.Entries++
 	if p := w.opt.Progress; p != nil {
 		p.Entries.Add(1)
@@ -178,18 +177,18 @@ func (w *encoder) file(it *item) (bool, error) {
 // and takes its digest.
 func (w *encoder) stream(it *item) error {
 	m := &it.m
-	runs, stored := []rootfs.Extent{{Offset: 0, Length: m.Size}}, m.Size
+	runs, stored := []entry.Extent{{Offset: 0, Length: m.Size}}, m.Size
 	sum := w.hash
 	sum.begin()
 	payload := false // whether the digest is over map and data
 	if s := it.sparse; s != nil {
-		runs, stored = s.data, s.stored()
-		payload = s.holes() > MaxHashedHoles
+		runs, stored = s.Data, s.Stored()
+		payload = s.Holes() > entry.MaxHashedHoles
 		var h *contentHash
 		if payload {
 			h = sum
 		}
-		if err := w.write(s.text, h); err != nil {
+		if err := w.write(s.Text, h); err != nil {
 			return err
 		}
 	}
@@ -237,7 +236,7 @@ func (w *encoder) stream(it *item) error {
 
 // copy reads a run of a file into the archive. What the file lacks by now, or
 // cannot be read any more, is filled with zeros: the header is out.
-func (w *encoder) copy(it *item, run rootfs.Extent, sum *contentHash) error {
+func (w *encoder) copy(it *item, run entry.Extent, sum *contentHash) error {
 	if it.broken {
 		return w.zeros(run.Length, sum)
 	}

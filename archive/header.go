@@ -58,7 +58,7 @@ type headers struct {
 // encode returns the header blocks of a member: an extended header if it needs
 // one, then its own. s is the map of a file stored sparse, else nil. The result is
 // valid until the next call.
-func (h *headers) encode(m *Member, s *sparseMap) []byte {
+func (h *headers) encode(m *entry.Member, s *entry.SparseMap) []byte {
 	h.pax.buf = h.pax.buf[:0]
 	h.out = h.out[:0]
 
@@ -71,7 +71,7 @@ func (h *headers) encode(m *Member, s *sparseMap) []byte {
 	case m.HardLink != "":
 		flag, link = '1', m.HardLink
 	case s != nil:
-		size = s.stored()
+		size = s.Stored()
 	case m.Type == entry.File:
 		size = m.Size
 	}
@@ -136,7 +136,7 @@ func (h *headers) encode(m *Member, s *sparseMap) []byte {
 
 // addAttributes writes what tar itself has no fields for. ACLs go twice: GNU tar
 // as deployers call it restores the xattr, bsdtar and star the text.
-func (h *headers) addAttributes(m *Member) {
+func (h *headers) addAttributes(m *entry.Member) {
 	if m.Flags != 0 {
 		h.pax.add("SCHILY.fflags", flagNames(m.Flags))
 	}
@@ -297,3 +297,17 @@ func flagNames(f entry.Flags) string {
 
 // padding is how many bytes fill n up to a whole block.
 func padding(n int64) int64 { return -n & (blockSize - 1) }
+
+// sparseName is the name that a reader sees which knows nothing of the format; it
+// fits the header.
+func sparseName(name string) string {
+	base := name[strings.LastIndexByte(name, '/')+1:]
+	base = strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '_'
+		}
+		return r
+	}, base)
+	const dir = "./GNUSparseFile.0/"
+	return dir + base[:min(len(base), 100-len(dir))]
+}

@@ -37,7 +37,7 @@ func tool(t testing.TB, stdin []byte, name string, args ...string) (stdout, stde
 
 // headerOf encodes one member, alone in an archive. Content is not there: only
 // headers are looked at.
-func headerOf(m Member) []byte {
+func headerOf(m entry.Member) []byte {
 	if m.Perm == 0 {
 		m.Perm = 0o644
 	}
@@ -57,55 +57,55 @@ func named(n, rest int) string {
 // records they need, and no others.
 var edges = []struct {
 	what string
-	m    Member
+	m    entry.Member
 	pax  []string
 }{
-	{"name of 99", Member{Entry: entry.Entry{Path: named(99, 0)}}, nil},
-	{"name of 100", Member{Entry: entry.Entry{Path: named(100, 0)}}, nil},
-	{"name of 101, split after the dot", Member{Entry: entry.Entry{Path: named(101, 0)}}, nil},
-	{"name of 103, nowhere to split", Member{Entry: entry.Entry{Path: named(103, 0)}}, []string{"path"}},
-	{"name of 155", Member{Entry: entry.Entry{Path: named(155, 100)}}, nil},
-	{"name of 156", Member{Entry: entry.Entry{Path: named(156, 100)}}, nil},
-	{"name of 156, rest of 101", Member{Entry: entry.Entry{Path: named(156, 101)}}, []string{"path"}},
-	{"name of 255", Member{Entry: entry.Entry{Path: named(255, 100)}}, nil},
-	{"name of 256, prefix of 155, rest of 100", Member{Entry: entry.Entry{Path: named(256, 100)}}, nil},
-	{"name of 256, prefix of 156", Member{Entry: entry.Entry{Path: named(256, 99)}}, []string{"path"}},
-	{"name of 257", Member{Entry: entry.Entry{Path: named(257, 100)}}, []string{"path"}},
-	{"slash at byte 100", Member{Entry: entry.Entry{Path: "./" + strings.Repeat("d", 97) + "/" + strings.Repeat("n", 101)}}, []string{"path"}},
-	{"not ASCII", Member{Entry: entry.Entry{Path: "./ünïcödé"}}, []string{"path"}},
-	{"not UTF-8", Member{Entry: entry.Entry{Path: "./l\xe4tin"}}, []string{"hdrcharset", "path"}},
-	{"directory of 100 with its slash", Member{Entry: entry.Entry{Path: named(99, 0), Type: entry.Dir}}, nil},
-	{"directory of 101 with its slash", Member{Entry: entry.Entry{Path: named(100, 0), Type: entry.Dir}}, nil},
-	{"directory of 256 with its slash", Member{Entry: entry.Entry{Path: named(255, 99), Type: entry.Dir}}, nil},
-	{"directory, rest of 101 with its slash", Member{Entry: entry.Entry{Path: named(255, 100), Type: entry.Dir}}, []string{"path"}},
-	{"link of 100", Member{Entry: entry.Entry{Path: "./a", Type: entry.Symlink, Link: strings.Repeat("t", 100)}}, nil},
-	{"link of 101", Member{Entry: entry.Entry{Path: "./a", Type: entry.Symlink, Link: strings.Repeat("t", 101)}}, []string{"linkpath"}},
-	{"link not UTF-8", Member{Entry: entry.Entry{Path: "./a", Type: entry.Symlink, Link: "\xff"}}, []string{"hdrcharset", "linkpath"}},
-	{"hard link to 101", Member{Entry: entry.Entry{Path: "./a", Size: 7}, HardLink: named(101, 0)}, []string{"linkpath"}},
-	{"hard link of a file with attributes", Member{
+	{"name of 99", entry.Member{Entry: entry.Entry{Path: named(99, 0)}}, nil},
+	{"name of 100", entry.Member{Entry: entry.Entry{Path: named(100, 0)}}, nil},
+	{"name of 101, split after the dot", entry.Member{Entry: entry.Entry{Path: named(101, 0)}}, nil},
+	{"name of 103, nowhere to split", entry.Member{Entry: entry.Entry{Path: named(103, 0)}}, []string{"path"}},
+	{"name of 155", entry.Member{Entry: entry.Entry{Path: named(155, 100)}}, nil},
+	{"name of 156", entry.Member{Entry: entry.Entry{Path: named(156, 100)}}, nil},
+	{"name of 156, rest of 101", entry.Member{Entry: entry.Entry{Path: named(156, 101)}}, []string{"path"}},
+	{"name of 255", entry.Member{Entry: entry.Entry{Path: named(255, 100)}}, nil},
+	{"name of 256, prefix of 155, rest of 100", entry.Member{Entry: entry.Entry{Path: named(256, 100)}}, nil},
+	{"name of 256, prefix of 156", entry.Member{Entry: entry.Entry{Path: named(256, 99)}}, []string{"path"}},
+	{"name of 257", entry.Member{Entry: entry.Entry{Path: named(257, 100)}}, []string{"path"}},
+	{"slash at byte 100", entry.Member{Entry: entry.Entry{Path: "./" + strings.Repeat("d", 97) + "/" + strings.Repeat("n", 101)}}, []string{"path"}},
+	{"not ASCII", entry.Member{Entry: entry.Entry{Path: "./ünïcödé"}}, []string{"path"}},
+	{"not UTF-8", entry.Member{Entry: entry.Entry{Path: "./l\xe4tin"}}, []string{"hdrcharset", "path"}},
+	{"directory of 100 with its slash", entry.Member{Entry: entry.Entry{Path: named(99, 0), Type: entry.Dir}}, nil},
+	{"directory of 101 with its slash", entry.Member{Entry: entry.Entry{Path: named(100, 0), Type: entry.Dir}}, nil},
+	{"directory of 256 with its slash", entry.Member{Entry: entry.Entry{Path: named(255, 99), Type: entry.Dir}}, nil},
+	{"directory, rest of 101 with its slash", entry.Member{Entry: entry.Entry{Path: named(255, 100), Type: entry.Dir}}, []string{"path"}},
+	{"link of 100", entry.Member{Entry: entry.Entry{Path: "./a", Type: entry.Symlink, Link: strings.Repeat("t", 100)}}, nil},
+	{"link of 101", entry.Member{Entry: entry.Entry{Path: "./a", Type: entry.Symlink, Link: strings.Repeat("t", 101)}}, []string{"linkpath"}},
+	{"link not UTF-8", entry.Member{Entry: entry.Entry{Path: "./a", Type: entry.Symlink, Link: "\xff"}}, []string{"hdrcharset", "linkpath"}},
+	{"hard link to 101", entry.Member{Entry: entry.Entry{Path: "./a", Size: 7}, HardLink: named(101, 0)}, []string{"linkpath"}},
+	{"hard link of a file with attributes", entry.Member{
 		Entry:    entry.Entry{Path: "./a", Size: 7, Flags: entry.Immutable, Xattrs: []entry.Xattr{{Name: "user.a", Value: "b"}}},
 		HardLink: "./b",
 	}, nil},
-	{"ids of 7 digits", Member{Entry: entry.Entry{Path: "./a", UID: 2097151, GID: 2097151}}, nil},
-	{"uid of 8 digits", Member{Entry: entry.Entry{Path: "./a", UID: 2097152}}, []string{"uid"}},
-	{"gid of 8 digits", Member{Entry: entry.Entry{Path: "./a", GID: 2097152}}, []string{"gid"}},
-	{"highest ids", Member{Entry: entry.Entry{Path: "./a", UID: math.MaxUint32, GID: math.MaxUint32}}, []string{"gid", "uid"}},
-	{"8 GiB - 1", Member{Entry: entry.Entry{Path: "./a", Size: 8<<30 - 1}}, nil},
-	{"8 GiB", Member{Entry: entry.Entry{Path: "./a", Size: 8 << 30}}, []string{"size"}},
-	{"exabytes", Member{Entry: entry.Entry{Path: "./a", Size: math.MaxInt64 - blockSize}}, []string{"size"}},
-	{"epoch", Member{Entry: entry.Entry{Path: "./a"}}, nil},
-	{"before the epoch", Member{Entry: entry.Entry{Path: "./a", Mtime: entry.Time{Sec: -1}}}, []string{"mtime"}},
-	{"half a second before the epoch", Member{Entry: entry.Entry{Path: "./a", Mtime: entry.Time{Sec: -1, Nsec: 5e8}}}, []string{"mtime"}},
-	{"one nanosecond", Member{Entry: entry.Entry{Path: "./a", Mtime: entry.Time{Nsec: 1}}}, []string{"mtime"}},
-	{"last second of the field", Member{Entry: entry.Entry{Path: "./a", Mtime: entry.Time{Sec: 1<<33 - 1}}}, nil},
-	{"a second more", Member{Entry: entry.Entry{Path: "./a", Mtime: entry.Time{Sec: 1 << 33}}}, []string{"mtime"}},
-	{"device", Member{Entry: entry.Entry{Path: "./a", Type: entry.CharDevice, Major: 4095, Minor: 1048575}}, nil},
-	{"minor of 7 digits", Member{Entry: entry.Entry{Path: "./a", Type: entry.BlockDevice, Major: 1, Minor: 2097151}}, nil},
-	{"minor in base 256", Member{Entry: entry.Entry{Path: "./a", Type: entry.BlockDevice, Major: 1, Minor: 2097152}}, nil},
-	{"whiteout", Member{Entry: entry.Entry{Path: "./a", Type: entry.CharDevice}}, nil},
-	{"FIFO", Member{Entry: entry.Entry{Path: "./a", Type: entry.FIFO}}, nil},
-	{"all permission bits", Member{Entry: entry.Entry{Path: "./a", Perm: 0o7777}}, nil},
-	{"flags", Member{Entry: entry.Entry{Path: "./a", Flags: entry.Immutable | entry.AppendOnly | entry.NoDump}}, []string{"SCHILY.fflags"}},
+	{"ids of 7 digits", entry.Member{Entry: entry.Entry{Path: "./a", UID: 2097151, GID: 2097151}}, nil},
+	{"uid of 8 digits", entry.Member{Entry: entry.Entry{Path: "./a", UID: 2097152}}, []string{"uid"}},
+	{"gid of 8 digits", entry.Member{Entry: entry.Entry{Path: "./a", GID: 2097152}}, []string{"gid"}},
+	{"highest ids", entry.Member{Entry: entry.Entry{Path: "./a", UID: math.MaxUint32, GID: math.MaxUint32}}, []string{"gid", "uid"}},
+	{"8 GiB - 1", entry.Member{Entry: entry.Entry{Path: "./a", Size: 8<<30 - 1}}, nil},
+	{"8 GiB", entry.Member{Entry: entry.Entry{Path: "./a", Size: 8 << 30}}, []string{"size"}},
+	{"exabytes", entry.Member{Entry: entry.Entry{Path: "./a", Size: math.MaxInt64 - blockSize}}, []string{"size"}},
+	{"epoch", entry.Member{Entry: entry.Entry{Path: "./a"}}, nil},
+	{"before the epoch", entry.Member{Entry: entry.Entry{Path: "./a", Mtime: entry.Time{Sec: -1}}}, []string{"mtime"}},
+	{"half a second before the epoch", entry.Member{Entry: entry.Entry{Path: "./a", Mtime: entry.Time{Sec: -1, Nsec: 5e8}}}, []string{"mtime"}},
+	{"one nanosecond", entry.Member{Entry: entry.Entry{Path: "./a", Mtime: entry.Time{Nsec: 1}}}, []string{"mtime"}},
+	{"last second of the field", entry.Member{Entry: entry.Entry{Path: "./a", Mtime: entry.Time{Sec: 1<<33 - 1}}}, nil},
+	{"a second more", entry.Member{Entry: entry.Entry{Path: "./a", Mtime: entry.Time{Sec: 1 << 33}}}, []string{"mtime"}},
+	{"device", entry.Member{Entry: entry.Entry{Path: "./a", Type: entry.CharDevice, Major: 4095, Minor: 1048575}}, nil},
+	{"minor of 7 digits", entry.Member{Entry: entry.Entry{Path: "./a", Type: entry.BlockDevice, Major: 1, Minor: 2097151}}, nil},
+	{"minor in base 256", entry.Member{Entry: entry.Entry{Path: "./a", Type: entry.BlockDevice, Major: 1, Minor: 2097152}}, nil},
+	{"whiteout", entry.Member{Entry: entry.Entry{Path: "./a", Type: entry.CharDevice}}, nil},
+	{"FIFO", entry.Member{Entry: entry.Entry{Path: "./a", Type: entry.FIFO}}, nil},
+	{"all permission bits", entry.Member{Entry: entry.Entry{Path: "./a", Perm: 0o7777}}, nil},
+	{"flags", entry.Member{Entry: entry.Entry{Path: "./a", Flags: entry.Immutable | entry.AppendOnly | entry.NoDump}}, []string{"SCHILY.fflags"}},
 }
 
 // TestHeaderEdges reads headers back with the tar of the standard library.
@@ -213,7 +213,7 @@ func TestHeaderEdgesAsListed(t *testing.T) {
 
 // TestHeaderBytes holds a whole header against the format's table in tar(5).
 func TestHeaderBytes(t *testing.T) {
-	b := headerOf(Member{Entry: entry.Entry{
+	b := headerOf(entry.Member{Entry: entry.Entry{
 		Path: "./dev/sda", Type: entry.BlockDevice, Perm: 0o660, UID: 0, GID: 6, Major: 8, Minor: 2097152, Mtime: entry.Time{Sec: 1 << 30},
 	}})
 	fields := []struct {
@@ -349,7 +349,7 @@ func FuzzHeader(f *testing.F) {
 		if sec > math.MaxInt64/2 || sec < math.MinInt64/2 || uid > math.MaxInt32 {
 			t.Skip("the reader does not know them")
 		}
-		m := Member{Entry: entry.Entry{
+		m := entry.Member{Entry: entry.Entry{
 			Path: path, Type: entry.Symlink, Link: link, Perm: 0o777, UID: uid, Mtime: entry.Time{Sec: sec, Nsec: nsec % 1e9},
 			Xattrs: []entry.Xattr{{Name: name, Value: value}},
 		}}
@@ -425,7 +425,7 @@ func TestACLTextAsGetfacl(t *testing.T) {
 
 // TestACLTwice finds the text of ACLs beside their xattrs.
 func TestACLTwice(t *testing.T) {
-	b := headerOf(Member{Entry: entry.Entry{Path: "./d", Type: entry.Dir, Xattrs: []entry.Xattr{
+	b := headerOf(entry.Member{Entry: entry.Entry{Path: "./d", Type: entry.Dir, Xattrs: []entry.Xattr{
 		{Name: "system.posix_acl_access", Value: roottest.ACL}, {Name: "system.posix_acl_default", Value: acl([3]uint32{1, 7, noID}, [3]uint32{4, 0, noID}, [3]uint32{0x20, 0, noID})},
 	}}})
 	h, err := tar.NewReader(bytes.NewReader(b)).Next()
@@ -433,4 +433,11 @@ func TestACLTwice(t *testing.T) {
 	require.Equal(t, "user::rw-,user:1000:rw-,user:70000:r--,group::r--,mask::rw-,other::---", h.PAXRecords["SCHILY.acl.access"])
 	require.Equal(t, "user::rwx,group::---,other::---", h.PAXRecords["SCHILY.acl.default"])
 	require.Equal(t, roottest.ACL, h.PAXRecords["SCHILY.xattr.system.posix_acl_access"])
+}
+
+func TestSparseName(t *testing.T) {
+	require.Equal(t, "./GNUSparseFile.0/lastlog", sparseName("./var/log/lastlog"))
+	require.Equal(t, "./GNUSparseFile.0/l_ch", sparseName("./l\xf6ch"))
+	require.Equal(t, "./GNUSparseFile.0/a_b", sparseName("./x/a\nb"))
+	require.Equal(t, 100, len(sparseName("./"+strings.Repeat("n", 200))))
 }

@@ -34,7 +34,7 @@ func (l *links) known(id entry.FileID) bool {
 }
 
 // add remembers a member as the first name of its inode.
-func (l *links) add(m *Member) {
+func (l *links) add(m *entry.Member) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.first[m.ID] = &firstName{
@@ -45,7 +45,7 @@ func (l *links) add(m *Member) {
 
 // resolve makes m a later name if a first one was added, and tells how the inode has
 // changed since. An inode whose names have all come is forgotten.
-func (l *links) resolve(m *Member) (later bool, changed string) {
+func (l *links) resolve(m *entry.Member) (later bool, changed string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	f := l.first[m.ID]

@@ -8,8 +8,8 @@ import (
 	"image-capture/entry"
 )
 
-func member(path string, dev, ino, nlink uint64) *Member {
-	return &Member{Entry: entry.Entry{Path: path, Type: entry.File, ID: entry.FileID{Dev: dev, Ino: ino}, Nlink: nlink, Ctime: entry.Time{Sec: 1}}}
+func member(path string, dev, ino, nlink uint64) *entry.Member {
+	return &entry.Member{Entry: entry.Entry{Path: path, Type: entry.File, ID: entry.FileID{Dev: dev, Ino: ino}, Nlink: nlink, Ctime: entry.Time{Sec: 1}}}
 }
 
 func TestLinks(t *testing.T) {

@@ -35,7 +35,7 @@ type batch struct {
 // item is a name and what was read of it.
 type item struct {
 	node rootfs.Node
-	m    Member
+	m    entry.Member
 	at   time.Time // just before m was read
 	// content is open when the encoder has to read the file.
 	content *rootfs.Content
@@ -44,7 +44,7 @@ type item struct {
 	data   []byte
 	own    []byte
 	read   bool
-	sparse *sparseMap
+	sparse *entry.SparseMap
 	// skip says why the entry is left out on purpose, lost which attributes could
 	// not be read, err why there is no entry, changed what happened while reading.
 	skip    string

@@ -60,7 +60,7 @@ func TestFresh(t *testing.T) {
 		{"changed after the look at the clock", entry.Time{Sec: 1000, Nsec: 600_000_000}, true},
 		{"by another clock", entry.Time{Sec: 1002}, false},
 	} {
-		it := item{at: at, m: Member{Entry: entry.Entry{Ctime: c.ctime}}}
+		it := item{at: at, m: entry.Member{Entry: entry.Entry{Ctime: c.ctime}}}
 		require.Equal(t, c.want, it.fresh(), c.what)
 	}
 }

@@ -72,9 +72,9 @@ func (it *item) readStored(buf []byte) ([]byte, error) {
 	if it.sparse, err = mapOf(it.content, e); err != nil {
 		return nil, err
 	}
-	runs := []rootfs.Extent{{Offset: 0, Length: e.Size}}
+	runs := []entry.Extent{{Offset: 0, Length: e.Size}}
 	if it.sparse != nil {
-		runs = it.sparse.data
+		runs = it.sparse.Data
 	}
 	it.short = false
 	n := 0
@@ -111,7 +111,7 @@ func (it *item) cut() string {
 
 // mapOf returns the sparse map of a file, nil when it has no holes. Only a file
 // with fewer blocks than its size needs is asked for them.
-func mapOf(c *rootfs.Content, e *entry.Entry) (*sparseMap, error) {
+func mapOf(c *rootfs.Content, e *entry.Entry) (*entry.SparseMap, error) {
 	if e.Blocks*blockSize >= e.Size {
 		return nil, nil
 	}
@@ -119,7 +119,7 @@ func mapOf(c *rootfs.Content, e *entry.Entry) (*sparseMap, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newSparseMap(data, e.Size), nil
+	return entry.NewSparseMap(data, e.Size), nil
 }
 
 // difference tells how a file changed between two looks at it, or "". ctime is

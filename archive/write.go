@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"image-capture/compress"
 	"image-capture/entry"
 	"image-capture/rootfs"
 )
@@ -15,8 +16,8 @@ import (
 // Options say what goes into the archive and how. The zero value is gzip at the
 // default level, one job a processor, nothing left out.
 type Options struct {
-	Codec Codec
-	Level Level
+	Codec compress.Codec
+	Level compress.Level
 	// Jobs is the number of frames compressed at once; 0 means one a processor, but
 	// no more than 16: memory grows with them, and taking the MD5 of the whole is
 	// not faster. The bytes do not depend on it.
@@ -37,13 +38,11 @@ type Options struct {
 	AddedContent func(path string) []byte
 	// SkipFileDigests leaves SHA256 and SparseSHA256 of members nil.
 	SkipFileDigests bool
-	// SkipImageDigests leaves MD5 and SHA256 of the Summary nil. It is for benchmarks.
-	SkipImageDigests bool
 	// Skip names files that are never captured, with the reason.
 	Skip map[entry.FileID]string
 	// Member, if not nil, is called with each member when it is in the archive, in
 	// order, by one goroutine. The member is not used again.
-	Member func(*Member) error
+	Member func(*entry.Member) error
 	// Progress, if not nil, is kept up to date.
 	Progress *Progress
 }
@@ -123,9 +122,7 @@ func Write(ctx context.Context, w io.Writer, root *rootfs.Root, opt Options) (*S
 		return nil, err
 	}
 	sum.Unpacked, sum.Size = frames.written, d.size
-	if !d.off {
-		sum.MD5, sum.SHA256 = d.md5.Sum(nil), d.sha256.Sum(nil)
-	}
+	sum.MD5, sum.SHA256 = d.md5.Sum(nil), d.sha256.Sum(nil)
 	return sum, nil
 }
 

@@ -72,7 +72,7 @@ func findingsOf(t *testing.T, img fs.FS, rule string) []string {
 
 // fixed makes the edits that a report about the image offers, and returns whether
 // there were any.
-func fixed(t *testing.T, img image, report Report) bool {
+func fixed(t *testing.T, img memTree, report Report) bool {
 	t.Helper()
 	for _, f := range report.Fixes() {
 		if f.Op != entry.AddDir && f.Op != entry.AddFile {

@@ -65,7 +65,7 @@ func (r *run) walk(ctx context.Context, remote io.Writer) error {
 		Codec: codecs[r.opt.Format], Level: r.opt.Level, Jobs: r.opt.Jobs,
 		Skip: r.skip(), SkipFileDigests: r.opt.SkipFileDigests,
 		Progress: &p.Progress,
-		Member:   func(m *archive.Member) error { return a.spool.Add((*manifest.Entry)(m)) },
+		Member:   a.spool.Add,
 	})
 	done()
 	p.total.stop()

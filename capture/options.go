@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"io"
 
-	"image-capture/archive"
 	"image-capture/bootcheck"
+	"image-capture/compress"
 	"image-capture/durable"
 	"image-capture/edit"
 	"image-capture/entry"
@@ -21,7 +21,7 @@ type Options struct {
 	Tree
 
 	Format manifest.Format
-	Level  archive.Level
+	Level  compress.Level
 	// Jobs is how many frames are compressed at once; 0: see archive.Options.
 	Jobs int
 	// SkipFileDigests leaves the digests of files out of the MANIFEST.
@@ -128,7 +128,7 @@ func (e *OptionError) Error() string { return e.err.Error() }
 func (e *OptionError) Unwrap() error { return e.err }
 
 // codecs are those of the formats.
-var codecs = map[manifest.Format]archive.Codec{manifest.TGZ: archive.Gzip, manifest.TarZst: archive.Zstd, manifest.Tar: archive.None}
+var codecs = map[manifest.Format]compress.Codec{manifest.TGZ: compress.Gzip, manifest.TarZst: compress.Zstd, manifest.Tar: compress.None}
 
 // plan makes the plan of the edits that were asked for.
 func (t Tree) plan() (*edit.Plan, error) {

@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
-	"image-capture/archive"
 	"image-capture/bootcheck"
 	"image-capture/capture"
+	"image-capture/compress"
 	"image-capture/manifest"
 )
 
@@ -104,7 +104,7 @@ func (o *captureOptions) options(ctx context.Context, a *App, g *groups, root st
 	if opt.Format, err = o.format.format(); err != nil {
 		return opt, err
 	}
-	if opt.Level, err = archive.ParseLevel(o.level); err != nil {
+	if opt.Level, err = compress.ParseLevel(o.level); err != nil {
 		return opt, usagef("", "--level: %w", err)
 	}
 	if opt.Boot, err = o.boot.of(ctx, g, opt.Format); err != nil {

@@ -1,21 +1,14 @@
 package cli
 
 import (
-	"bytes"
 	"context"
-	"crypto/md5"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"os"
-	"slices"
 	"strings"
-	"sync/atomic"
 
-	"image-capture/archive"
+	"image-capture/compare"
 	"image-capture/entry"
 	"image-capture/manifest"
 	"image-capture/upload"
@@ -66,15 +59,15 @@ func (o *verifyOptions) run(ctx context.Context, a *App, _ *groups, args []strin
 		return err
 	}
 	defer image.Close()
-	digests := newImageDigests(image)
-	bar := startProgress(a.term, o.progress, "read", func() (int64, int64) { return digests.size.Load(), 0 }, func() int64 { return size })
-	v := &verification{want: want, links: map[string]*manifest.Entry{}}
-	err = v.compare(ctx, digests)
+	source := compare.NewSource(image)
+	bar := startProgress(a.term, o.progress, "read", func() (int64, int64) { return source.Size(), 0 }, func() int64 { return size })
+	v := &verification{}
+	v.Result, err = compare.Image(ctx, source, want, v.differ)
 	bar.stop()
 	if err != nil {
 		return err
 	}
-	return v.report(a, o.json, args[0], manifestName)
+	return v.report(a, o.json, args[0], manifestName, want.Facts())
 }
 
 // manifestOf returns the name of the MANIFEST that a capture wrote beside an
@@ -136,100 +129,52 @@ func isURL(name string) bool {
 	return strings.HasPrefix(name, "http://") || strings.HasPrefix(name, "https://")
 }
 
-// verification is a comparison under way.
+// verification is what a comparison found.
 type verification struct {
-	want  *manifest.Reader
-	links map[string]*manifest.Entry // first names of inodes that have several
-	found []string                   // the first differences
+	compare.Result
+	found []string // the first differences
 	more  int
-	// entries that were compared.
-	entries int64
-	// undigested are files of which the MANIFEST has no digest.
-	undigested int64
 }
 
 // mostDifferences is how many are told; the rest is counted.
 const mostDifferences = 20
 
-func (v *verification) differ(format string, args ...any) {
+func (v *verification) differ(d compare.Difference) {
 	if len(v.found) == mostDifferences {
 		v.more++
 		return
 	}
-	v.found = append(v.found, entry.Printable(fmt.Sprintf(format, args...)))
+	v.found = append(v.found, entry.Printable(sentence(d)))
 }
 
-// compare reads all of the image. The error is one of reading the source; what is
-// wrong with the image is a difference.
-func (v *verification) compare(ctx context.Context, image *imageDigests) error {
-	if err := v.compareEntries(ctx, image); err != nil {
-		return err
-	}
-	// The digests are of all bytes, also after a place that cannot be read.
-	if _, err := io.Copy(io.Discard, image); err != nil {
-		return err
-	}
-	facts := v.want.Facts()
-	for _, c := range []struct{ what, want, got string }{
-		{"size", fmt.Sprint(facts.Size), fmt.Sprint(image.size.Load())},
-		{"md5sum", facts.MD5, hex.EncodeToString(image.md5.Sum(nil))},
-		{"sha256sum", facts.SHA256, hex.EncodeToString(image.sha256.Sum(nil))},
-	} {
-		if c.want != c.got {
-			v.differ("%s is %s, the MANIFEST says %s", c.what, c.got, c.want)
-		}
-	}
-	return nil
-}
-
-func (v *verification) compareEntries(ctx context.Context, image *imageDigests) error {
-	r, err := archive.NewReader(image)
-	if err != nil {
-		return v.unreadable(err)
-	}
-	defer r.Close()
-	for {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		got, err := r.Next()
-		if err != nil && !errors.Is(err, io.EOF) {
-			return v.unreadable(err)
-		}
-		want, werr := v.want.Next()
-		if werr != nil && !errors.Is(werr, io.EOF) {
-			v.differ("MANIFEST: %v", werr)
-			return nil
-		}
+// sentence tells a difference between an image and its MANIFEST.
+func sentence(d compare.Difference) string {
+	switch d.Field {
+	case compare.BrokenImage:
+		return d.Got
+	case compare.BrokenManifest:
+		return "MANIFEST: " + d.Want
+	case compare.Order:
 		switch {
-		case err != nil && werr != nil:
-			if facts := v.want.Facts(); facts.UnpackedSize != r.Unpacked() {
-				v.differ("unpacked size is %d, the MANIFEST says %d", r.Unpacked(), facts.UnpackedSize)
-			}
-			return nil
-		case err != nil:
-			v.differ("the image ends, the MANIFEST goes on with %s", want.Path)
-			return nil
-		case werr != nil:
-			v.differ("the MANIFEST ends, the image goes on with %s", got.Path)
-			return nil
-		case got.Path != want.Path:
-			v.differ("the image has %s where the MANIFEST has %s", got.Path, want.Path)
-			return nil
+		case d.Got == "":
+			return "the image ends, the MANIFEST goes on with " + d.Want
+		case d.Want == "":
+			return "the MANIFEST ends, the image goes on with " + d.Got
 		}
-		v.entries++
-		v.entry(got, want)
+		return fmt.Sprintf("the image has %s where the MANIFEST has %s", d.Got, d.Want)
+	case compare.FirstMissing:
+		return fmt.Sprintf("%s: its first name %s is not in the MANIFEST before it", d.Path, d.Want)
+	case compare.FirstDiffers:
+		return fmt.Sprintf("%s: the MANIFEST tells something else of it than of its first name %s", d.Path, d.Want)
 	}
-}
-
-// unreadable tells an error of the source, such as a connection, from an image
-// that is broken.
-func (v *verification) unreadable(err error) error {
-	if isSourceError(err) {
-		return err
+	subject, verb := string(d.Field), "is"
+	if d.Field == compare.Xattrs {
+		verb = "are"
 	}
-	v.differ("%v", err)
-	return nil
+	if d.Path != "" {
+		subject = d.Path + ": " + subject
+	}
+	return fmt.Sprintf("%s %s %s, the MANIFEST says %s", subject, verb, d.Got, d.Want)
 }
 
 // isSourceError says whether an error is of reading the source, and says nothing of
@@ -238,67 +183,6 @@ func isSourceError(err error) bool {
 	var remote *upload.Error
 	var local *os.PathError
 	return errors.As(err, &remote) || errors.As(err, &local) || errors.Is(err, context.Canceled)
-}
-
-// entry compares one entry.
-func (v *verification) entry(got *archive.Member, want *manifest.Entry) {
-	p := want.Path
-	differs := func(what string, got, want any) {
-		if got != want {
-			v.differ("%s: %s is %v, the MANIFEST says %v", p, what, got, want)
-		}
-	}
-	differs("first name of the hard link", got.HardLink, want.HardLink)
-	differs("mode", fmt.Sprintf("%04o", got.Perm), fmt.Sprintf("%04o", want.Perm))
-	differs("uid", got.UID, want.UID)
-	differs("gid", got.GID, want.GID)
-	differs("time", timeText(got.Mtime), timeText(want.Mtime))
-	if want.HardLink != "" {
-		// The rest is in the archive once, with the first name.
-		if first := v.links[want.HardLink]; first == nil {
-			v.differ("%s: its first name %s is not in the MANIFEST before it", p, want.HardLink)
-		} else if first.Type != want.Type || first.Size != want.Size || !bytes.Equal(first.SHA256, want.SHA256) {
-			v.differ("%s: the MANIFEST tells something else of it than of its first name %s", p, want.HardLink)
-		}
-		return
-	}
-	if want.Nlink > 1 && want.Type != entry.Dir {
-		v.links[p] = want
-	}
-	differs("type", got.Type, want.Type)
-	differs("size", got.Size, want.Size)
-	differs("link target", got.Link, want.Link)
-	differs("device", fmt.Sprintf("%d,%d", got.Major, got.Minor), fmt.Sprintf("%d,%d", want.Major, want.Minor))
-	differs("inode flags", got.Flags, want.Flags)
-	if want.Type == entry.File && want.SHA256 == nil && want.SparseSHA256 == nil {
-		v.undigested++ // captured with --file-digests=false
-	} else {
-		differs("SHA-256", hex.EncodeToString(got.SHA256), hex.EncodeToString(want.SHA256))
-		differs("SHA-256 of map and data", hex.EncodeToString(got.SparseSHA256), hex.EncodeToString(want.SparseSHA256))
-	}
-	if !slices.Equal(got.Xattrs, want.Xattrs) {
-		v.differ("%s: xattrs are %s, the MANIFEST says %s", p, xattrText(got.Xattrs), xattrText(want.Xattrs))
-	}
-}
-
-func timeText(t entry.Time) string { return fmt.Sprintf("%d.%09d", t.Sec, t.Nsec) }
-
-func xattrText(list []entry.Xattr) string {
-	if len(list) == 0 {
-		return "none"
-	}
-	var b strings.Builder
-	for i, x := range list {
-		if i > 0 {
-			b.WriteString(" ")
-		}
-		value := hex.EncodeToString([]byte(x.Value))
-		if len(value) > 32 {
-			value = value[:32] + "..."
-		}
-		fmt.Fprintf(&b, "%s=0x%s", x.Name, value)
-	}
-	return b.String()
 }
 
 // verified is the document of verify --json.
@@ -312,11 +196,10 @@ type verified struct {
 	More        int      `json:"more_differences,omitempty"`
 }
 
-func (v *verification) report(a *App, asJSON bool, image, name string) error {
+func (v *verification) report(a *App, asJSON bool, image, name string, facts manifest.Facts) error {
 	ok := len(v.found) == 0
-	facts := v.want.Facts()
 	if asJSON {
-		if err := writeJSON(a.stdout, verified{entry.Printable(image), entry.Printable(name), ok, v.entries, facts.SHA256, v.found, v.more}); err != nil {
+		if err := writeJSON(a.stdout, verified{entry.Printable(image), entry.Printable(name), ok, v.Entries, facts.SHA256, v.found, v.more}); err != nil {
 			return err
 		}
 	}
@@ -332,28 +215,9 @@ func (v *verification) report(a *App, asJSON bool, image, name string) error {
 	if asJSON {
 		return nil
 	}
-	if v.undigested > 0 {
-		a.term.say("the MANIFEST has no digest of %d files; that of the image is right", v.undigested)
+	if v.Undigested > 0 {
+		a.term.say("the MANIFEST has no digest of %d files; that of the image is right", v.Undigested)
 	}
-	_, err := fmt.Fprintf(a.stdout, "%s is whole: %d entries as in %s, SHA-256 %s\n", entry.Printable(image), v.entries, entry.Printable(name), facts.SHA256)
+	_, err := fmt.Fprintf(a.stdout, "%s is whole: %d entries as in %s, SHA-256 %s\n", entry.Printable(image), v.Entries, entry.Printable(name), facts.SHA256)
 	return err
-}
-
-// imageDigests hashes an image while it is read.
-type imageDigests struct {
-	r           io.Reader
-	md5, sha256 hash.Hash
-	size        atomic.Int64
-}
-
-func newImageDigests(r io.Reader) *imageDigests {
-	return &imageDigests{r: r, md5: md5.New(), sha256: sha256.New()}
-}
-
-func (d *imageDigests) Read(p []byte) (int, error) {
-	n, err := d.r.Read(p)
-	d.md5.Write(p[:n])
-	d.sha256.Write(p[:n])
-	d.size.Add(int64(n))
-	return n, err
 }

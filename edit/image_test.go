@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"image-capture/archive"
+	"image-capture/compress"
 	"image-capture/edit"
 	"image-capture/entry"
 	"image-capture/rootfs"
@@ -84,14 +85,14 @@ func TestViewShowsTheImage(t *testing.T) {
 }
 
 // write makes the image of the tree with the plan.
-func write(t *testing.T, root *rootfs.Root, p *edit.Plan) ([]archive.Member, []byte) {
+func write(t *testing.T, root *rootfs.Root, p *edit.Plan) ([]entry.Member, []byte) {
 	t.Helper()
-	var members []archive.Member
+	var members []entry.Member
 	var image bytes.Buffer
 	sum, err := archive.Write(context.Background(), &image, root, archive.Options{
-		Codec: archive.None, Jobs: 2,
+		Codec: compress.None, Jobs: 2,
 		Walk: rootfs.WalkOptions{Drop: p.Drop, Added: p.Added}, Content: p.Content, AddedContent: p.AddedContent,
-		Member: func(m *archive.Member) error { members = append(members, *m); return nil },
+		Member: func(m *entry.Member) error { members = append(members, *m); return nil },
 	})
 	require.NoError(t, err)
 	require.Empty(t, sum.Unreadable)

@@ -13,14 +13,6 @@ import (
 	"image-capture/entry"
 )
 
-// Entry is one name in the image, with what the capture found out about it.
-type Entry struct {
-	entry.Entry
-	HardLink     string // path of the first name, for a later name of the same inode
-	SHA256       []byte // of the content of a File, 32 bytes; nil when not taken
-	SparseSHA256 []byte // instead, for a very sparse File: over the stored map and data (see package archive)
-}
-
 // gomtreeXattr is the size in bytes of the buffers for a list of names (each with
 // a NUL) and for a value in gomtree's xattr package. When one attribute does not
 // fit, gomtree sees none of the file's.
@@ -31,8 +23,8 @@ var flagNames = []struct {
 	name string
 }{{entry.Immutable, "schg"}, {entry.AppendOnly, "sappnd"}, {entry.NoDump, "nodump"}}
 
-// check refuses what a MANIFEST cannot say, or would say ambiguously.
-func (e *Entry) check() error {
+// checkMember refuses what a MANIFEST cannot say, or would say ambiguously.
+func checkMember(e *entry.Member) error {
 	file := e.Type == entry.File
 	switch {
 	case !validPath(e.Path):
@@ -90,7 +82,7 @@ func validPath(p string) bool {
 
 // xattrLines tells where the extended attributes go: to the entry's line, to "#: "
 // lines, or, when a name holds "=", to both.
-func (e *Entry) xattrLines() (line, extra bool) {
+func xattrLines(e *entry.Member) (line, extra bool) {
 	if len(e.Xattrs) == 0 {
 		return false, false
 	}
@@ -121,7 +113,7 @@ type encoder struct {
 
 // encode fills line, nlink and extra. The keywords' order is the one that
 // parseEntry takes.
-func (c *encoder) encode(e *Entry) {
+func (c *encoder) encode(e *entry.Member) {
 	b := appendVis(c.line[:0], e.Path, visWord)
 	b = append(append(b, " type="...), e.Type.String()...)
 	b = appendMode(append(b, " mode="...), e.Perm)
@@ -140,7 +132,7 @@ func (c *encoder) encode(e *Entry) {
 		c.nlink = len(b)
 	}
 	c.digest = e.SHA256
-	inLine, inExtra := e.xattrLines()
+	inLine, inExtra := xattrLines(e)
 	if inLine {
 		for _, x := range e.Xattrs {
 			b = c.appendXattr(append(b, ' '), x, visWord)
@@ -158,7 +150,7 @@ func appendDigest(b, digest []byte) []byte {
 	return hex.AppendEncode(append(b, " sha256digest="...), digest)
 }
 
-func (c *encoder) encodeExtra(e *Entry, xattrs bool) {
+func (c *encoder) encodeExtra(e *entry.Member, xattrs bool) {
 	c.extra = c.extra[:0]
 	b := append(c.tmp[:0], "#:"...)
 	if e.HardLink != "" {

@@ -62,7 +62,7 @@ func parsed[T any](w *words, keyword string, parse func([]byte) (T, error)) T {
 
 // parseEntry reads an entry's line, but leaves its xattr words, each with a space
 // before it, to parseXattrs: "#: " lines may replace them.
-func parseEntry(e *Entry, line []byte) (xattrs []byte, err error) {
+func parseEntry(e *entry.Member, line []byte) (xattrs []byte, err error) {
 	n := bytes.IndexByte(line, ' ')
 	if n < 0 {
 		return nil, errors.New("neither an entry nor a comment of ours")
@@ -102,7 +102,7 @@ func parseEntry(e *Entry, line []byte) (xattrs []byte, err error) {
 }
 
 // parseXattrs reads words like " xattr.user.a=Yg==".
-func parseXattrs(e *Entry, rest []byte) error {
+func parseXattrs(e *entry.Member, rest []byte) error {
 	for len(rest) > 0 {
 		word := rest[1:]
 		if n := bytes.IndexByte(word, ' '); n >= 0 {
@@ -116,7 +116,7 @@ func parseXattrs(e *Entry, rest []byte) error {
 	return nil
 }
 
-func parseXattr(e *Entry, word []byte, p *plain) error {
+func parseXattr(e *entry.Member, word []byte, p *plain) error {
 	name, value, ok := bytes.Cut(word, []byte("="))
 	name, ours := bytes.CutPrefix(name, []byte("xattr."))
 	if !ok || !ours {
@@ -148,7 +148,7 @@ type extraWords struct {
 }
 
 // line reads one line.
-func (x *extraWords) line(e *Entry, line []byte) error {
+func (x *extraWords) line(e *entry.Member, line []byte) error {
 	w := &words{rest: line[len("#:"):]}
 	if len(w.rest) == 0 || w.rest[0] != ' ' {
 		return errors.New(`no space after "#:"`)

@@ -143,9 +143,9 @@ func makeTree(t *testing.T) string {
 
 // scan lists dir as a capture would: sorted by bytes, a directory before what it
 // holds.
-func scan(t *testing.T, dir string) []*Entry {
+func scan(t *testing.T, dir string) []*entry.Member {
 	t.Helper()
-	var entries []*Entry
+	var entries []*entry.Member
 	first := map[entry.FileID]string{}
 	require.NoError(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		require.NoError(t, err)
@@ -162,11 +162,11 @@ func scan(t *testing.T, dir string) []*Entry {
 	return entries
 }
 
-func lstat(t *testing.T, path string) *Entry {
+func lstat(t *testing.T, path string) *entry.Member {
 	t.Helper()
 	var st syscall.Stat_t
 	require.NoError(t, syscall.Lstat(path, &st))
-	e := &Entry{Entry: entry.Entry{Perm: st.Mode & 0o7777, UID: st.Uid, GID: st.Gid, Nlink: uint64(st.Nlink),
+	e := &entry.Member{Entry: entry.Entry{Perm: st.Mode & 0o7777, UID: st.Uid, GID: st.Gid, Nlink: uint64(st.Nlink),
 		Mtime: entry.Time{Sec: st.Mtim.Sec, Nsec: uint32(st.Mtim.Nsec)}, ID: entry.FileID{Dev: uint64(st.Dev), Ino: st.Ino}}}
 	var err error
 	switch st.Mode & syscall.S_IFMT {
@@ -285,7 +285,7 @@ func utimes(path string, sec, nsec int64) error {
 func TestNlinkInImage(t *testing.T) {
 	bin := gomtree(t)
 	dir := makeTree(t)
-	var kept []*Entry
+	var kept []*entry.Member
 	for _, e := range scan(t, dir) {
 		if e.Path != "./hard2" && e.Path != "./link2" {
 			kept = append(kept, e)

@@ -144,7 +144,7 @@ func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrClosedPipe }
 
 // rewrite makes a MANIFEST of what was read. The inodes, which it does not hold,
 // are made up of the names.
-func rewrite(t testing.TB, f Facts, entries []*Entry) []byte {
+func rewrite(t testing.TB, f Facts, entries []*entry.Member) []byte {
 	inode := map[string]uint64{}
 	for i, e := range entries {
 		first := e.Path
@@ -185,13 +185,13 @@ func FuzzRoundTrip(f *testing.F) {
 	f.Fuzz(func(t *testing.T, name, link, xname, xvalue, reason string, sec int64, typ uint8) {
 		e := inode(entry.Entry{Path: "./" + name, Type: entry.Type(typ), Mtime: entry.Time{Sec: sec}, Link: link,
 			Xattrs: []entry.Xattr{{Name: xname, Value: xvalue}}})
-		if e.check() != nil {
+		if checkMember(e) != nil {
 			return
 		}
 		facts := Facts{Source: reason, Findings: []string{reason}, Changed: []entry.Note{{Path: name, Reason: reason}}, Entries: 1}
 		facts2, entries, err := readAll(bytes.NewReader(write(t, facts, e)))
 		require.NoError(t, err)
 		require.Equal(t, facts, facts2)
-		require.Equal(t, []*Entry{e}, entries)
+		require.Equal(t, []*entry.Member{e}, entries)
 	})
 }

@@ -46,14 +46,14 @@ func (s *Spool) Entries() int64 { return s.entries }
 // directory before what it holds. It keeps nothing of e.
 //
 // Names of one inode are recognised by ID where Nlink is over 1 or HardLink is set.
-func (s *Spool) Add(e *Entry) error {
+func (s *Spool) Add(e *entry.Member) error {
 	if s.err != nil {
 		return s.err
 	}
 	if s.whole {
 		return errors.New("add to the manifest: it is written already")
 	}
-	if err := e.check(); err != nil {
+	if err := checkMember(e); err != nil {
 		return fmt.Errorf("add %q to the manifest: %w", e.Path, err)
 	}
 	c := &s.enc

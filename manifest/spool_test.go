@@ -29,7 +29,7 @@ func newSpool(t testing.TB) *Spool {
 	return s
 }
 
-func write(t testing.TB, f Facts, entries ...*Entry) []byte {
+func write(t testing.TB, f Facts, entries ...*entry.Member) []byte {
 	t.Helper()
 	s := newSpool(t)
 	for _, e := range entries {
@@ -43,11 +43,11 @@ func write(t testing.TB, f Facts, entries ...*Entry) []byte {
 func digest(b byte) []byte { return bytes.Repeat([]byte{b}, 32) }
 
 // inode makes one with the metadata of e.
-func inode(e entry.Entry, change ...func(*Entry)) *Entry {
+func inode(e entry.Entry, change ...func(*entry.Member)) *entry.Member {
 	if e.Nlink == 0 {
 		e.Nlink = 1
 	}
-	out := &Entry{Entry: e}
+	out := &entry.Member{Entry: e}
 	for _, c := range change {
 		c(out)
 	}
@@ -69,20 +69,20 @@ var sampleFacts = Facts{
 }
 
 // sample is one entry of each kind, and the hard cases of names and values.
-func sample() []*Entry {
+func sample() []*entry.Member {
 	at := entry.Time{Sec: 1604619475, Nsec: 5}
 	id := entry.FileID{Dev: 1, Ino: 10}
-	return []*Entry{
+	return []*entry.Member{
 		inode(entry.Entry{Path: ".", Type: entry.Dir, Perm: 0o1755, Mtime: at, Nlink: 20}),
 		inode(entry.Entry{Path: "./a", Type: entry.File, Perm: 0o4755, UID: 1, GID: 2, Size: 3, Mtime: at, ID: id, Nlink: 4,
 			Xattrs: []entry.Xattr{{Name: "security.capability", Value: "\x01\x00\x00\x02"}, {Name: "user.empty"}}},
-			func(e *Entry) { e.SHA256 = digest(1) }),
+			func(e *entry.Member) { e.SHA256 = digest(1) }),
 		inode(entry.Entry{Path: "./b c", Type: entry.File, Perm: 0o4755, UID: 1, GID: 2, Size: 3, Mtime: at, ID: id, Nlink: 4,
 			Xattrs: []entry.Xattr{{Name: "security.capability", Value: "\x01\x00\x00\x02"}, {Name: "user.empty"}}},
-			func(e *Entry) { e.SHA256 = digest(1); e.HardLink = "./a" }),
+			func(e *entry.Member) { e.SHA256 = digest(1); e.HardLink = "./a" }),
 		inode(entry.Entry{Path: "./d", Type: entry.File, ID: entry.FileID{Dev: 2, Ino: 10}, Nlink: 2,
 			Size: math.MaxInt64, Mtime: entry.Time{Sec: math.MinInt64, Nsec: 999999999}, UID: math.MaxUint32, GID: math.MaxUint32},
-			func(e *Entry) { e.SparseSHA256 = digest(2) }),
+			func(e *entry.Member) { e.SparseSHA256 = digest(2) }),
 		inode(entry.Entry{Path: "./e\n", Type: entry.Symlink, Perm: 0o777, Link: "\xff\\", Mtime: entry.Time{Sec: -1, Nsec: 5e8},
 			Xattrs: []entry.Xattr{{Name: "trusted.x=y", Value: "v"}}}),
 		inode(entry.Entry{Path: "./f", Type: entry.CharDevice, Perm: 0o600, Major: 5, Minor: math.MaxUint32, Mtime: at}),
@@ -93,17 +93,17 @@ func sample() []*Entry {
 			Xattrs: []entry.Xattr{{Name: "user.a=bcd"}, {Name: "user.a=bcd=", Value: "v"}}}),
 		inode(entry.Entry{Path: "./i/j", Type: entry.File, Perm: 0o644, Mtime: at, Size: 9,
 			Xattrs: []entry.Xattr{{Name: "user.big", Value: strings.Repeat("\xff", 1025)}, {Name: "user.small", Value: "x"}}},
-			func(e *Entry) { e.SHA256 = digest(3) }),
+			func(e *entry.Member) { e.SHA256 = digest(3) }),
 	}
 }
 
 // readAll reads a whole MANIFEST.
-func readAll(r io.Reader) (Facts, []*Entry, error) {
+func readAll(r io.Reader) (Facts, []*entry.Member, error) {
 	p, err := Parse(r)
 	if err != nil {
 		return Facts{}, nil, err
 	}
-	var all []*Entry
+	var all []*entry.Member
 	for {
 		e, err := p.Next()
 		if err == io.EOF {
@@ -166,7 +166,7 @@ func TestLines(t *testing.T) {
 		back, got, err := readAll(bytes.NewReader(text))
 		require.NoError(t, err)
 		require.Equal(t, f.Source, back.Source)
-		require.Equal(t, []*Entry{e}, got)
+		require.Equal(t, []*entry.Member{e}, got)
 	}
 }
 
@@ -191,15 +191,15 @@ func TestAddRefuses(t *testing.T) {
 			Xattrs: []entry.Xattr{{Name: "user.a", Value: strings.Repeat("x", 7<<20)}}},
 	} {
 		s := newSpool(t)
-		require.ErrorContains(t, s.Add(&Entry{Entry: e}), want)
+		require.ErrorContains(t, s.Add(&entry.Member{Entry: e}), want)
 		require.Zero(t, s.Entries())
 	}
 	s := newSpool(t)
-	require.ErrorContains(t, s.Add(inode(entry.Entry{Path: "./a", Type: entry.File}, func(e *Entry) { e.SHA256 = []byte{1} })), "digest of 1 bytes")
-	require.ErrorContains(t, s.Add(inode(entry.Entry{Path: "./a", Type: entry.Dir}, func(e *Entry) { e.SHA256 = digest(1) })), "of a dir")
+	require.ErrorContains(t, s.Add(inode(entry.Entry{Path: "./a", Type: entry.File}, func(e *entry.Member) { e.SHA256 = []byte{1} })), "digest of 1 bytes")
+	require.ErrorContains(t, s.Add(inode(entry.Entry{Path: "./a", Type: entry.Dir}, func(e *entry.Member) { e.SHA256 = digest(1) })), "of a dir")
 	require.ErrorContains(t, s.Add(inode(entry.Entry{Path: "./a", Type: entry.File},
-		func(e *Entry) { e.SHA256 = digest(1); e.SparseSHA256 = digest(1) })), "two digests")
-	require.ErrorContains(t, s.Add(inode(entry.Entry{Path: "./a", Type: entry.File}, func(e *Entry) { e.HardLink = "./a" })), "hard link")
+		func(e *entry.Member) { e.SHA256 = digest(1); e.SparseSHA256 = digest(1) })), "two digests")
+	require.ErrorContains(t, s.Add(inode(entry.Entry{Path: "./a", Type: entry.File}, func(e *entry.Member) { e.HardLink = "./a" })), "hard link")
 	require.NoError(t, s.Add(inode(entry.Entry{Path: "./a", Type: entry.File})), "the spool is still good")
 }
 
@@ -301,7 +301,7 @@ func TestSpoolErrors(t *testing.T) {
 }
 
 // manyEntry is a usual file of a big tree.
-func manyEntry(e *Entry, path []byte, i int) []byte {
+func manyEntry(e *entry.Member, path []byte, i int) []byte {
 	path = fmt.Appendf(path[:0], "./usr/share/directory%d/file-%d.txt", i/100, i)
 	return path
 }
