@@ -33,6 +33,7 @@ var ours = map[string][]string{
 	"manifest":        {},
 	"bootcheck":       {"bootcheck/hardware", "bootcheck/initramfs", "image", "image/imagefs"},
 	"content":         {},
+	"deploy":          {},
 
 	"bootcheck/hardware":  {"compress"},
 	"bootcheck/initramfs": {"compress"},
