@@ -322,10 +322,8 @@ func (j *captureJob) archive(ctx context.Context, remote io.Writer) error {
 	done := &archive.Progress{}
 	total := j.total(ctx)
 	bar := startProgress(j.app.term, j.fl.progress, "captured", func() (int64, int64) { return done.Bytes.Load(), done.Entries.Load() }, total.get)
-	sum, err := archive.Write(ctx, out, j.tree.root, archive.Options{
+	sum, err := archive.Write(ctx, out, j.tree, archive.Options{
 		Codec: j.codec, Level: j.level, Jobs: j.fl.jobs,
-		Walk:    rootfs.WalkOptions{Mounts: j.tree.mounts, Drop: j.tree.plan.Drop, Added: j.tree.plan.Added},
-		Content: j.tree.plan.Content, AddedContent: j.tree.plan.AddedContent,
 		Skip: j.skip(), SkipFileDigests: !j.fl.fileDigests,
 		Progress: done,
 		Member:   func(m *archive.Member) error { return j.spool.Add((*manifest.Entry)(m)) },

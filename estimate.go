@@ -4,8 +4,8 @@ import (
 	"context"
 	"sync"
 
+	"image-capture/edit"
 	"image-capture/entry"
-	"image-capture/rootfs"
 )
 
 // total finds out how many bytes there are to capture, for the percentage.
@@ -55,7 +55,7 @@ func (t *total) count() {
 	}
 	defer tree.close()
 	sum := int64(0)
-	err = tree.root.Walk(t.ctx, rootfs.WalkOptions{Mounts: tree.mounts, Drop: tree.plan.Drop}, func(n rootfs.Node) error {
+	err = tree.Walk(t.ctx, func(n edit.Node) error {
 		defer n.Release()
 		var e entry.Entry
 		if n.Stat(&e) == nil {

@@ -24,7 +24,7 @@ var ours = map[string][]string{
 	"rootfs":          {},
 	"rootfs/roottest": {},
 	"edit":            {"rootfs"},
-	"archive":         {"rootfs"},
+	"archive":         {"edit", "rootfs"},
 	"archive/imagefs": {"archive", "rootfs"},
 	"manifest":        {},
 	"bootcheck":       {"bootcheck/hardware", "bootcheck/initramfs"},

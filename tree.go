@@ -14,6 +14,7 @@ import (
 
 // tree is a root with what shall be captured of it.
 type tree struct {
+	*edit.Tree
 	root   *rootfs.Root
 	plan   *edit.Plan
 	mounts *rootfs.Mounts
@@ -76,21 +77,14 @@ func (t *tree) build(fl *flags) error {
 	if err != nil {
 		return err
 	}
-	for _, m := range t.mounts.List() {
-		if !m.Captured {
-			// The walk knows; this is for the view.
-			if err := t.plan.KeepOnly(m.Path); err != nil {
-				return err
-			}
-		}
-	}
+	t.Tree = edit.NewTree(t.root, t.mounts, t.plan)
 	return nil
 }
 
 func (t *tree) close() { t.root.Close() }
 
 // view is the tree as it will be in the image, links resolved inside it.
-func (t *tree) view() *rootfs.Resolved { return rootfs.Follow(t.plan.FS(t.root.FS())) }
+func (t *tree) view() *rootfs.Resolved { return rootfs.Follow(t.FS()) }
 
 // tellMounts prints the decisions that were not printed yet: all, and after the
 // walk those that it met on the way.

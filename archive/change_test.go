@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"image-capture/archive"
+	"image-capture/edit"
 	"image-capture/entry"
 	"image-capture/rootfs"
 )
@@ -42,7 +43,7 @@ func during(t *testing.T, dir string, do func()) (map[string]string, *archive.Su
 	defer root.Close()
 	w := &acting{do: do}
 	members := map[string]archive.Member{}
-	sum, err := archive.Write(context.Background(), w, root, archive.Options{
+	sum, err := archive.Write(context.Background(), w, edit.NewTree(root, nil, nil), archive.Options{
 		Codec: archive.None, Jobs: 1,
 		Member: func(m *archive.Member) error { members[m.Path] = *m; return nil },
 	})

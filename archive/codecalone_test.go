@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"image-capture/archive"
+	"image-capture/edit"
 	"image-capture/rootfs"
 	"image-capture/rootfs/roottest"
 )
@@ -34,10 +35,10 @@ func TestSkipImageDigests(t *testing.T) {
 	require.NoError(t, err)
 	defer root.Close()
 	var with, without bytes.Buffer
-	sum, err := archive.Write(t.Context(), &with, root, archive.Options{})
+	sum, err := archive.Write(t.Context(), &with, edit.NewTree(root, nil, nil), archive.Options{})
 	require.NoError(t, err)
 	require.Len(t, sum.MD5, 16)
-	sum, err = archive.Write(t.Context(), &without, root, archive.Options{SkipFileDigests: true, SkipImageDigests: true})
+	sum, err = archive.Write(t.Context(), &without, edit.NewTree(root, nil, nil), archive.Options{SkipFileDigests: true, SkipImageDigests: true})
 	require.NoError(t, err)
 	require.Nil(t, sum.MD5)
 	require.Nil(t, sum.SHA256)

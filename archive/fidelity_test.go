@@ -15,11 +15,18 @@ import (
 	"golang.org/x/sys/unix"
 
 	"image-capture/archive"
+	"image-capture/edit"
 	"image-capture/rootfs"
 	"image-capture/rootfs/roottest"
 )
 
 func capture(t testing.TB, dir string, opt archive.Options) ([]byte, *archive.Summary, []archive.Member) {
+	t.Helper()
+	return captureEdited(t, dir, nil, opt)
+}
+
+// captureEdited captures with a plan; nil for none.
+func captureEdited(t testing.TB, dir string, plan *edit.Plan, opt archive.Options) ([]byte, *archive.Summary, []archive.Member) {
 	t.Helper()
 	root, err := rootfs.Open(dir)
 	require.NoError(t, err)
@@ -27,7 +34,7 @@ func capture(t testing.TB, dir string, opt archive.Options) ([]byte, *archive.Su
 	var members []archive.Member
 	opt.Member = func(m *archive.Member) error { members = append(members, *m); return nil }
 	var out bytes.Buffer
-	sum, err := archive.Write(context.Background(), &out, root, opt)
+	sum, err := archive.Write(context.Background(), &out, edit.NewTree(root, nil, plan), opt)
 	require.NoError(t, err)
 	return out.Bytes(), sum, members
 }

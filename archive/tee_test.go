@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"image-capture/archive"
+	"image-capture/edit"
 	"image-capture/entry"
 	"image-capture/rootfs"
 	"image-capture/rootfs/roottest"
@@ -22,7 +23,7 @@ func captureError(t testing.TB, dir string, codec archive.Codec) error {
 	root, err := rootfs.Open(dir)
 	require.NoError(t, err)
 	defer root.Close()
-	_, err = archive.Write(t.Context(), io.Discard, root, archive.Options{Codec: codec})
+	_, err = archive.Write(t.Context(), io.Discard, edit.NewTree(root, nil, nil), archive.Options{Codec: codec})
 	return err
 }
 

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"image-capture/archive"
+	"image-capture/edit"
 	"image-capture/entry"
 	"image-capture/rootfs"
 	"image-capture/rootfs/roottest"
@@ -66,7 +67,7 @@ func TestUnreadable(t *testing.T) {
 		defer root.Close()
 		var out bytes.Buffer
 		o := outcome{}
-		o.Sum, err = archive.Write(context.Background(), &out, root, archive.Options{Codec: archive.None, Member: func(m *archive.Member) error {
+		o.Sum, err = archive.Write(context.Background(), &out, edit.NewTree(root, nil, nil), archive.Options{Codec: archive.None, Member: func(m *archive.Member) error {
 			o.Names = append(o.Names, m.Path)
 			return nil
 		}})

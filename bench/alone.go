@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"image-capture/archive"
+	"image-capture/edit"
 	"image-capture/rootfs"
 )
 
@@ -68,7 +69,7 @@ func pipelineAlone(codec archive.Codec, level archive.Level, tree string, stdout
 		return err
 	}
 	defer root.Close()
-	sum, err := archive.Write(context.Background(), stdout, root, archive.Options{
+	sum, err := archive.Write(context.Background(), stdout, edit.NewTree(root, nil, nil), archive.Options{
 		Codec: codec, Level: level, SkipFileDigests: true, SkipImageDigests: true,
 	})
 	if err != nil {
