@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 
 	"image-capture/entry"
@@ -14,8 +13,8 @@ import (
 
 // WalkOptions say where the walk does not go.
 type WalkOptions struct {
-	// Mounts decides which mount points are entered; see Root.Mounts. Nil enters
-	// none.
+	// Mounts says which mount points are entered, and nothing else does: see Root.Mounts
+	// and NewMounts. Nil enters none.
 	Mounts *Mounts
 	// Drop says whether to leave out a path, and all that is below it: nothing of it is
 	// opened. The walking goroutine asks about each name once, in order, but not about
@@ -36,7 +35,7 @@ const maxOpenDirs = 128
 // in it, as the names that it still has to give cannot be reached.
 func (r *Root) Walk(ctx context.Context, opt WalkOptions, visit func(Node) error) error {
 	if opt.Mounts == nil {
-		opt.Mounts = &Mounts{root: r, opt: MountOptions{OneFileSystem: true}}
+		opt.Mounts = r.noMounts()
 	}
 	w := &walker{ctx: ctx, root: r, opt: opt, visit: visit, buf: make([]byte, 64<<10)}
 	// The root's own descriptor has one position for all who list it, and was opened
@@ -144,7 +143,7 @@ func (w *walker) enter(f *frame, path, name string) error {
 		return w.visit(node)
 	}
 	if mounted == mountYes || e.ID.Dev != f.id.Dev {
-		captured, err := w.opt.Mounts.crossed(path)
+		captured, err := w.opt.Mounts.crossed(path, mounted)
 		if err != nil {
 			unix.Close(fd)
 			node.Release()
@@ -184,8 +183,8 @@ func (w *walker) covered(n Node, m *Mount) Node {
 	if !n.Dir {
 		return n
 	}
-	switch kindOf(&mountinfo.Info{FSType: m.FSType, Source: m.Source}) {
-	case kindNetwork, kindFUSE:
+	switch m.Kind {
+	case NetworkFS, FUSE:
 		var above entry.Entry
 		if _, err := statFD(n.at.fd, &above); err == nil {
 			n.standIn = &entry.Entry{Path: n.Path, Type: entry.Dir, Perm: 0o755, Mtime: above.Mtime, Nlink: 1}
