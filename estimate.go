@@ -3,9 +3,6 @@ package main
 import (
 	"context"
 	"sync"
-
-	"image-capture/edit"
-	"image-capture/entry"
 )
 
 // total finds out how many bytes there are to capture, for the percentage.
@@ -47,23 +44,9 @@ func (t *total) stop() {
 	t.wait.Wait()
 }
 
-// count walks a second time, by a plan of its own: a plan counts what it drops.
+// count walks a second time.
 func (t *total) count() {
-	tree, err := t.job.app.openTree(t.ctx, t.job.fl, t.job.path)
-	if err != nil {
-		return // the capture tells
-	}
-	defer tree.close()
-	sum := int64(0)
-	err = tree.Walk(t.ctx, func(n edit.Node) error {
-		defer n.Release()
-		var e entry.Entry
-		if n.Stat(&e) == nil {
-			sum += min(e.Size, e.Blocks*512)
-		}
-		return nil
-	})
-	if err == nil {
+	if sum, err := t.job.tree.Size(t.ctx); err == nil {
 		t.mu.Lock()
 		t.bytes = sum
 		t.mu.Unlock()
