@@ -369,7 +369,7 @@ func (j *captureJob) conclude() {
 	for _, m := range j.tree.mounts.List() {
 		f.Mounts = append(f.Mounts, entry.Note{Path: m.Path, Reason: strings.TrimPrefix(m.String(), m.Path+" ")})
 	}
-	f.Edits = j.tree.edits()
+	f.Edits = j.tree.Notes()
 	t := j.app.term
 	for _, list := range [][]entry.Note{s.Unreadable, s.Omitted} {
 		for _, n := range list {

@@ -3,13 +3,11 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 
 	"image-capture/bootcheck"
 	"image-capture/bootcheck/hardware"
-	"image-capture/entry"
 	"image-capture/manifest"
 )
 
@@ -88,25 +86,9 @@ func (t *tree) judge(ctx context.Context, fl *flags, opt bootcheck.Options) (boo
 // fix plans the edits.
 func (t *tree) fix(list []bootcheck.Fix) error {
 	for _, f := range list {
-		if err := t.planFix(f, "./"+f.Path); err != nil {
+		if err := t.plan.Apply(f.Op, "./"+f.Path, "--fix", f.Rewrite); err != nil {
 			return fmt.Errorf("fix: %s: %w", fixText(f), err)
 		}
 	}
 	return nil
-}
-
-func (t *tree) planFix(f bootcheck.Fix, path string) error {
-	switch f.Op {
-	case entry.AddDir:
-		return t.plan.AddDir(path, 0o755)
-	case entry.AddFile:
-		return t.plan.AddFile(path, 0o644, nil)
-	case entry.Drop:
-		return t.plan.Remove(path)
-	case entry.Empty:
-		return t.plan.Empty(path)
-	case entry.Rewrite:
-		return t.plan.Rewrite(path, "--fix", f.Rewrite)
-	}
-	return errors.New("no such edit")
 }

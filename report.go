@@ -62,10 +62,10 @@ func moreLines(f bootcheck.Finding) []string {
 
 // fixText says in words what a fix does to the image.
 func fixText(f bootcheck.Fix) string {
-	does := map[entry.Op]string{
-		entry.AddDir: "adds the directory", entry.AddFile: "adds the empty file",
-		entry.Drop: "leaves out", entry.Empty: "empties", entry.Rewrite: "rewrites",
-	}[f.Op]
+	does := f.Op.Does()
+	if f.Op == entry.AddFile {
+		does = "adds the empty file" // it has no content to give
+	}
 	return does + " " + entry.Printable("/"+f.Path)
 }
 

@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"os"
 
 	"image-capture/edit"
-	"image-capture/entry"
 	"image-capture/rootfs"
 )
 
@@ -95,26 +93,4 @@ func (t *tree) tellMounts() {
 			t.term.say("mount point %s", m)
 		}
 	}
-}
-
-// edits are the differences from the source for the MANIFEST. Mount points that
-// are left out have their own.
-func (t *tree) edits() []entry.Note {
-	var notes []entry.Note
-	for _, e := range t.plan.Edits() {
-		switch e.Op {
-		case entry.Exclude:
-			notes = append(notes, entry.Note{Path: e.Subject, Reason: fmt.Sprintf("excluded %d", e.Count)})
-		case entry.KeepOnly: // a mount point
-		case entry.Drop:
-			notes = append(notes, entry.Note{Path: e.Subject, Reason: "left out"})
-		case entry.Empty:
-			notes = append(notes, entry.Note{Path: e.Subject, Reason: "emptied"})
-		case entry.Rewrite:
-			notes = append(notes, entry.Note{Path: e.Subject, Reason: "rewritten (" + e.Why + ")"})
-		case entry.AddDir, entry.AddFile:
-			notes = append(notes, entry.Note{Path: e.Subject, Reason: "added"})
-		}
-	}
-	return notes
 }

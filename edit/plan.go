@@ -55,6 +55,7 @@ import (
 	"io"
 	"strings"
 
+	"image-capture/entry"
 	"image-capture/rootfs"
 )
 
@@ -164,6 +165,29 @@ func (p *Plan) Remove(path string) error {
 	}
 	p.removed.at(path)
 	return nil
+}
+
+// Apply plans an edit by the name of its operation, as a finding offers it. subject is
+// a pattern to Exclude, else a path; why and f are for Rewrite. What is added is empty,
+// a directory with mode 755 or a file with mode 644.
+func (p *Plan) Apply(op entry.Op, subject, why string, f func(old []byte) ([]byte, error)) error {
+	switch op {
+	case entry.Exclude:
+		return p.Exclude(subject)
+	case entry.KeepOnly:
+		return p.KeepOnly(subject)
+	case entry.Drop:
+		return p.Remove(subject)
+	case entry.Empty:
+		return p.Empty(subject)
+	case entry.Rewrite:
+		return p.Rewrite(subject, why, f)
+	case entry.AddDir:
+		return p.AddDir(subject, 0o755)
+	case entry.AddFile:
+		return p.AddFile(subject, 0o644, nil)
+	}
+	return fmt.Errorf("there is no edit %q", op)
 }
 
 // drop says whether to leave the path out, and counts what matched. The walk calls

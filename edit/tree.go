@@ -37,6 +37,24 @@ func NewTree(root *rootfs.Root, mounts *rootfs.Mounts, plan *Plan) *Tree {
 // FS returns the tree as a file system; see Plan.FS.
 func (t *Tree) FS() *View { return t.plan.FS(t.root.FS()) }
 
+// Notes are what the walk edited, for the MANIFEST. Mount points have their own; see
+// rootfs.Mounts.
+func (t *Tree) Notes() []entry.Note {
+	left := map[string]bool{}
+	if t.mounts != nil {
+		for _, m := range t.mounts.List() {
+			left[m.Path] = !m.Captured
+		}
+	}
+	var notes []entry.Note
+	for _, e := range t.plan.Edits() {
+		if e.Op != entry.KeepOnly || !left[e.Subject] {
+			notes = append(notes, e.Note())
+		}
+	}
+	return notes
+}
+
 // Walk calls visit for each entry of the image, in the order of rootfs.Root.Walk, what
 // is added at its place among them. The node passes to visit, which must release it.
 // Walk returns the first error of visit, of ctx, or of the walk of the root.

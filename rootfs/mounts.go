@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 
+	"image-capture/entry"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -25,7 +27,7 @@ type Mount struct {
 
 // String tells the decision in one line.
 func (m Mount) String() string {
-	verb := "left out"
+	verb := entry.Drop.Done()
 	if m.Captured {
 		verb = "captured"
 	}
