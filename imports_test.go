@@ -26,7 +26,7 @@ var ours = map[string][]string{
 	"durable":         {},
 	"edit":            {"rootfs"},
 	"compress":        {},
-	"archive":         {"compress", "rootfs"},
+	"archive":         {"compress", "edit", "rootfs"},
 	"image":           {"compress", "rootfs"},
 	"image/imagefs":   {"image", "rootfs"},
 	"compare":         {"image", "manifest"},

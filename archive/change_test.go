@@ -19,6 +19,7 @@ import (
 
 	"image-capture/archive"
 	"image-capture/compress"
+	"image-capture/edit"
 	"image-capture/entry"
 	"image-capture/rootfs"
 )
@@ -43,7 +44,7 @@ func during(t *testing.T, dir string, do func()) (map[string]string, *archive.Su
 	defer root.Close()
 	w := &acting{do: do}
 	members := map[string]entry.Member{}
-	sum, err := archive.Write(context.Background(), w, root, archive.Options{
+	sum, err := archive.Write(context.Background(), w, edit.NewTree(root, nil, nil), archive.Options{
 		Codec: compress.None, Jobs: 1,
 		Member: func(m *entry.Member) error { members[m.Path] = *m; return nil },
 	})

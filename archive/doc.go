@@ -14,9 +14,7 @@
 // The bytes depend on the tree, the codec and the level only; not on the number of
 // processors, the time or the host.
 //
-// Sockets do not exist in tar: they are left out and told. Under ./boot/efi, which
-// is vfat where the image is deployed, owners are 0 and there are no xattrs: an
-// extracting tar would fail on them.
+// Sockets do not exist in tar: they are left out and told.
 //
 // # Files that change
 //

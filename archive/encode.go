@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"strings"
 
+	"image-capture/edit"
 	"image-capture/entry"
 )
 
@@ -54,7 +55,7 @@ func (w *encoder) encode(ctx context.Context) error {
 // item writes one entry, or tells why there is none.
 func (w *encoder) item(it *item) error {
 	m := &it.m
-	if it.content != nil && !it.read && it.err == nil && m.Size <= maxSettled && (it.edited || m.Nlink == 1 || !w.links.known(m.ID)) {
+	if it.content != nil && !it.read && it.err == nil && m.Size <= maxSettled && (m.Nlink == 1 || !w.links.known(m.ID)) {
 		// No buffer was free when its turn came to be read ahead.
 		if w.scratch == nil {
 			w.scratch = make([]byte, maxSettled+1)
@@ -89,10 +90,6 @@ func (w *encoder) item(it *item) error {
 		for _, err := range unjoin(it.lost) {
 			w.unreadable(m.Path, err)
 		}
-	}
-	esp(&m.Entry)
-	if it.edited {
-		m.Nlink = 1
 	}
 	linked := m.Nlink > 1 && m.Type != entry.Dir
 	if linked {
@@ -141,7 +138,7 @@ func (w *encoder) done(m *entry.Member) error {
 func (w *encoder) file(it *item) (bool, error) {
 	m := &it.m
 	switch {
-	case it.rewrite != nil:
+	case it.from == edit.Rewritten:
 		if err := it.apply(); err != nil {
 			return false, err
 		}
@@ -154,11 +151,6 @@ func (w *encoder) file(it *item) (bool, error) {
 	}
 	if it.changed != "" {
 		w.sum.Changed = append(w.sum.Changed, entry.Note{Path: m.Path, Reason: it.changed})
-	}
-	if it.content == nil && !it.read {
-		if err := it.added(w.opt.AddedContent); err != nil {
-			return false, err
-		}
 	}
 	if _, err := w.frames.Write(w.headers.encode(m, it.sparse)); err != nil {
 		return false, err
@@ -327,15 +319,4 @@ func unjoin(err error) []error {
 		return j.Unwrap()
 	}
 	return []error{err}
-}
-
-// esp applies the rule of the EFI system partition: it is vfat where the image is
-// deployed, which knows no owners, no xattrs and no hard links, and an extracting
-// tar fails when it has to make them.
-func esp(e *entry.Entry) {
-	const dir = "./boot/efi"
-	if e.Path != dir && !strings.HasPrefix(e.Path, dir+"/") {
-		return
-	}
-	e.UID, e.GID, e.Xattrs, e.Flags, e.Nlink = 0, 0, nil, 0, 1
 }

@@ -16,6 +16,7 @@ import (
 
 	"image-capture/archive"
 	"image-capture/compress"
+	"image-capture/edit"
 	"image-capture/entry"
 	"image-capture/rootfs"
 	"image-capture/rootfs/roottest"
@@ -23,13 +24,19 @@ import (
 
 func capture(t testing.TB, dir string, opt archive.Options) ([]byte, *archive.Summary, []entry.Member) {
 	t.Helper()
+	return captureEdited(t, dir, nil, opt)
+}
+
+// captureEdited captures with a plan; nil for none.
+func captureEdited(t testing.TB, dir string, plan *edit.Plan, opt archive.Options) ([]byte, *archive.Summary, []entry.Member) {
+	t.Helper()
 	root, err := rootfs.Open(dir)
 	require.NoError(t, err)
 	defer root.Close()
 	var members []entry.Member
 	opt.Member = func(m *entry.Member) error { members = append(members, *m); return nil }
 	var out bytes.Buffer
-	sum, err := archive.Write(context.Background(), &out, root, opt)
+	sum, err := archive.Write(context.Background(), &out, edit.NewTree(root, nil, plan), opt)
 	require.NoError(t, err)
 	return out.Bytes(), sum, members
 }

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"image-capture/edit"
 	"image-capture/entry"
 	"image-capture/rootfs"
 )
@@ -34,7 +35,7 @@ type batch struct {
 
 // item is a name and what was read of it.
 type item struct {
-	node rootfs.Node
+	node edit.Node
 	m    entry.Member
 	at   time.Time // just before m was read
 	// content is open when the encoder has to read the file.
@@ -51,10 +52,8 @@ type item struct {
 	lost    error
 	err     error
 	changed string
-	// edited says that the content is not that of the tree; rewrite makes it, where it
-	// is not empty.
-	edited  bool
-	rewrite func([]byte) ([]byte, error)
+	// from is where the content in the archive comes from.
+	from edit.Source
 	// broken is set when reading the content failed on the way, short when it ended, at
 	// byte end, before its size.
 	broken, short bool
@@ -106,7 +105,7 @@ func newBatch() *batch {
 }
 
 // walk fills batches with the names of the tree.
-func (p *prefetcher) walk(ctx context.Context, root *rootfs.Root) error {
+func (p *prefetcher) walk(ctx context.Context, tree Tree) error {
 	defer close(p.listed)
 	defer close(p.toAsk)
 	var cur *batch
@@ -115,7 +114,7 @@ func (p *prefetcher) walk(ctx context.Context, root *rootfs.Root) error {
 		p.toAsk <- cur
 		cur = nil
 	}
-	err := root.Walk(ctx, p.opt.Walk, func(n rootfs.Node) error {
+	err := tree.Walk(ctx, func(n edit.Node) error {
 		if cur == nil {
 			select {
 			case cur = <-p.free:
@@ -236,10 +235,8 @@ func (p *prefetcher) read(b *batch, it *item) {
 		p.drop(it)
 		return
 	}
-	if p.opt.Content != nil {
-		it.ask(p.opt.Content)
-	}
-	if it.content == nil || (!it.edited && e.Nlink > 1 && p.links.known(e.ID)) {
+	it.ask()
+	if it.content == nil || e.Nlink > 1 && p.links.known(e.ID) {
 		return // nothing to read, or a later name of a file that is stored already
 	}
 	for try := 1; try < tries && it.fresh(); try++ {
@@ -249,7 +246,7 @@ func (p *prefetcher) read(b *batch, it *item) {
 		}
 	}
 	if e.Size > maxSettled {
-		if it.edited {
+		if it.from == edit.Rewritten {
 			return // the encoder ends the capture
 		}
 		it.sparse, it.err = mapOf(it.content, e)

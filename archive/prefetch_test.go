@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"image-capture/edit"
 	"image-capture/entry"
 	"image-capture/rootfs"
 )
@@ -83,7 +84,7 @@ func TestHint(t *testing.T) {
 	}
 	var items []*item
 	hinted := map[int64]int{}
-	require.NoError(t, root.Walk(t.Context(), rootfs.WalkOptions{}, func(n rootfs.Node) error {
+	require.NoError(t, edit.NewTree(root, nil, nil).Walk(t.Context(), func(n edit.Node) error {
 		it := &item{node: n}
 		p.read(&batch{}, it)
 		hinted[it.hinted]++
@@ -118,7 +119,7 @@ func TestAsk(t *testing.T) {
 	require.NoError(t, err)
 	defer root.Close()
 	p := newPrefetcher(Options{}, newLinks())
-	require.NoError(t, p.walk(t.Context(), root))
+	require.NoError(t, p.walk(t.Context(), edit.NewTree(root, nil, nil)))
 	p.asked.Store(allAskedAhead - 5*askAhead - 1) // by other batches
 	p.asker(t.Context())
 	b := <-p.listed
@@ -142,7 +143,7 @@ func TestAsk(t *testing.T) {
 		_, err := os.ReadFile(filepath.Join(dir, strconv.Itoa(100+i)))
 		require.NoError(t, err)
 	}
-	require.NoError(t, root.Walk(t.Context(), rootfs.WalkOptions{}, func(n rootfs.Node) error {
+	require.NoError(t, edit.NewTree(root, nil, nil).Walk(t.Context(), func(n edit.Node) error {
 		defer n.Release()
 		if yes, ok := n.Cached(); ok && yes {
 			require.False(t, (&batch{items: []item{{node: n}}}).cold(), n.Path)

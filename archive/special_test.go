@@ -2,8 +2,6 @@ package archive_test
 
 import (
 	"archive/tar"
-	"bytes"
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,8 +13,8 @@ import (
 
 	"image-capture/archive"
 	"image-capture/compress"
+	"image-capture/edit"
 	"image-capture/entry"
-	"image-capture/rootfs"
 	"image-capture/rootfs/roottest"
 )
 
@@ -72,9 +70,10 @@ func TestHardLinks(t *testing.T) {
 	require.NoError(t, os.Link(dir+"/a", dir+"/c"))
 	require.NoError(t, os.Link(dir+"/big", dir+"/big-again"))
 	require.NoError(t, os.Link(dir+"/small-outside", top+"/elsewhere"))
-	drop := func(path string, _ bool) bool { return path == "./a" }
 	for range 5 {
-		image, sum, list := capture(t, dir, archive.Options{Codec: compress.None, Walk: rootfs.WalkOptions{Drop: drop}})
+		plan := &edit.Plan{}
+		require.NoError(t, plan.Remove("./a"))
+		image, sum, list := captureEdited(t, dir, plan, archive.Options{Codec: compress.None})
 		require.Empty(t, sum.Unreadable)
 		members := byPath(list)
 		require.NotContains(t, members, "./a")
@@ -147,34 +146,24 @@ func TestShortContent(t *testing.T) {
 func TestAdded(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, map[string]string{"b": "b"})
-	add := func(in string) []entry.Entry {
-		if in != "." {
-			return nil
-		}
-		return []entry.Entry{
-			{Path: "./.autorelabel", Type: entry.File, Perm: 0o644}, {Path: "./curtin", Type: entry.Dir, Perm: 0o755},
-			{Path: "./link", Type: entry.Symlink, Perm: 0o777, Link: "b"},
-		}
-	}
-	image, sum, list := capture(t, dir, archive.Options{Codec: compress.None, Walk: rootfs.WalkOptions{Added: add}})
+	plan := &edit.Plan{}
+	require.NoError(t, plan.AddFile("./.autorelabel", 0o644, nil))
+	require.NoError(t, plan.AddDir("./curtin", 0o755))
+	require.NoError(t, plan.AddFile("./c", 0o600, []byte("new")))
+	image, sum, list := captureEdited(t, dir, plan, archive.Options{Codec: compress.None})
 	require.Empty(t, sum.Unreadable)
 	members := byPath(list)
 	require.Equal(t, digest(""), members["./.autorelabel"].SHA256)
-	require.Equal(t, map[string]string{"./.autorelabel": "", "./b": "b"}, contentsOf(t, image))
-	var types []byte
+	require.Equal(t, digest("new"), members["./c"].SHA256)
+	require.Equal(t, map[string]string{"./.autorelabel": "", "./b": "b", "./c": "new"}, contentsOf(t, image))
+	var names []string
 	for _, h := range headersOf(t, image) {
-		types = append(types, h.Typeflag)
+		names = append(names, h.Name)
+		if h.Name != "./b" {
+			require.True(t, h.ModTime.Equal(headersOf(t, image)[0].ModTime), h.Name)
+		}
 	}
-	require.Equal(t, []byte{tar.TypeDir, tar.TypeReg, tar.TypeReg, tar.TypeDir, tar.TypeSymlink}, types)
-
-	// A size without a content is an error, not an empty file.
-	root, err := rootfs.Open(dir)
-	require.NoError(t, err)
-	defer root.Close()
-	_, err = archive.Write(context.Background(), &bytes.Buffer{}, root, archive.Options{Walk: rootfs.WalkOptions{Added: func(in string) []entry.Entry {
-		return []entry.Entry{{Path: in + "/x", Type: entry.File, Size: 1}}
-	}}})
-	require.EqualError(t, err, "./x: added file of 1 bytes with a content of 0")
+	require.Equal(t, []string{"./", "./.autorelabel", "./b", "./c", "./curtin/"}, names)
 }
 
 // TestESP ships what a vfat filesystem can hold of the EFI system partition.

@@ -19,6 +19,7 @@ import (
 
 	"image-capture/archive"
 	"image-capture/compress"
+	"image-capture/edit"
 	"image-capture/entry"
 	"image-capture/rootfs"
 	"image-capture/rootfs/roottest"
@@ -67,7 +68,7 @@ func TestUnreadable(t *testing.T) {
 		defer root.Close()
 		var out bytes.Buffer
 		o := outcome{}
-		o.Sum, err = archive.Write(context.Background(), &out, root, archive.Options{Codec: compress.None, Member: func(m *entry.Member) error {
+		o.Sum, err = archive.Write(context.Background(), &out, edit.NewTree(root, nil, nil), archive.Options{Codec: compress.None, Member: func(m *entry.Member) error {
 			o.Names = append(o.Names, m.Path)
 			return nil
 		}})

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"image-capture/edit"
+
 	"image-capture/archive"
 	"image-capture/compress"
 	"image-capture/rootfs"
@@ -227,7 +229,7 @@ func TestCodecAlone(t *testing.T) {
 	defer root.Close()
 	write := func(codec compress.Codec, level compress.Level) []byte {
 		var out bytes.Buffer
-		_, err := archive.Write(t.Context(), &out, root, archive.Options{Codec: codec, Level: level})
+		_, err := archive.Write(t.Context(), &out, edit.NewTree(root, nil, nil), archive.Options{Codec: codec, Level: level})
 		require.NoError(t, err)
 		return out.Bytes()
 	}

@@ -20,9 +20,9 @@ func (c Counts) String() string { return fmt.Sprintf("%d failed, %d warnings", c
 
 // String says in words what the fix does to the image.
 func (f Fix) String() string {
-	does := map[entry.Op]string{
-		entry.AddDir: "adds the directory", entry.AddFile: "adds the empty file",
-		entry.Drop: "leaves out", entry.Empty: "empties", entry.Rewrite: "rewrites",
-	}[f.Op]
+	does := f.Op.Does()
+	if f.Op == entry.AddFile {
+		does = "adds the empty file" // it has no content to give
+	}
 	return does + " " + entry.Printable("/"+f.Path)
 }

@@ -58,10 +58,10 @@ func (r *run) walk(ctx context.Context, remote io.Writer) error {
 	if err != nil {
 		return err
 	}
-	p := &progress{total: newTotal(ctx, r.opt.Tree, a.src.mounts)}
+	p := &progress{total: newTotal(ctx, a.src)}
 	done := r.events.Walking(p)
 	out := &tee{local: r.outputs.writer(ctx), remote: remote}
-	a.sum, err = a.src.write(ctx, out, archive.Options{
+	a.sum, err = archive.Write(ctx, out, a.src, archive.Options{
 		Codec: codecs[r.opt.Format], Level: r.opt.Level, Jobs: r.opt.Jobs,
 		Skip: r.skip(), SkipFileDigests: r.opt.SkipFileDigests,
 		Progress: &p.Progress,
@@ -130,7 +130,7 @@ func (r *run) conclude() {
 	for _, m := range src.mounts.List() {
 		f.Mounts = append(f.Mounts, entry.Note{Path: m.Path, Reason: strings.TrimPrefix(m.String(), m.Path+" ")})
 	}
-	f.Edits = src.edits()
+	f.Edits = src.Notes()
 	f.Omitted = append(append(f.Omitted, s.Unreadable...), s.Omitted...)
 	f.Changed = s.Changed
 	for _, pattern := range src.plan.Unmatched() {
@@ -150,7 +150,7 @@ func (r *run) send(ctx context.Context) error {
 	if r.outputs.once() {
 		d.Endpoint = d.Endpoint.Once() // what went out cannot be taken back or read again
 	}
-	r.events.Sending(func() int64 { return estimate(ctx, r.opt.Tree, r.src.mounts) }, false)
+	r.events.Sending(func() int64 { return estimate(ctx, r.src) }, false)
 	err := d.Image(ctx, func(n int) (Body, error) {
 		if n > 1 {
 			// The server may not have noticed yet that the connection broke, and keeps

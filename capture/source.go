@@ -2,18 +2,16 @@ package capture
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
-	"image-capture/archive"
 	"image-capture/bootcheck"
 	"image-capture/edit"
-	"image-capture/entry"
 	"image-capture/rootfs"
 )
 
 // Source is a root, and what shall be captured of it.
 type Source struct {
+	*edit.Tree
 	root   *rootfs.Root
 	plan   *edit.Plan
 	mounts *rootfs.Mounts
@@ -45,57 +43,15 @@ func (s *Source) decideMounts(t Tree) (err error) {
 			return s.plan.Hidden(path) || s.plan.Hidden(path+"/\x01")
 		},
 	})
-	if err != nil {
-		return err
-	}
-	for _, m := range s.mounts.List() {
-		if !m.Captured {
-			// The walk knows; this is for the view.
-			if err := s.plan.KeepOnly(m.Path); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	s.Tree = edit.NewTree(s.root, s.mounts, s.plan)
+	return err
 }
 
 // Close closes the root.
 func (s *Source) Close() error { return s.root.Close() }
 
 // view is the tree as it will be in the image, links resolved inside it.
-func (s *Source) view() *rootfs.Resolved { return rootfs.Follow(s.plan.FS(s.root.FS())) }
-
-// write walks the tree once and writes the image; see archive.Write.
-func (s *Source) write(ctx context.Context, out *tee, opt archive.Options) (*archive.Summary, error) {
-	opt.Walk = rootfs.WalkOptions{Mounts: s.mounts, Drop: s.plan.Drop, Added: s.plan.Added}
-	opt.Content, opt.AddedContent = s.plan.Content, s.plan.AddedContent
-	return archive.Write(ctx, out, s.root, opt)
-}
-
-// edits are the differences from the source for the MANIFEST. Mount points that
-// are left out have their own.
-func (s *Source) edits() []entry.Note {
-	var notes []entry.Note
-	for _, e := range s.plan.Edits() {
-		reason := ""
-		switch e.Op {
-		case entry.Exclude:
-			reason = fmt.Sprintf("excluded %d", e.Count)
-		case entry.KeepOnly: // a mount point
-			continue
-		case entry.Drop:
-			reason = "left out"
-		case entry.Empty:
-			reason = "emptied"
-		case entry.Rewrite:
-			reason = "rewritten (" + e.Why + ")"
-		case entry.AddDir, entry.AddFile:
-			reason = "added"
-		}
-		notes = append(notes, entry.Note{Path: e.Subject, Reason: reason})
-	}
-	return notes
-}
+func (s *Source) view() *rootfs.Resolved { return rootfs.Follow(s.FS()) }
 
 // mostFixes is how often the check is repeated: an edit can bring up another
 // finding, as a rule may judge only what an earlier one left.
@@ -127,25 +83,9 @@ func (s *Source) Judge(ctx context.Context, opt bootcheck.Options, fix bool, mad
 // fix plans the edits.
 func (s *Source) fix(list []bootcheck.Fix) error {
 	for _, f := range list {
-		if err := s.planFix(f, "./"+f.Path); err != nil {
+		if err := s.plan.Apply(f.Op, "./"+f.Path, "--fix", f.Rewrite); err != nil {
 			return fmt.Errorf("fix: %s: %w", f, err)
 		}
 	}
 	return nil
-}
-
-func (s *Source) planFix(f bootcheck.Fix, path string) error {
-	switch f.Op {
-	case entry.AddDir:
-		return s.plan.AddDir(path, 0o755)
-	case entry.AddFile:
-		return s.plan.AddFile(path, 0o644, nil)
-	case entry.Drop:
-		return s.plan.Remove(path)
-	case entry.Empty:
-		return s.plan.Empty(path)
-	case entry.Rewrite:
-		return s.plan.Rewrite(path, "--fix", f.Rewrite)
-	}
-	return errors.New("no such edit")
 }

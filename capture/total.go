@@ -6,14 +6,11 @@ import (
 	"time"
 
 	"image-capture/archive"
-	"image-capture/entry"
-	"image-capture/rootfs"
 )
 
 // total finds out how many bytes there are to capture, for the percentage.
 type total struct {
-	tree   Tree
-	mounts *rootfs.Mounts
+	src    *Source
 	ctx    context.Context
 	cancel context.CancelFunc
 	once   sync.Once
@@ -22,8 +19,8 @@ type total struct {
 	bytes  int64
 }
 
-func newTotal(ctx context.Context, tree Tree, mounts *rootfs.Mounts) *total {
-	t := &total{tree: tree, mounts: mounts}
+func newTotal(ctx context.Context, src *Source) *total {
+	t := &total{src: src}
 	t.ctx, t.cancel = context.WithCancel(ctx)
 	return t
 }
@@ -33,7 +30,7 @@ func newTotal(ctx context.Context, tree Tree, mounts *rootfs.Mounts) *total {
 // from the first time that somebody asks.
 func (t *total) get() int64 {
 	t.once.Do(func() {
-		if n, ok := t.mounts.Used(); ok {
+		if n, ok := t.src.mounts.Used(); ok {
 			t.bytes = n
 			return
 		}
@@ -50,23 +47,9 @@ func (t *total) stop() {
 	t.wait.Wait()
 }
 
-// count walks a second time, by a plan of its own: a plan counts what it drops.
+// count walks a second time.
 func (t *total) count() {
-	src, err := t.tree.Open()
-	if err != nil {
-		return // the capture reports it
-	}
-	defer src.Close()
-	sum := int64(0)
-	err = src.root.Walk(t.ctx, rootfs.WalkOptions{Mounts: src.mounts, Drop: src.plan.Drop}, func(n rootfs.Node) error {
-		defer n.Release()
-		var e entry.Entry
-		if n.Stat(&e) == nil {
-			sum += min(e.Size, e.Blocks*512)
-		}
-		return nil
-	})
-	if err == nil {
+	if sum, err := t.src.Size(t.ctx); err == nil {
 		t.mu.Lock()
 		t.bytes = sum
 		t.mu.Unlock()
@@ -74,9 +57,9 @@ func (t *total) count() {
 }
 
 // estimate waits a moment for the total. It is 0 where that is not known by then.
-func estimate(ctx context.Context, tree Tree, mounts *rootfs.Mounts) int64 {
+func estimate(ctx context.Context, src *Source) int64 {
 	const patience = 3 * time.Second
-	t := newTotal(ctx, tree, mounts)
+	t := newTotal(ctx, src)
 	t.get() // begins to count
 	counted := make(chan struct{})
 	go func() {

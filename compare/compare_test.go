@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"image-capture/edit"
+
 	"github.com/stretchr/testify/require"
 
 	"image-capture/archive"
@@ -162,7 +164,7 @@ func captured(t testing.TB) (img, man []byte) {
 	spool := manifest.NewSpool(f)
 	defer spool.Close()
 	var out, text bytes.Buffer
-	sum, err := archive.Write(t.Context(), &out, root, archive.Options{Codec: compress.Zstd, Member: spool.Add})
+	sum, err := archive.Write(t.Context(), &out, edit.NewTree(root, nil, nil), archive.Options{Codec: compress.Zstd, Member: spool.Add})
 	require.NoError(t, err)
 	require.NoError(t, spool.Write(&text, manifest.Facts{
 		Size: sum.Size, UnpackedSize: sum.Unpacked, MD5: hex.EncodeToString(sum.MD5), SHA256: hex.EncodeToString(sum.SHA256), Format: manifest.TarZst,

@@ -72,25 +72,17 @@ func (p *Plan) fits(path string, a *addition) error {
 	return nil
 }
 
-// Added returns what the image gets directly below a directory of the tree, sorted
-// by name. Where the tree has an entry of that name, and Drop leaves it in, the walk
-// takes that one instead. The times are zero: the walk sets those of dir, so that an
-// image depends on the tree only.
-func (p *Plan) Added(dir string) []entry.Entry {
-	var list []entry.Entry
-	for _, path := range p.addedIn(dir) {
-		p.added.byPath[path].asked = true
-		list = append(list, p.entry(path))
+// addedByDir returns the paths to add, sorted, by the directory above.
+func (p *Plan) addedByDir() map[string][]string {
+	if len(p.added.order) == 0 {
+		return nil
 	}
-	return list
-}
-
-// AddedContent returns the content of a file that Added returned.
-func (p *Plan) AddedContent(path string) []byte {
-	if a := p.added.byPath[path]; a != nil {
-		return a.content
+	byDir := map[string][]string{}
+	for _, path := range slices.Sorted(slices.Values(p.added.order)) {
+		dir, _ := splitPath(path)
+		byDir[dir] = append(byDir[dir], path)
 	}
-	return nil
+	return byDir
 }
 
 // addedIn returns the paths to add directly below a directory, sorted.

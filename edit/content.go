@@ -65,27 +65,6 @@ func (p *Plan) Rewrite(path, why string, f func(old []byte) ([]byte, error)) err
 	return nil
 }
 
-// Content says whether an entry of the tree, one that Drop left in, shall have
-// another content: ok. It is a regular file then. With no rewrite the file is empty,
-// and there is no need to read it; else its content is what rewrite makes of the old
-// one. An error of rewrite, which names the edit but not the path, means that there
-// must be no image. The capture asks about each entry once, and not about what is
-// added. It may ask about several at once.
-func (p *Plan) Content(e *entry.Entry) (rewrite func(old []byte) ([]byte, error), ok bool) {
-	c := p.contents.byPath[e.Path]
-	if c == nil {
-		return nil, false
-	}
-	c.typ = e.Type
-	switch {
-	case e.Type != entry.File:
-		return nil, false
-	case c.empty:
-		return nil, true
-	}
-	return c.rewriteAndNote, true
-}
-
 // rewriteAndNote notes what was done, for Edits.
 func (c *content) rewriteAndNote(old []byte) ([]byte, error) {
 	b, err := c.rewrite(old)

@@ -114,7 +114,7 @@ func (v *View) Open(name string) (fs.File, error) {
 	case added != nil && added.IsDir():
 		return &dirFile{view: v, name: name, File: addedDir{name, added}}, nil
 	case added != nil:
-		return newContentFile(added, v.plan.AddedContent("./"+name)), nil
+		return newContentFile(added, v.plan.added.byPath["./"+name].content), nil
 	}
 	f, err := v.base.Open(name)
 	if err != nil {

@@ -89,9 +89,8 @@ func write(t *testing.T, root *rootfs.Root, p *edit.Plan) ([]entry.Member, []byt
 	t.Helper()
 	var members []entry.Member
 	var image bytes.Buffer
-	sum, err := archive.Write(context.Background(), &image, root, archive.Options{
+	sum, err := archive.Write(context.Background(), &image, edit.NewTree(root, nil, p), archive.Options{
 		Codec: compress.None, Jobs: 2,
-		Walk: rootfs.WalkOptions{Drop: p.Drop, Added: p.Added}, Content: p.Content, AddedContent: p.AddedContent,
 		Member: func(m *entry.Member) error { members = append(members, *m); return nil },
 	})
 	require.NoError(t, err)
@@ -100,7 +99,7 @@ func write(t *testing.T, root *rootfs.Root, p *edit.Plan) ([]entry.Member, []byt
 	return members, image.Bytes()
 }
 
-type xattrFS interface {
+type withXattrs interface {
 	Xattr(name, attr string) ([]byte, error)
 }
 
@@ -141,7 +140,7 @@ func tree(t *testing.T, fsys rootfs.NoFollowFS) map[string]node {
 		if e := info.Sys().(*entry.Entry); e.Nlink > 1 && !info.IsDir() {
 			inodes[e.ID] = append(inodes[e.ID], name)
 		}
-		switch b, err := fsys.(xattrFS).Xattr(name, "user.note"); {
+		switch b, err := fsys.(withXattrs).Xattr(name, "user.note"); {
 		case err == nil:
 			n.xattr = "has " + string(b)
 		default:
@@ -301,11 +300,6 @@ var rewrites = []func([]byte) ([]byte, error){
 	func([]byte) ([]byte, error) { return nil, nil },
 }
 
-// TestRewriteBound: package and capture agree on it.
-func TestRewriteBound(t *testing.T) {
-	require.Equal(t, archive.MaxRewrite, edit.MaxRewrite)
-}
-
 // TestFailedEditEndsTheCapture, and says of which path.
 func TestFailedEditEndsTheCapture(t *testing.T) {
 	bad := errors.New("line 3: no such thing")
@@ -323,7 +317,7 @@ func TestFailedEditEndsTheCapture(t *testing.T) {
 		require.NoError(t, err)
 		var p edit.Plan
 		require.NoError(t, p.Rewrite(path, "drop swap", test.f))
-		_, err = archive.Write(context.Background(), io.Discard, root, archive.Options{Walk: rootfs.WalkOptions{Drop: p.Drop}, Content: p.Content})
+		_, err = archive.Write(context.Background(), io.Discard, edit.NewTree(root, nil, &p), archive.Options{})
 		require.EqualError(t, err, test.err)
 		require.Empty(t, p.Edits())
 		root.Close()

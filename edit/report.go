@@ -1,6 +1,8 @@
 package edit
 
 import (
+	"fmt"
+
 	"image-capture/entry"
 )
 
@@ -15,6 +17,18 @@ type Edit struct {
 	// Count is how many entries were dropped, changed or added, not counting what is
 	// below them. An entry that several patterns match counts for each.
 	Count int
+}
+
+// Note is the edit in the words of the MANIFEST: "excluded 3", "rewritten (why)".
+func (e Edit) Note() entry.Note {
+	reason := e.Op.Done()
+	switch {
+	case e.Op == entry.Exclude:
+		reason = fmt.Sprintf("%s %d", reason, e.Count)
+	case e.Why != "":
+		reason += " (" + e.Why + ")"
+	}
+	return entry.Note{Path: e.Subject, Reason: reason}
 }
 
 // Edits returns what the walk did: the excludes and removals that dropped

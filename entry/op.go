@@ -14,3 +14,20 @@ const (
 	AddDir   Op = "add-dir"   // an empty directory, mode 755
 	AddFile  Op = "add-file"  // a file that the tree lacks
 )
+
+// words say the operations to people.
+var words = map[Op]struct{ does, done string }{
+	Exclude:  {"excludes", "excluded"},
+	KeepOnly: {"leaves out what is in", "kept without what is in it"},
+	Drop:     {"leaves out", "left out"},
+	Empty:    {"empties", "emptied"},
+	Rewrite:  {"rewrites", "rewritten"},
+	AddDir:   {"adds the directory", "added"},
+	AddFile:  {"adds the file", "added"},
+}
+
+// Does says what the operation does, before the path: "leaves out".
+func (o Op) Does() string { return words[o].does }
+
+// Done says what became of the path, after it: "left out".
+func (o Op) Done() string { return words[o].done }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"image-capture/edit"
+
 	"github.com/stretchr/testify/require"
 
 	"image-capture/archive"
@@ -25,7 +27,7 @@ func capture(t testing.TB, dir string, opt archive.Options) ([]byte, *archive.Su
 	var members []entry.Member
 	opt.Member = func(m *entry.Member) error { members = append(members, *m); return nil }
 	var out bytes.Buffer
-	sum, err := archive.Write(context.Background(), &out, root, opt)
+	sum, err := archive.Write(context.Background(), &out, edit.NewTree(root, nil, nil), opt)
 	require.NoError(t, err)
 	return out.Bytes(), sum, members
 }

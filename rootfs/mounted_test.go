@@ -169,7 +169,7 @@ func TestMountedWithoutPrivilege(t *testing.T) {
 	dropSysAdmin(t)
 	r := open(t, dir)
 	m := mounts(t, r, MountOptions{})
-	m.at("./nfs").FSType = "nfs"
+	m.at("./nfs").Kind = NetworkFS
 	order, all := walk(t, r, WalkOptions{Mounts: m})
 	require.Equal(t, []string{".", "./a", "./nfs", "./tmpfs"}, order)
 	require.NoError(t, all["./tmpfs"].err)
@@ -208,7 +208,7 @@ func TestMountAppearsDuringWalk(t *testing.T) {
 	requireUnder(t, all["./b"], "b")
 	list := m.List()
 	require.Len(t, list, 3)
-	require.Equal(t, Mount{Path: "./b", FSType: "tmpfs", Source: "tmpfs", Reason: "pseudo filesystem tmpfs"}, list[0])
+	require.Equal(t, Mount{Path: "./b", Kind: PseudoFS, Dev: list[0].Dev, FSType: "tmpfs", Source: "tmpfs", Reason: "pseudo filesystem tmpfs"}, list[0])
 	require.Equal(t, "./c", list[1].Path)
 	require.True(t, list[1].Captured)
 	require.Equal(t, "./d", list[2].Path)
@@ -281,4 +281,47 @@ func TestLeftOutIsNotWoken(t *testing.T) {
 	order, all := walk(t, r, WalkOptions{Mounts: m})
 	require.Equal(t, []string{".", "./a", "./auto", "./z"}, order)
 	requireUnder(t, all["./auto"], "auto")
+}
+
+// A walk goes by the table that it is given, whatever the mounts of this process are.
+func TestMountsFromElsewhere(t *testing.T) {
+	privateMounts(t)
+	dir := made(t, "a", "plain/x")
+	under(t, dir, "tmpfs", "disk", "unlisted")
+	for _, name := range []string{"tmpfs", "disk", "unlisted"} {
+		mount(t, "tmpfs", dir+"/"+name, "tmpfs", 0, "")
+		fill(t, dir, name+"/in")
+	}
+	r := open(t, dir)
+	list, err := DecideMounts(mountTable(t, `
+		1 0 8:2 / /elsewhere ext4 /dev/sda2
+		2 1 8:3 / /elsewhere/tmpfs xfs /dev/sda3
+		3 1 0:9 / /elsewhere/disk tmpfs none
+		4 1 0:7 / /elsewhere/plain proc proc
+`), "/elsewhere", MountOptions{})
+	require.NoError(t, err)
+	require.Equal(t, Mount{Path: "./tmpfs", Kind: LocalFS, FSType: "xfs", Source: "/dev/sda3", Dev: unix.Mkdev(8, 3), Captured: true, Reason: "local filesystem xfs on /dev/sda3"}, list[2])
+	m := NewMounts(list)
+	copied := m.Copy()
+	want := []string{".", "./a", "./disk", "./plain", "./tmpfs", "./tmpfs/in"}
+	var e entry.Entry
+	mounted, err := statName(r.dir.fd, "unlisted", &e)
+	require.NoError(t, err)
+	if mounted == mountYes {
+		want = append(want, "./unlisted")
+	} else { // the kernel does not tell it from a subvolume
+		want = append(want, "./unlisted", "./unlisted/in")
+	}
+	order, all := walk(t, r, WalkOptions{Mounts: m})
+	require.Equal(t, want, order)
+	requireUnder(t, all["./disk"], "disk")
+	require.Len(t, m.List(), 4)
+	if mounted == mountYes {
+		requireUnder(t, all["./unlisted"], "unlisted")
+		require.Equal(t, "./unlisted left out: not in the table of mounts", m.List()[3].String())
+	}
+	require.Len(t, copied.List(), 3, "what the walk met is its own")
+	require.Equal(t, want, names(t, r, WalkOptions{Mounts: copied}))
+	_, known := m.Used()
+	require.False(t, known)
 }

@@ -23,11 +23,12 @@ type Node struct {
 	Unsettled bool
 
 	root *Root
-	// Either own, the directory itself, is set, or at and name are, or added.
-	own   *dir
-	at    *dir
-	name  string
-	added *entry.Entry
+	// Either own, the directory itself, is set, or at and name are. standIn is for what
+	// must not be touched.
+	own     *dir
+	at      *dir
+	name    string
+	standIn *entry.Entry
 	// covered: at shows what lies under a mount that is left out, where the
 	// directory may be opened without waking that mount.
 	covered bool
@@ -35,6 +36,10 @@ type Node struct {
 	hidden bool
 	kind   uint8
 }
+
+// Entered says whether the walk goes on with what the directory holds, as far as it
+// could be listed.
+func (n *Node) Entered() bool { return n.own != nil }
 
 // Release lets go of the directory.
 func (n *Node) Release() {
@@ -53,8 +58,8 @@ func (n *Node) Stat(e *entry.Entry) error {
 	*e = entry.Entry{Path: n.Path}
 	var err error
 	switch {
-	case n.added != nil:
-		*e = *n.added
+	case n.standIn != nil:
+		*e = *n.standIn
 	case n.own != nil:
 		_, err = statFD(n.own.fd, e)
 	default:
@@ -71,8 +76,8 @@ func (n *Node) Stat(e *entry.Entry) error {
 // is not nil, e is at least named; err wraps fs.ErrNotExist when the name
 // vanished. Nodes may be read from several goroutines, each node from one.
 func (n *Node) Read(e *entry.Entry) (c *Content, lost, err error) {
-	if n.added != nil {
-		*e = *n.added
+	if n.standIn != nil {
+		*e = *n.standIn
 		return nil, nil, nil
 	}
 	*e = entry.Entry{Path: n.Path}

@@ -28,6 +28,7 @@ type seen struct {
 	entry   entry.Entry
 	content string
 	node    Node // released
+	entered bool
 	lost    error
 	err     error
 }
@@ -37,7 +38,7 @@ func walk(t testing.TB, r *Root, opt WalkOptions) (order []string, all map[strin
 	t.Helper()
 	all = map[string]seen{}
 	err := r.Walk(context.Background(), opt, func(n Node) error {
-		s := seen{node: n}
+		s := seen{node: n, entered: n.Entered()}
 		var c *Content
 		c, s.lost, s.err = n.Read(&s.entry)
 		if c != nil {

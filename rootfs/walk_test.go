@@ -310,36 +310,19 @@ func TestWalkUnreadableDirectory(t *testing.T) {
 	require.NoError(t, all["./open/x"].err)
 }
 
-func TestDropAndAdded(t *testing.T) {
+func TestDrop(t *testing.T) {
 	dir := made(t, "a/x", "b", "c/y", "d")
-	require.NoError(t, os.Chtimes(dir, fixed, fixed))
-	require.NoError(t, os.Chtimes(dir+"/c", fixed, fixed.Add(7)))
-	added := func(path string) entry.Entry { return entry.Entry{Path: path, Type: entry.Dir, Perm: 0o700} }
 	var asked []string
 	order, all := walk(t, open(t, dir), WalkOptions{
 		Drop: func(path string, dir bool) bool {
 			asked = append(asked, fmt.Sprint(path, " ", dir))
 			return path == "./a" || path == "./b"
 		},
-		Added: func(dir string) []entry.Entry {
-			switch dir {
-			case ".":
-				return []entry.Entry{added("./0"), added("./a"), added("./aa"), added("./d"), added("./z")}
-			case "./a":
-				t.Error("asked for what is dropped")
-			case "./c":
-				return []entry.Entry{added("./c/x"), added("./c/z")}
-			}
-			return nil
-		},
 	})
-	require.Equal(t, []string{".", "./0", "./a", "./aa", "./c", "./c/x", "./c/y", "./c/z", "./d", "./z"}, order)
+	require.Equal(t, []string{".", "./c", "./c/y", "./d"}, order)
 	require.Equal(t, []string{"./a true", "./b false", "./c true", "./c/y false", "./d false"}, asked)
-	top := entry.Time{Sec: fixed.Unix(), Nsec: uint32(fixed.Nanosecond())}
-	require.Equal(t, entry.Entry{Path: "./a", Type: entry.Dir, Perm: 0o700, Mtime: top, Nlink: 1}, all["./a"].entry)
-	require.Equal(t, entry.Time{Sec: top.Sec, Nsec: top.Nsec + 7}, all["./c/x"].entry.Mtime)
-	require.Equal(t, entry.File, all["./d"].entry.Type, "what the tree has goes before what is added")
-	require.True(t, all["./z"].node.Dir)
+	require.True(t, all["./c"].entered)
+	require.False(t, all["./d"].entered)
 }
 
 // A listing that fails half way is used as far as it goes.

@@ -54,7 +54,7 @@ func write(t testing.TB, dir string, codec compress.Codec) []byte {
 	require.NoError(t, err)
 	defer root.Close()
 	var out bytes.Buffer
-	_, err = archive.Write(t.Context(), &out, root, archive.Options{Codec: codec})
+	_, err = archive.Write(t.Context(), &out, edit.NewTree(root, nil, nil), archive.Options{Codec: codec})
 	require.NoError(t, err)
 	return out.Bytes()
 }
