@@ -27,7 +27,8 @@ var ours = map[string][]string{
 	"archive":         {"rootfs"},
 	"archive/imagefs": {"archive", "rootfs"},
 	"manifest":        {},
-	"bootcheck":       {"bootcheck/hardware", "bootcheck/initramfs"},
+	"identity":        {},
+	"bootcheck":       {"bootcheck/hardware", "bootcheck/initramfs", "identity"},
 	"content":         {},
 
 	"bootcheck/hardware":  {"bootcheck/unpack"},

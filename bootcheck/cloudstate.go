@@ -7,7 +7,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
-	"image-capture/entry"
+	"image-capture/identity"
 )
 
 // certainty is how far a thing is proven.
@@ -44,27 +44,17 @@ func (s *survey) cloudInitRuns() certainty {
 // source is: what its "clean" removes, but for the seed, which the deployer
 // writes over.
 func checkCloudState(s *survey) {
-	const (
-		dir = "var/lib/cloud"
-		log = "cloud-init clean"
-	)
-	ssh := leftover{paths: []string{"etc/ssh/sshd_config.d/50-cloud-init.conf"}, is: "is what cloud-init was told about SSH passwords on the source",
-		why: "clones that are told nothing keep it"}
-	if s.cloudInitRuns() == does {
-		ssh.fix = entry.Drop
-	} else {
-		ssh.hint = "rm " + typed(ssh.paths[0])
+	before := len(s.findings)
+	for _, o := range identity.Of(s.rule.name) {
+		s.leftover(o)
 	}
-	s.leftovers([]leftover{
-		{paths: []string{dir + "/instance", dir + "/instances"}, is: "is cloud-init's record of the source", hint: log, fix: entry.Drop,
-			why: "it holds the source's user data, and a clone that is given the same id sets up nothing"},
-		{paths: []string{dir + "/sem"}, is: "says what cloud-init did once on the source", hint: log, fix: entry.Drop,
-			why: "clones do not do it again"},
-		{paths: []string{dir + "/data"}, is: "is cloud-init's state of the source", hint: log, fix: entry.Drop,
-			why: "clones take their first boot for a later one of the source"},
-		ssh,
-	}, "no state of cloud-init")
-	if names := s.filled(dir + "/seed"); len(names) > 0 {
+	ssh := identity.CloudSSHConfig
+	if s.cloudInitRuns() != does {
+		ssh.Op, ssh.Hint = "", "rm "+typed(ssh.Paths[0])
+	}
+	s.leftover(ssh)
+	s.fine(before, "", "no state of cloud-init")
+	if names := s.filled("var/lib/cloud/seed"); len(names) > 0 {
 		s.info(names[0], "holds what cloud-init was told on the source; a deployer writes its own in its place", "")
 	}
 }

@@ -9,10 +9,11 @@ import (
 	"strings"
 	"testing"
 
-	"image-capture/entry"
-
 	"github.com/rogpeppe/go-internal/txtar"
 	"github.com/stretchr/testify/require"
+
+	"image-capture/entry"
+	"image-capture/identity"
 )
 
 // source is a Debian whose cloud-init works, without anything of its own: what the
@@ -218,17 +219,6 @@ func TestResume(t *testing.T) {
 	})
 }
 
-func TestRewriteResume(t *testing.T) {
-	for old, want := range map[string]string{
-		"RESUME=UUID=1\n":                     "RESUME=none\n",
-		"# x\nRESUME=/dev/sda1\nMODULES=most": "# x\nMODULES=most\nRESUME=none\n",
-	} {
-		got, err := rewriteResume([]byte(old))
-		require.NoError(t, err)
-		require.Equal(t, want, string(got))
-	}
-}
-
 // sh(1) is the oracle: it gives the variable the same words but for the bad ones.
 func TestWithoutWordsLikeShell(t *testing.T) {
 	for _, text := range []string{
@@ -321,11 +311,9 @@ func TestTypedLikeShell(t *testing.T) {
 // Nothing in an image makes these rules hang, panic or leave their bounds.
 func TestHostileIdentity(t *testing.T) {
 	var names []string
-	for _, list := range [][]leftover{hostIdentity, agentState, networkState, traces, diskState} {
-		for _, l := range list {
-			for _, p := range l.paths {
-				names = append(names, strings.NewReplacer("*", "x", "?", "x").Replace(p))
-			}
+	for _, o := range identity.Operations() {
+		for _, p := range o.Paths {
+			names = append(names, strings.NewReplacer("*", "x", "?", "x").Replace(p))
 		}
 	}
 	names = append(names, "etc/machine-id", "var/lib/dbus/machine-id", "etc/ssh/ssh_host_rsa_key", "etc/ssh", "etc/ssh/sshd_config", "usr/lib/systemd/system/ssh.service",

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v4"
+
+	"image-capture/identity"
 )
 
 // checkNetworkd looks at systemd's configuration, see systemd.network(5),
@@ -43,13 +45,13 @@ func (s *survey) checkNetworkd() {
 // address set, or sets addresses.
 func (s *survey) matched(name, match, set string, static bool) {
 	if match != "" {
-		s.warn(name, "is for the source's interface only: it matches the MAC address "+shorten(match), hintMAC).because(whyPinned)
+		s.warn(name, identity.Networkd.What+": it matches the MAC address "+shorten(match), identity.HintMAC).because(identity.WhyPinned)
 	}
 	if set != "" {
-		s.warn(name, "gives an interface the MAC address "+shorten(set), "remove the line").because(whySetMAC)
+		s.warn(name, "gives an interface the MAC address "+shorten(set), "remove the line").because(identity.WhySetMAC)
 	}
 	if static {
-		s.warn(name, "sets an address of the source", "rm "+typed(name)+", and leave the network to cloud-init").because(whyStatic)
+		s.warn(name, "sets an address of the source", "rm "+typed(name)+", and leave the network to cloud-init").because(identity.WhyStatic)
 	}
 }
 

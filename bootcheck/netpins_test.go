@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"image-capture/identity"
 )
 
 func TestNetworkIdentity(t *testing.T) {
@@ -57,24 +59,6 @@ func TestNetworkIdentity(t *testing.T) {
 	})
 }
 
-// All else in a file stays as it is, bytes and line ends.
-func TestNetworkRewrites(t *testing.T) {
-	for _, c := range []struct {
-		rewrite   func([]byte) ([]byte, error)
-		old, want string
-	}{
-		{rewriteIfcfg, "# x\r\nHWADDR=1\r\n\r\nDEVICE=eth0\r\nUUID=1", "# x\r\n\r\nDEVICE=eth0\r\n"},
-		{rewriteIfcfg, "HWADDR_X=1\n  UUID='a b'\nNAME=\"\xff HWADDR=1\"\n", "HWADDR_X=1\nNAME=\"\xff HWADDR=1\"\n"},
-		{rewriteIfcfg, "", ""},
-		{rewriteKeyfile, "[connection]\nuuid=1\n\n[ethernet]\nmac-address=00:11:22:33:44:55\nmtu=9000\n[wifi]\ncloned-mac-address=stable\n", "[connection]\nuuid=1\n\n[ethernet]\nmtu=9000\n[wifi]\ncloned-mac-address=stable\n"},
-		{rewriteKeyfile, "[ethernet]\n#mac-address=00:11:22:33:44:55\n[x]\nmac-address=00:11:22:33:44:55", "[ethernet]\n#mac-address=00:11:22:33:44:55\n[x]\nmac-address=00:11:22:33:44:55"},
-	} {
-		got, err := c.rewrite([]byte(c.old))
-		require.NoError(t, err)
-		require.Equal(t, c.want, string(got))
-	}
-}
-
 // A rewriting is for a content that may have changed meanwhile: it leaves no line
 // that it is to take out, adds none, and has nothing to do the second time.
 func FuzzRewrites(f *testing.F) {
@@ -85,7 +69,7 @@ func FuzzRewrites(f *testing.F) {
 		words := func(name string) func([]byte) ([]byte, error) {
 			return func(old []byte) ([]byte, error) { return withoutWords(name, old, isResumeWord), nil }
 		}
-		for i, rewrite := range []func([]byte) ([]byte, error){rewriteIfcfg, rewriteKeyfile, rewriteCrypttab, rewriteResume,
+		for i, rewrite := range []func([]byte) ([]byte, error){identity.Ifcfg.Rewrite, identity.Keyfile.Rewrite, identity.ResumeDevice.Rewrite, rewriteCrypttab,
 			words("etc/default/grub"), words("boot/loader/entries/x.conf"), words("boot/grub2/grubenv"), words("etc/kernel/cmdline")} {
 			once, err := rewrite(data)
 			require.NoError(t, err)
