@@ -47,17 +47,23 @@ func (s *survey) leftover(o identity.Operation) {
 		return
 	}
 	if o.Op == "" || o.Scope != identity.Always {
-		if o.Note {
-			s.info(found[0], counted(o.What, len(found)), o.Hint)
-		} else {
-			s.warn(found[0], counted(o.What, len(found)), o.Hint).because(o.Why)
+		f := s.info(found[0], counted(o.What, len(found)), o.Hint)
+		if !o.Note {
+			f.Level = Warn
+			f.because(o.Why)
+		}
+		for _, name := range found {
+			s.plan(o, name)
 		}
 		return
 	}
 	for i, name := range found {
 		if i == maxEach {
 			s.warn(path.Dir(name), fmt.Sprintf("%s: and %d more", o.What, len(found)-i), o.Hint).because(o.Why)
-			return
+		}
+		if i >= maxEach {
+			s.plan(o, name)
+			continue
 		}
 		hint := o.Hint
 		if hint == "" {
@@ -91,14 +97,6 @@ func (f *Finding) because(why string) *Finding {
 func (f *Finding) edit(s *survey, op entry.Op, name string) *Finding {
 	if real, ok := s.real(name, !s.isDir(name)); ok {
 		f.fix(op, real)
-	}
-	return f
-}
-
-// offer offers what the row does about what name leads to.
-func (f *Finding) offer(s *survey, o identity.Operation, name string) *Finding {
-	if f.edit(s, o.Op, name); f.Fix != nil {
-		f.Fix.Rewrite = o.Rewrite
 	}
 	return f
 }
@@ -186,8 +184,10 @@ func (t *tree) hasSystemd() bool {
 // machine-id(5): empty, or "uninitialized" for a first boot, and each clone gets
 // its own.
 func checkMachineID(s *survey) {
-	own, dbus := identity.MachineID, identity.DBusMachineID
-	name, bus := own.Paths[0], dbus.Paths[0]
+	own := identity.MachineID
+	dbus := own
+	dbus.Op = entry.Drop
+	name, bus := own.Paths[0], own.Paths[1]
 	before := len(s.findings)
 	hint := "truncate -s 0 " + typed(name)
 	if !s.hasSystemd() {
@@ -201,18 +201,21 @@ func checkMachineID(s *survey) {
 	// Debian has a link to the other one here, other systems had a file of its
 	// own.
 	if info, there := s.lstat(bus); there && info.Mode().IsRegular() && s.hasMachineID(bus) && !s.leadsTo(name, bus) {
-		s.warn(bus, dbus.What, "rm "+typed(bus)).because(dbus.Why).offer(s, dbus, bus)
+		s.warn(bus, own.What+", and becomes the clone's again where /"+name+" is empty", "rm "+typed(bus)).because(dbus.Why).offer(s, dbus, bus)
 	}
 	for _, l := range s.commandLines() {
 		if w := l.find("systemd.machine_id="); w != "" {
 			s.warn(l.file, "gives every clone one machine id on the kernel's command line: "+shorten(w), "remove the word there").
-				editWords(s, l.file, func(w string) bool { return strings.HasPrefix(w, "systemd.machine_id=") })
+				offerWords(s, own, l.file, func(w string) bool { return strings.HasPrefix(w, "systemd.machine_id=") })
 		}
 	}
 	s.fine(before, name, "no machine id of the source")
 
 	if names := s.filled(identity.Journal.Paths[0]); len(names) > 0 {
 		s.info("var/log/journal", fmt.Sprintf("the source's journal: %s", count(len(names), "directory", "directories")), identity.Journal.Hint)
+		for _, name := range names {
+			s.plan(identity.Journal, name)
+		}
 	}
 	if names := s.withMachineID("boot/loader/entries"); len(names) > 0 {
 		s.info(names[0], "boot entries bear the source's machine id: kernels that the clone installs get others beside them", "")

@@ -75,7 +75,14 @@ func findingsOf(t *testing.T, img fs.FS, rule string) []string {
 // there were any.
 func fixed(t *testing.T, img image, report Report) bool {
 	t.Helper()
-	for _, f := range report.Fixes() {
+	apply(t, img, report.Fixes())
+	return len(report.Fixes()) > 0
+}
+
+// apply makes edits.
+func apply(t *testing.T, img image, fixes []Fix) {
+	t.Helper()
+	for _, f := range fixes {
 		if f.Op != entry.AddDir && f.Op != entry.AddFile {
 			// The path is that of the archive: no part of it is a link.
 			require.NotNil(t, img[f.Path], f.Path)
@@ -99,7 +106,6 @@ func fixed(t *testing.T, img image, report Report) bool {
 			img[f.Path] = &node{mode: img[f.Path].mode, data: data}
 		}
 	}
-	return len(report.Fixes()) > 0
 }
 
 // identityCases change the source a little, and tell the findings of one rule: the

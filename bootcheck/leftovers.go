@@ -52,7 +52,7 @@ func (s *survey) checkInitiator() {
 	// startup-checks.sh), the others have a unit that makes a missing file.
 	for _, script := range []string{"usr/lib/open-iscsi/startup-checks.sh", "lib/open-iscsi/startup-checks.sh"} {
 		if text, ok := s.read(script); ok && bytes.Contains(text, []byte("GenerateName=yes")) {
-			f.Fix = &Fix{Op: entry.Rewrite, Path: real, Rewrite: func([]byte) ([]byte, error) { return []byte("GenerateName=yes\n"), nil }}
+			f.Fix = s.planFix(o, Fix{Op: entry.Rewrite, Path: real, Rewrite: func([]byte) ([]byte, error) { return []byte("GenerateName=yes\n"), nil }})
 			return
 		}
 	}
@@ -92,13 +92,14 @@ func (s *survey) checkCredentialKey() {
 func (s *survey) tellHostname() {
 	if data, ok := s.head("etc/hostname", 256); ok {
 		if name := string(bytes.TrimSpace(data)); name != "" && name != "localhost" && name != "localhost.localdomain" {
-			s.info("etc/hostname", "clones are called "+shorten(name)+" until cloud-init or the deployer names them", "")
+			s.info("etc/hostname", "clones are called "+shorten(name)+" until cloud-init or the deployer names them", "").
+				offer(s, identity.Hostname, "etc/hostname")
 		}
 	}
 	if data, ok := s.read("etc/hosts"); ok {
 		for line := range lines(string(data)) {
 			if rest, ok := strings.CutPrefix(line, "127.0.1.1"); ok {
-				s.info("etc/hosts", "has the source's name: "+shorten(strings.Join(strings.Fields(rest), " ")), "")
+				s.info("etc/hosts", "has the source's name: "+shorten(strings.Join(strings.Fields(rest), " ")), "").offer(s, identity.HostsName, "etc/hosts")
 				return
 			}
 		}

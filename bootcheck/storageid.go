@@ -33,7 +33,7 @@ func checkStorageIdentity(s *survey) {
 			if isStorageWord(w) {
 				s.warn(l.file, "the kernel's command line names storage of the source: "+shorten(w), "remove the word there").
 					because(identity.StorageWords.Why).
-					editWords(s, l.file, isStorageWord)
+					offerWords(s, identity.StorageWords, l.file, isStorageWord)
 				break
 			}
 		}
@@ -86,7 +86,7 @@ func checkResume(s *survey) {
 	for _, l := range s.commandLines() {
 		for _, w := range l.words {
 			if isResumeWord(w) {
-				s.warn(l.file, "the kernel's command line names a disk of the source: "+shorten(w), "remove the word there").editWords(s, l.file, isResumeWord)
+				s.warn(l.file, "the kernel's command line names a disk of the source: "+shorten(w), "remove the word there").offerWords(s, identity.ResumeDevice, l.file, isResumeWord)
 				break
 			}
 		}

@@ -58,4 +58,6 @@ var (
 		Why: "each clone can decrypt what was encrypted for another", Op: entry.Drop, When: "there are no encrypted credentials in /etc/credstore.encrypted", Judged: true, Source: "systemd-creds(1)"}
 	Hostname = Operation{Name: "hostname", Rule: "host-identity", Paths: []string{"etc/hostname"}, What: "is the source's name", Hint: "truncate -s 0 /etc/hostname",
 		Why: "clones have one name until cloud-init or the deployer names them", Op: entry.Empty, Scope: Generalized, Note: true, Judged: true, Source: "hostname(5), virt-sysprep(1)"}
+	HostsName = Operation{Name: "hosts-name", Rule: "host-identity", Paths: []string{"etc/hosts"}, What: "has the source's name at 127.0.1.1", Hint: "remove the line",
+		Why: "clones look up their source's name, and find themselves", Op: entry.Rewrite, Rewrite: rewriteHosts, Scope: Generalized, Note: true, Judged: true, Source: "hosts(5), Debian's reference on the hostname"}
 )

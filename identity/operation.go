@@ -105,9 +105,9 @@ func Select(list string) ([]Operation, error) {
 // table in the order of bootcheck's rules.
 var table = slices.Concat(
 	[]Operation{ResumeDevice}, disks, []Operation{StorageWords},
-	[]Operation{MachineID, DBusMachineID, Journal}, []Operation{SSHHostKeys},
+	[]Operation{MachineID, Journal}, []Operation{SSHHostKeys},
 	cloudState, []Operation{CloudSSHConfig},
 	[]Operation{CloudNetwork, UdevNames, Ifcfg, Keyfile, Networkd, Netplan, Interfaces},
-	host, registrations, keys, []Operation{Initiator, HostID, CredentialKey, Hostname},
+	host, registrations, keys, []Operation{Initiator, HostID, CredentialKey, Hostname, HostsName},
 	agents, leases, traces,
 )

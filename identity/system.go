@@ -9,11 +9,8 @@ const (
 
 // What systemd, sshd and cloud-init know of the machine.
 var (
-	MachineID = Operation{Name: "machine-id", Rule: "machine-id", Paths: []string{"etc/machine-id"}, What: "is the source's machine id", Why: whyOneMachine,
-		Op: entry.Empty, Judged: true, Source: "machine-id(5)"}
-	DBusMachineID = Operation{Name: "dbus-machine-id", Rule: "machine-id", Paths: []string{"var/lib/dbus/machine-id"},
-		What: "is the source's machine id, and becomes the clone's again where /etc/machine-id is empty", Why: whyOneMachine,
-		Op: entry.Drop, Judged: true, Source: "systemd-machine-id-setup(1)"}
+	MachineID = Operation{Name: "machine-id", Rule: "machine-id", Paths: []string{"etc/machine-id", "var/lib/dbus/machine-id"}, // systemd takes D-Bus's back where its own is empty
+		What: "is the source's machine id", Why: whyOneMachine, Op: entry.Empty, Judged: true, Source: "machine-id(5), systemd-machine-id-setup(1)"}
 	Journal = Operation{Name: "journal", Rule: "machine-id", Paths: []string{"var/log/journal/*"}, What: "is the source's journal", Why: "who gets the image can read it",
 		Hint: "journalctl --rotate --vacuum-time=1s", Op: entry.Drop, Scope: Generalized, Note: true, Judged: true, Source: "systemd-journald.service(8)"}
 
