@@ -46,6 +46,9 @@ func (s *survey) leftover(o identity.Operation) {
 	if len(found) == 0 {
 		return
 	}
+	if slices.ContainsFunc(o.Unless, func(p string) bool { return len(s.filled(p)) > 0 }) {
+		o.Op = "" // for people
+	}
 	if o.Op == "" || o.Scope != identity.Always {
 		f := s.info(found[0], counted(o.What, len(found)), o.Hint)
 		if !o.Note {

@@ -185,8 +185,13 @@ func TestIdentity(t *testing.T) {
 		{"sssd's cache", "host-identity", "-- var/lib/sss/db/cache_a.ldb [fill] --\n-- var/lib/sss/db/config.ldb [fill] --\n", []string{"info /var/lib/sss/db/cache_a.ldb: users that sssd has cached on the source (the first of 2)"}},
 
 		{"none", "agent-state", "-- var/lib/drp-agent/ --\n", []string{"ok"}},
-		{"drp-agent", "agent-state", "-- var/lib/drp-agent/agent-cfg.yml [fill] --\n-- etc/drpcli --\nRS_TOKEN=x\n",
-			[]string{"warn /var/lib/drp-agent/agent-cfg.yml: => drop /var/lib/drp-agent/agent-cfg.yml", "warn /etc/drpcli: => drop /etc/drpcli"}},
+		{"drp-agent", "agent-state", "-- var/lib/drp-agent/agent-cfg.yml [fill] --\n-- etc/drpcli --\n# RS_TOKEN=\nRS_ENDPOINT=https://x\n",
+			[]string{"warn /var/lib/drp-agent/agent-cfg.yml: is the state => drop /var/lib/drp-agent/agent-cfg.yml", "warn /etc/drpcli: holds => drop /etc/drpcli"}},
+		{"drp-agent with secrets", "agent-state", "-- var/lib/drp-agent/agent-cfg.yml --\nEndpoints: https://x\nToken: \"abc\"\n-- var/lib/drp-agent/1-2.state [fill] --\n-- etc/drpcli.conf --\nexport RS_KEY='a:b'\n-- root/.drpclirc --\nRS_PASSWORD=x\n-- root/.cache/drpcli/tokens/.rocketskates.token [fill] --\n",
+			[]string{"fail /var/lib/drp-agent/1-2.state: is the runner's state => drop /var/lib/drp-agent/1-2.state", "fail /var/lib/drp-agent/agent-cfg.yml: => drop /var/lib/drp-agent/agent-cfg.yml",
+				"fail /etc/drpcli.conf: => drop /etc/drpcli.conf", "fail /root/.drpclirc: => drop /root/.drpclirc", "fail /root/.cache/drpcli/tokens/.rocketskates.token: is a token => drop /root/.cache/drpcli/tokens/.rocketskates.token"}},
+		{"a Wazuh manager", "agent-state", "-- var/ossec/etc/client.keys [fill] --\n-- var/ossec/bin/wazuh-remoted [fill] --\n", []string{"warn /var/ossec/etc/client.keys:"}},
+		{"a Gluster pool with volumes", "agent-state", "-- var/lib/glusterd/glusterd.info [fill] --\n-- var/lib/glusterd/vols/a/info [fill] --\n", []string{"warn /var/lib/glusterd/glusterd.info:"}},
 		{"puppet", "agent-state", "-- etc/puppetlabs/puppet/ssl/private_keys/x.pem [fill] --\n", []string{"warn /etc/puppetlabs/puppet/ssl: => drop /etc/puppetlabs/puppet/ssl"}},
 
 		{"none", "leases", "-- var/lib/dhcp/dhclient.leases --\n", []string{"ok"}},

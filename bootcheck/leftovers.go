@@ -14,15 +14,12 @@ func checkHostIdentity(s *survey) {
 		s.leftover(o)
 	}
 	s.checkInitiator()
-	s.checkHostID()
-	s.checkCredentialKey()
 	s.fine(before, "", "nothing else tells clones for their source")
 	s.tellHostname()
 }
 
-func checkAgentState(s *survey) { s.leftovers("no agent's state of the source") }
-func checkLeases(s *survey)     { s.leftovers("no DHCP lease or client id of the source") }
-func checkTraces(s *survey)     { s.leftovers("no histories, keys, mail or crash dumps of the source") }
+func checkLeases(s *survey) { s.leftovers("no DHCP lease or client id of the source") }
+func checkTraces(s *survey) { s.leftovers("no histories, keys, mail or crash dumps of the source") }
 
 // checkInitiator looks at the name of the machine as an iSCSI initiator, which
 // packages make when they are installed.
@@ -57,33 +54,6 @@ func (s *survey) checkInitiator() {
 		}
 	}
 	if s.lookup(unitDirs, "iscsi-init.service").name != "" {
-		f.offer(s, o, name)
-	}
-}
-
-// checkHostID looks at gethostid(3)'s number, by which ZFS knows whose a pool is.
-func (s *survey) checkHostID() {
-	o := identity.HostID
-	name := o.Paths[0]
-	if !s.isFilled(name) {
-		return
-	}
-	f := s.warn(name, o.What, o.Hint).because(o.Why)
-	// The initramfs of a root on ZFS has it too, and both must agree.
-	if !s.isFile("usr/sbin/zpool") && !s.isFile("sbin/zpool") {
-		f.offer(s, o, name)
-	}
-}
-
-// checkCredentialKey looks at the key by which systemd-creds(1) encrypts.
-func (s *survey) checkCredentialKey() {
-	o := identity.CredentialKey
-	name := o.Paths[0]
-	if !s.isFilled(name) {
-		return
-	}
-	f := s.warn(name, o.What, "rm "+typed(name)).because(o.Why)
-	if len(s.filled("etc/credstore.encrypted")) == 0 {
 		f.offer(s, o, name)
 	}
 }

@@ -17,6 +17,13 @@ var host = []Operation{
 	{Name: "random-seed", Rule: "host-identity", Paths: []string{"var/lib/systemd/random-seed", "var/lib/urandom/random-seed", "var/lib/misc/random-seed", "var/lib/seedrng/seed.*", "boot/efi/loader/random-seed", "boot/loader/random-seed"},
 		What: "is the source's seed of random numbers", Op: entry.Drop,
 		Why: "clones start with one state of the random number generator, which keys are made from", Source: "systemd-random-seed(8), systemd's \"Building Images\""},
+	// The initramfs of a root on ZFS has it too, and both must agree.
+	{Name: "host-id", Rule: "host-identity", Paths: []string{"etc/hostid"}, What: "is the source's host id", Hint: "zgenhostid -f, on each clone", Op: entry.Drop,
+		When: "the root has no ZFS", Unless: []string{"usr/sbin/zpool", "sbin/zpool"},
+		Why: "by equal host ids ZFS takes another clone's pool for its own", Source: "zgenhostid(8), gethostid(3)"},
+	{Name: "credential-secret", Rule: "host-identity", Paths: []string{"var/lib/systemd/credential.secret"}, What: "is the source's key for encrypted credentials", Hint: "rm /var/lib/systemd/credential.secret", Op: entry.Drop,
+		When: "there are no encrypted credentials in /etc/credstore.encrypted", Unless: []string{"etc/credstore.encrypted"},
+		Why: "each clone can decrypt what was encrypted for another", Source: "systemd-creds(1)"},
 }
 
 // registrations are those at the distributions.
@@ -24,7 +31,14 @@ var registrations = []Operation{
 	{Name: "subscription-manager", Rule: "host-identity", Paths: []string{"etc/pki/consumer/*.pem", "etc/pki/entitlement/*.pem"}, What: "registers the source with Red Hat Subscription Management", Op: entry.Drop, Hint: "subscription-manager clean",
 		Why: "all clones are one system there, and share its subscription", Source: "subscription-manager(8), virt-sysprep(1)"},
 	{Name: "spacewalk", Rule: "host-identity", Paths: []string{"etc/sysconfig/rhn/systemid", "etc/sysconfig/rhn/osad-auth.conf"}, What: "registers the source with Spacewalk", Op: entry.Drop, Why: "all clones are one system there", Source: "rhn_register(8), virt-sysprep(1)"},
-	{Name: "insights-id", Rule: "host-identity", Paths: []string{"etc/insights-client/machine-id", "etc/redhat-access-insights/machine-id"}, What: "is the source's id at Red Hat Insights", Op: entry.Drop, Why: "all clones are one system there", Source: "insights-client's constants.py"},
+	{Name: "rhsm-facts", Rule: "host-identity", Paths: []string{"var/lib/rhsm/facts/*", "var/lib/rhsm/cache/*", "etc/rhsm/facts/uuid.facts", "etc/rhsm/facts/katello.facts"}, What: "tells Red Hat Subscription Management the source's facts", Op: entry.Drop, Hint: "subscription-manager clean",
+		Why: "clones register with the source's UUID or name, and take each other's place", Source: "subscription-manager's facts and cache, Red Hat's and Katello's pages on duplicate UUIDs"},
+	{Name: "insights-id", Rule: "host-identity", Paths: []string{"etc/insights-client/machine-id", "etc/redhat-access-insights/machine-id"}, What: "is the source's id at Red Hat Insights", Op: entry.Drop, Why: "all clones are one system there", Source: "constants.py of insights-core"},
+	// Beside a missing id these say that the clone is registered.
+	{Name: "insights-stamps", Rule: "host-identity", Paths: []string{"etc/insights-client/.registered", "etc/insights-client/.lastupload", "etc/redhat-access-insights/.registered", "etc/redhat-access-insights/.lastupload"},
+		What: "says that the source is registered with Red Hat Insights", Op: entry.Drop, Why: "clones without an id of their own believe to be registered", Source: "constants.py of insights-core"},
+	{Name: "yggdrasil-client-id", Rule: "host-identity", Paths: []string{"var/lib/yggdrasil/client-id"}, What: "is the source's id as a client of Red Hat's remote host configuration", Op: entry.Drop,
+		Why: "clones take the connection from each other", Source: "RedHatInsights/rhc issue 13"},
 	{Name: "suse-connect", Rule: "host-identity", Paths: []string{"etc/zypp/credentials.d/SCCcredentials"}, What: "registers the source with the SUSE Customer Center", Hint: "SUSEConnect --cleanup", Op: entry.Drop, Scope: Generalized,
 		Why: "all clones are one system there, and one that is removed takes the repositories from all", Source: "SUSEConnect(8)"},
 	{Name: "ubuntu-pro", Rule: "host-identity", Paths: []string{"var/lib/ubuntu-advantage/private/machine-token.json"}, What: "attaches the source to Ubuntu Pro", Hint: "pro detach", Op: entry.Drop, Scope: Generalized,
@@ -52,10 +66,6 @@ var (
 	Initiator = Operation{Name: "iscsi-initiator", Rule: "host-identity", Paths: []string{"etc/iscsi/initiatorname.iscsi"}, What: "is the source's name as an iSCSI initiator",
 		Why: "a target takes two hosts of one name for one, and lets both write to the same disk", Op: entry.Drop,
 		When: "the distribution makes a new name at boot (Debian's startup-checks.sh, for which the file is rewritten, or iscsi-init.service)", Judged: true, Source: "iscsi-iname(8)"}
-	HostID = Operation{Name: "host-id", Rule: "host-identity", Paths: []string{"etc/hostid"}, What: "is the source's host id", Hint: "zgenhostid -f, on each clone",
-		Why: "by equal host ids ZFS takes another clone's pool for its own", Op: entry.Drop, When: "the root has no ZFS", Judged: true, Source: "zgenhostid(8), gethostid(3)"}
-	CredentialKey = Operation{Name: "credential-secret", Rule: "host-identity", Paths: []string{"var/lib/systemd/credential.secret"}, What: "is the source's key for encrypted credentials",
-		Why: "each clone can decrypt what was encrypted for another", Op: entry.Drop, When: "there are no encrypted credentials in /etc/credstore.encrypted", Judged: true, Source: "systemd-creds(1)"}
 	Hostname = Operation{Name: "hostname", Rule: "host-identity", Paths: []string{"etc/hostname"}, What: "is the source's name", Hint: "truncate -s 0 /etc/hostname",
 		Why: "clones have one name until cloud-init or the deployer names them", Op: entry.Empty, Scope: Generalized, Note: true, Judged: true, Source: "hostname(5), virt-sysprep(1)"}
 	HostsName = Operation{Name: "hosts-name", Rule: "host-identity", Paths: []string{"etc/hosts"}, What: "has the source's name at 127.0.1.1", Hint: "remove the line",

@@ -40,6 +40,7 @@ func TestTable(t *testing.T) {
 		if o.Rewrite != nil {
 			require.Equal(t, entry.Rewrite, o.Op, o.Name)
 		}
+		require.Equal(t, len(o.Unless) > 0, len(o.Unless) > 0 && o.When != "", o.Name)
 		if o.Note && o.Op != "" {
 			require.NotEqual(t, identity.Always, o.Scope, "%s: --fix mends what is wrong only", o.Name)
 		}
@@ -79,6 +80,24 @@ func TestSelect(t *testing.T) {
 	} {
 		_, err := identity.Select(list)
 		require.EqualError(t, err, want)
+	}
+}
+
+func TestConcerns(t *testing.T) {
+	for name, want := range map[string]bool{
+		"opt": true, "opt/splunk": true, "opt/splunk/etc/instance.cfg": true, "opt/splunk/bin": false, "opt/x": false, "usr": true, "usr/bin": false,
+		"home": true, "home/a": true, "home/a/actions-runner/.credentials_rsaparams": true, "home/a/actions-runner/run.sh": false,
+		"etc/puppet/ssl": true, "etc/puppet/ssl/private_keys": true, "etc/puppet/ssl/private_keys/x.pem": false,
+		"var/lib/filebeat/meta.json": true, "var/lib/filebeat/registry": false, "": false, ".": false, "srv": false, "actions-runner": true, "var/lib/amazon/ssm/Vault/Store/RegistrationKey": true,
+	} {
+		require.Equal(t, want, identity.Concerns(name), name)
+	}
+	for _, o := range identity.Operations() {
+		for _, p := range o.Paths {
+			for ; p != "."; p = path.Dir(p) {
+				require.True(t, identity.Concerns(p), p)
+			}
+		}
 	}
 }
 

@@ -12,6 +12,7 @@ package identity
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -38,6 +39,9 @@ type Operation struct {
 	Op entry.Op
 	// When says what must hold for that, where it is not always right.
 	When string
+	// Unless are paths, as in Paths, of which none may be there for that: beside them
+	// the thing belongs to a server, or is in use.
+	Unless []string
 	// Scope says who may do it.
 	Scope Scope
 	// Note says that clones are none the worse for it.
@@ -108,6 +112,52 @@ var table = slices.Concat(
 	[]Operation{MachineID, Journal}, []Operation{SSHHostKeys},
 	cloudState, []Operation{CloudSSHConfig},
 	[]Operation{CloudNetwork, UdevNames, Ifcfg, Keyfile, Networkd, Netplan, Interfaces},
-	host, registrations, keys, []Operation{Initiator, HostID, CredentialKey, Hostname, HostsName},
-	agents, leases, traces,
+	host, registrations, keys, []Operation{Initiator, Hostname, HostsName},
+	[]Operation{DRPAgent, DRPAccess}, agents, overlays, clusters, leases, traces,
 )
+
+// where is the table's patterns by the first two parts of their paths, as far as these
+// are no patterns themselves.
+var where = func() map[string][][]string {
+	index := map[string][][]string{}
+	for _, o := range table {
+		for _, p := range slices.Concat(o.Paths, o.Unless) {
+			parts := strings.Split(p, "/")
+			key := parts[0]
+			if len(parts) > 1 && !strings.ContainsAny(parts[1], "*?[") {
+				key += "/" + parts[1]
+			}
+			index[key] = append(index[key], parts)
+		}
+	}
+	return index
+}()
+
+// Concerns says whether a path, as in io/fs, is one that the table names, leads to one,
+// or is directly in one.
+func Concerns(name string) bool {
+	parts := strings.Split(name, "/")
+	match := func(pattern []string) bool {
+		if len(parts) > len(pattern)+1 {
+			return false
+		}
+		for i := range min(len(parts), len(pattern)) {
+			if ok, _ := path.Match(pattern[i], parts[i]); !ok {
+				return false
+			}
+		}
+		return true
+	}
+	if slices.ContainsFunc(where[parts[0]], match) {
+		return true
+	}
+	if len(parts) > 1 {
+		return slices.ContainsFunc(where[parts[0]+"/"+parts[1]], match)
+	}
+	for key := range where {
+		if strings.HasPrefix(key, name+"/") {
+			return true
+		}
+	}
+	return false
+}
