@@ -3,6 +3,7 @@ package bootcheck
 import (
 	"bytes"
 	"path"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -85,18 +86,8 @@ func (t *tree) cloudInitMakesHostKeys() bool {
 // cloudConfig returns what cloud-init's configuration says under the keys, read
 // as datasources reads it: of lists and single values, the last file has its way.
 func (t *tree) cloudConfig(keys ...string) map[string]*yaml.Node {
-	const dir = "etc/cloud/cloud.cfg.d"
-	files := []string{"etc/cloud/cloud.cfg"}
-	for _, base := range t.list(dir) {
-		if strings.HasSuffix(base, ".cfg") {
-			files = append(files, path.Join(dir, base))
-		}
-	}
 	found := map[string]*yaml.Node{}
-	for _, name := range files {
-		if !t.isFile(name) {
-			continue
-		}
+	for _, name := range t.cloudFiles() {
 		data, _ := t.read(name)
 		root := yamlMapping(data)
 		if root == nil {
@@ -109,6 +100,19 @@ func (t *tree) cloudConfig(keys ...string) map[string]*yaml.Node {
 		}
 	}
 	return found
+}
+
+// cloudFiles returns the files of cloud-init's configuration, in the order in which it
+// reads them.
+func (t *tree) cloudFiles() []string {
+	const dir = "etc/cloud/cloud.cfg.d"
+	files := []string{"etc/cloud/cloud.cfg"}
+	for _, base := range t.list(dir) {
+		if strings.HasSuffix(base, ".cfg") {
+			files = append(files, path.Join(dir, base))
+		}
+	}
+	return slices.DeleteFunc(files, func(name string) bool { return !t.isFile(name) })
 }
 
 // yamlMapping returns the mapping that a document is, nil for all else. Aliases

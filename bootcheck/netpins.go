@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"go.yaml.in/yaml/v4"
+
 	"image-capture/entry"
 	"image-capture/identity"
 )
@@ -32,6 +34,10 @@ func checkNetworkIdentity(s *survey) {
 // curtin's apply_network. It is written anew where cloud-init runs, unless it was
 // told to leave the network alone, as Ubuntu's installer tells it: then the files are
 // what the clone has, and are judged like those of anybody else.
+//
+// A configuration of its own, by the key network in any of its files, cloud-init takes
+// before what the deployer says (Ubuntu's installer writes 90-installer-network.cfg,
+// curtin 50-curtin-networking.cfg): see stages.py, _find_networking_config.
 func (s *survey) checkCloudNetwork() {
 	if where := s.cloudNetworkOff(); where != "" {
 		s.warn(where, "tells cloud-init to leave the network alone: clones keep the configuration that is here",
@@ -49,6 +55,20 @@ func (s *survey) checkCloudNetwork() {
 			}
 		}
 	}
+	o = identity.CloudNetworkConfig
+	for _, name := range s.cloudFiles() {
+		data, _ := s.read(name)
+		root := yamlMapping(data)
+		network := yamlValue(root, "network")
+		if network == nil || network.Kind != yaml.MappingNode || s.cloudWrote(name) {
+			continue
+		}
+		f := s.warn(name, o.What, "remove the key network from it").because(o.Why)
+		if works && len(root.Content) == 2 {
+			f.Hint = "rm " + typed(name)
+			f.offer(s, o, name)
+		}
+	}
 }
 
 // cloudNetworkOff returns the file in which cloud-init is told not to set up the
@@ -56,9 +76,18 @@ func (s *survey) checkCloudNetwork() {
 // configuration".
 func (s *survey) cloudNetworkOff() string {
 	if s.isFile(cloudInitProgram) {
-		network := s.cloudConfig("network")["network"]
-		if c := yamlValue(network, "config"); c != nil && c.Value == "disabled" {
-			return "etc/cloud/cloud.cfg.d"
+		off := ""
+		for _, name := range s.cloudFiles() {
+			data, _ := s.read(name)
+			if network := yamlValue(yamlMapping(data), "network"); network != nil {
+				off = "" // the last file has its way
+				if c := yamlValue(network, "config"); c != nil && c.Value == "disabled" {
+					off = name
+				}
+			}
+		}
+		if off != "" {
+			return off
 		}
 		for _, l := range s.commandLines() {
 			if slices.Contains(l.words, "network-config=disabled") {
@@ -76,32 +105,6 @@ func (s *survey) cloudWrote(name string) bool {
 	})
 }
 
-// checkUdevNet looks for names of interfaces that udev gives by MAC address.
-func (s *survey) checkUdevNet() {
-	const dir = "etc/udev/rules.d"
-	for _, base := range s.list(dir) {
-		name := path.Join(dir, base)
-		if !strings.HasSuffix(base, ".rules") || !s.isFile(name) {
-			continue
-		}
-		data, _ := s.read(name)
-		pins := 0
-		for line := range lines(string(data)) {
-			if !strings.HasPrefix(line, "#") && strings.Contains(line, "ATTR{address}==") {
-				pins++
-			}
-		}
-		if pins == 0 {
-			continue
-		}
-		o := identity.UdevNames
-		f := s.warn(name, o.What, "rm "+typed(name)).because(o.Why)
-		if strings.Contains(base, "persistent-net") {
-			f.offer(s, o, name) // made by udev or cloud-init, not by people
-		}
-	}
-}
-
 func (s *survey) checkIfcfg() {
 	for _, dir := range []string{"etc/sysconfig/network-scripts", "etc/sysconfig/network"} {
 		for _, base := range s.list(dir) {
@@ -114,18 +117,21 @@ func (s *survey) checkIfcfg() {
 				continue
 			}
 			var pins []string
-			static := false
+			static, device := false, base[len("ifcfg-"):]
 			for line := range lines(string(data)) {
 				key, value, _, ok := assignment(line)
 				switch {
 				case !ok || value == "":
 				case identity.IsIfcfgPin(key):
 					pins = append(pins, key+"="+value)
+				case key == "DEVICE":
+					device = value
 				case strings.HasPrefix(key, "IPADDR") || key == "IPV6ADDR":
 					static = !isLoopback(value)
 				}
 			}
 			s.pinned(identity.Ifcfg, name, pins, static)
+			s.named(name, []string{device})
 		}
 	}
 }
@@ -186,18 +192,24 @@ func (s *survey) checkKeyfiles() {
 			if !ok {
 				continue
 			}
-			var pins []string
-			static := false
+			var pins, names []string
+			static, key := false, false
 			for section, line := range sections(string(data)) {
-				key, value, _ := keyValue(line)
+				word, value, _ := keyValue(line)
 				switch {
-				case identity.IsKeyfilePin(section, key, value):
-					pins = append(pins, key+"="+value)
+				case identity.IsKeyfilePin(section, word, value):
+					pins = append(pins, word+"="+value)
+				case section == "connection" && word == "interface-name":
+					names = append(names, value)
+				case section == "wireguard" && word == "private-key":
+					key = value != ""
 				case section == "ipv4" || section == "ipv6":
-					static = static || strings.HasPrefix(key, "address") && key != "address-data" && value != "" && !isLoopback(value)
+					static = static || strings.HasPrefix(word, "address") && word != "address-data" && value != "" && !isLoopback(value)
 				}
 			}
 			s.pinned(identity.Keyfile, name, pins, static)
+			s.named(name, names)
+			s.wireguard(name, key)
 		}
 	}
 }

@@ -17,12 +17,25 @@ var (
 	CloudNetwork = Operation{Name: "cloud-network", Rule: "network-identity", Paths: []string{
 		"etc/netplan/50-cloud-init.yaml", "etc/network/interfaces.d/50-cloud-init", "etc/network/interfaces.d/50-cloud-init.cfg",
 		"etc/NetworkManager/system-connections/cloud-init-*.nmconnection", "etc/systemd/network/10-cloud-init-*.network",
-		"etc/cloud/cloud.cfg.d/50-curtin-networking.cfg",
 	}, What: "was written by cloud-init for the source", Why: "clones keep the source's settings until cloud-init writes the file again",
 		Op: entry.Drop, When: "cloud-init is proven to run, and to set up the network", Judged: true,
-		Source: "GEN_NET_CONFIG_FILES of cloud-init's cmd/clean.py, apply_network of curtin"}
+		Source: "GEN_NET_CONFIG_FILES of cloud-init's cmd/clean.py"}
+	CloudNetworkConfig = Operation{Name: "cloud-network-config", Rule: "network-identity", Paths: []string{"etc/cloud/cloud.cfg", "etc/cloud/cloud.cfg.d/*.cfg"},
+		What: "holds a network configuration of the source", Why: "cloud-init takes it before what the deployer says of the clone's network",
+		Op: entry.Drop, When: "it holds nothing else, and cloud-init is proven to run", Judged: true,
+		Source: "_find_networking_config of cloud-init's stages.py, apply_network of curtin, Subiquity's 90-installer-network.cfg"}
+	// They are for people: a profile by another name may be wanted.
+	InterfaceNames = Operation{Name: "interface-names", Rule: "network-identity",
+		Paths: []string{"etc/sysconfig/network-scripts/ifcfg-*", "etc/sysconfig/network/ifcfg-*", "etc/NetworkManager/system-connections/*", "etc/systemd/network/*.network", "etc/netplan/*.yaml", "etc/network/interfaces", "etc/network/interfaces.d/*"},
+		What:  "is for an interface by the name that it has on the source", Why: "the clone's interface has another name, and stays down",
+		Hint: "match interfaces by a pattern (en*), or leave the network to cloud-init", Judged: true, Source: "systemd.net-naming-scheme(7)"}
+	WireguardProfile = Operation{Name: "wireguard-profile", Rule: "network-identity",
+		Paths: []string{"etc/NetworkManager/system-connections/*", "etc/systemd/network/*.netdev", "etc/netplan/*.yaml"},
+		What:  "holds a WireGuard key of the source", Why: "a peer sends all that it has for this key to the clone that it heard last", Hint: "make a new key on each clone",
+		Op: entry.Drop, When: "the file is for that tunnel alone (netplan's are reported)", Scope: Generalized, Judged: true,
+		Source: "nm-settings-keyfile(5), systemd.netdev(5), netplan(5)"}
 	UdevNames = Operation{Name: "udev-net-names", Rule: "network-identity", Paths: []string{"etc/udev/rules.d/*.rules"},
-		What: "names the source's network interfaces by their MAC addresses", Why: "the clone's interfaces get other names than its configuration has",
+		What: "names the source's network interfaces by their MAC addresses or slots", Why: "the clone's interfaces get other names than its configuration has",
 		Op: entry.Drop, When: "udev or cloud-init wrote the file (persistent-net)", Judged: true, Source: "udev(7), virt-sysprep(1)"}
 	Ifcfg = Operation{Name: "ifcfg-pins", Rule: "network-identity", Paths: []string{"etc/sysconfig/network-scripts/ifcfg-*", "etc/sysconfig/network/ifcfg-*"},
 		What: "is for the source's interface only", Why: WhyPinned,

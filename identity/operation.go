@@ -111,7 +111,7 @@ var table = slices.Concat(
 	[]Operation{ResumeDevice}, disks, []Operation{StorageWords},
 	[]Operation{MachineID, Journal}, []Operation{SSHHostKeys},
 	cloudState, []Operation{CloudSSHConfig},
-	[]Operation{CloudNetwork, UdevNames, Ifcfg, Keyfile, Networkd, Netplan, Interfaces},
+	[]Operation{CloudNetwork, CloudNetworkConfig, UdevNames, Ifcfg, Keyfile, Networkd, Netplan, Interfaces, InterfaceNames, WireguardProfile},
 	host, registrations, keys, []Operation{Initiator, Hostname, HostsName},
 	[]Operation{DRPAgent, DRPAccess}, agents, overlays, clusters, leases, traces,
 )
