@@ -23,6 +23,7 @@ func checkAgentState(s *survey) {
 		s.leftover(o)
 	}
 	s.fine(before, "", "no agent's state of the source")
+	s.tell(identity.UnlistedID, s.findUnlisted().ids)
 }
 
 // checkAccess reports a file of Digital Rebar's agent or of drpcli.

@@ -19,7 +19,10 @@ func checkHostIdentity(s *survey) {
 }
 
 func checkLeases(s *survey) { s.leftovers("no DHCP lease or client id of the source") }
-func checkTraces(s *survey) { s.leftovers("no histories, keys, mail or crash dumps of the source") }
+func checkTraces(s *survey) {
+	s.leftovers("no histories, keys, mail or crash dumps of the source")
+	s.tell(identity.UnlistedKey, s.findUnlisted().keys)
+}
 
 // checkInitiator looks at the name of the machine as an iSCSI initiator, which
 // packages make when they are installed.

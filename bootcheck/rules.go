@@ -69,6 +69,7 @@ type survey struct {
 
 	rule     rule // the one that is being applied
 	findings []Finding
+	unlisted *unlisted
 	edits    []Fix // of identity's operations, for Generalize
 }
 

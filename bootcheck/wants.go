@@ -41,8 +41,13 @@ func Wants(name string) Wanted {
 		return w
 	case "usr":
 		merged = below
+	case "opt", "srv":
+		w := wantsUnlisted(name)
+		w.Attributes = w.Attributes || identity.Concerns(name)
+		return w
 	case "var", "root", "home":
-		w := Wanted{Attributes: wantsState(name)}
+		w := wantsUnlisted(name)
+		w.Attributes = w.Attributes || wantsState(name)
 		switch {
 		case name == dpkgStatusName:
 			w.Content = maxDpkgStatus + 1

@@ -113,7 +113,7 @@ var table = slices.Concat(
 	cloudState, []Operation{CloudSSHConfig},
 	[]Operation{CloudNetwork, CloudNetworkConfig, UdevNames, Ifcfg, Keyfile, Networkd, Netplan, Interfaces, InterfaceNames, WireguardProfile},
 	host, registrations, keys, []Operation{Initiator, Hostname, HostsName},
-	[]Operation{DRPAgent, DRPAccess}, agents, overlays, clusters, leases, traces,
+	[]Operation{DRPAgent, DRPAccess}, agents, overlays, clusters, []Operation{UnlistedID}, leases, traces, []Operation{UnlistedKey},
 )
 
 // where is the table's patterns by the first two parts of their paths, as far as these
@@ -121,6 +121,9 @@ var table = slices.Concat(
 var where = func() map[string][][]string {
 	index := map[string][][]string{}
 	for _, o := range table {
+		if o.Name == UnlistedID.Name || o.Name == UnlistedKey.Name {
+			continue // they are for what no row names
+		}
 		for _, p := range slices.Concat(o.Paths, o.Unless) {
 			parts := strings.Split(p, "/")
 			key := parts[0]

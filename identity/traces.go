@@ -4,6 +4,15 @@ import "image-capture/entry"
 
 const whyReadable = "who gets the image can read it"
 
+// What agents and people have that no row names. They are for people: it may be in the
+// image on purpose.
+var (
+	UnlistedID = Operation{Name: "unlisted-id", Rule: "agent-state", Paths: []string{"etc/*", "var/lib/*", "opt/*"}, What: "holds nothing but an id: if it is the source's, clones share it",
+		Why: "what knows the source by it takes all clones for one", Hint: "--exclude it, if something makes it anew", Note: true, Judged: true, Source: "the files of the agents in this table: a UUID, or 32 hexadecimal digits"}
+	UnlistedKey = Operation{Name: "unlisted-key", Rule: "traces", Paths: []string{"etc/*", "var/lib/*", "opt/*", "root/*", "srv/*"}, What: "holds a private key: clones share it, and who gets the image can read it",
+		Why: whyPassFor, Hint: "--exclude it, unless clones need it", Note: true, Judged: true, Source: "RFC 7468, and PROTOCOL.key of OpenSSH"}
+)
+
 // traces are what people and programs left on the source. A clone is none the
 // worse for them; who gets the image can read them.
 var traces = []Operation{
