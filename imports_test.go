@@ -31,7 +31,8 @@ var ours = map[string][]string{
 	"image/imagefs":   {"image", "rootfs"},
 	"compare":         {"image", "manifest"},
 	"manifest":        {},
-	"bootcheck":       {"bootcheck/hardware", "bootcheck/initramfs", "image", "image/imagefs"},
+	"identity":        {},
+	"bootcheck":       {"bootcheck/hardware", "bootcheck/initramfs", "identity", "image", "image/imagefs"},
 	"content":         {},
 	"deploy":          {},
 

@@ -2,7 +2,6 @@ package bootcheck
 
 import (
 	"encoding/json"
-	"slices"
 
 	"image-capture/entry"
 )
@@ -19,6 +18,9 @@ type Fix struct {
 	// be called with a content that changed since the check: it must do what is
 	// right for that one.
 	Rewrite func(old []byte) ([]byte, error)
+	// Operation is the name of the one of package identity that it does; empty for all
+	// other edits.
+	Operation string
 }
 
 // MarshalJSON gives the operation and the path, written like Finding's.
@@ -34,12 +36,9 @@ func (f Fix) MarshalJSON() ([]byte, error) {
 func (r Report) Fixes() []Fix {
 	var list []Fix
 	for _, f := range r.Findings {
-		if f.Fix == nil || f.Level < Warn {
-			continue
-		}
-		if !slices.ContainsFunc(list, func(x Fix) bool { return x.Path == f.Fix.Path && (x.Op != entry.Rewrite || f.Fix.Op != entry.Rewrite) }) {
+		if f.Fix != nil && f.Level >= Warn {
 			list = append(list, *f.Fix)
 		}
 	}
-	return list
+	return unique(list)
 }

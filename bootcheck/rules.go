@@ -69,6 +69,8 @@ type survey struct {
 
 	rule     rule // the one that is being applied
 	findings []Finding
+	unlisted *unlisted
+	edits    []Fix // of identity's operations, for Generalize
 }
 
 // apply runs one rule, and adds a warning for each path that kept it from
