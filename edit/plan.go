@@ -18,6 +18,12 @@
 // To rewrite takes memory for the old content and the new, MaxRewrite bytes each.
 // Nothing is read of a file that is emptied.
 //
+// # Attributes
+//
+// One rule needs no plan: at ./boot/efi and below, owners are 0 and there are no xattrs,
+// inode flags and hard links. It is vfat where the image is deployed, and an extracting
+// tar fails when it has to make them.
+//
 // # Exclude patterns
 //
 // They follow GNU tar's --exclude at its defaults, which are --wildcards,
