@@ -2,12 +2,7 @@
 ROOT    ?= build/debian-12
 FORMAT  ?= tgz
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
-# Code that is never hot is not inlined, and HTTP/2 is left out (the endpoint takes
-# files faster over HTTP/1.1): the binary stays under 10 MiB.
-COLD    = bufio context crypto/... encoding/... errors fmt github.com/cheggaaa/... github.com/clipperhouse/... github.com/fatih/... github.com/mattn/... \
-          github.com/spf13/... github.com/VividCortex/... go.yaml.in/yaml/v4/... html/... io/... log/... math/big mime/... net/... os path/... reflect \
-          regexp/... strconv text/... time vendor/... image-capture/bootcheck/... image-capture/upload
-GOBUILD = CGO_ENABLED=0 go build -trimpath -tags nethttpomithttp2 $(COLD:%=-gcflags=%=-l) -ldflags '-s -w -X main.version=$(VERSION)'
+GOBUILD = CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X image-capture/cli.Version=$(VERSION)'
 
 .PHONY: build test lint run bench boot-test nightly dist pack clean root
 build: ; $(GOBUILD) -o image-capture .

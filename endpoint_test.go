@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"image-capture/cli"
 	"image-capture/rootfs/roottest"
 	"image-capture/upload/drptest"
 )
@@ -95,7 +96,7 @@ func TestThroughProxy(t *testing.T) {
 	} {
 		before := len(s.Requests())
 		code, p := capturing(t, row.env, append(append(args, "--attempts", "1"), row.args...)...)
-		require.Equal(t, exitEndpoint, code, p.stderr.String())
+		require.Equal(t, cli.ExitEndpoint, code, p.stderr.String())
 		require.Contains(t, p.stderr.String(), row.want)
 		require.NotContains(t, p.stderr.String(), "wrong-password")
 		require.Len(t, s.Requests(), before)

@@ -17,7 +17,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"image-capture/upload"
+	"image-capture/cli"
 	"image-capture/upload/drptest"
 )
 
@@ -73,11 +73,11 @@ func TestFleet(t *testing.T) {
 
 	attempts, images := 0, map[string]bool{}
 	for i, r := range runs {
-		require.Equal(t, exitDone, r.code, r.stderr)
+		require.Equal(t, cli.ExitDone, r.code, r.stderr)
 		requireRules(t, r.stderr)
 		requireNoSecret(t, r.stderr+r.stdout)
 		attempts += strings.Count(r.stderr, "again in")
-		var doc result
+		var doc document
 		require.NoError(t, json.Unmarshal([]byte(r.stdout), &doc))
 		require.True(t, doc.Stored && doc.Verified && doc.Complete)
 		require.False(t, images[doc.UploadTarball], "two have the same name")
@@ -95,9 +95,11 @@ func TestFleet(t *testing.T) {
 	// Nothing but pairs and orphans; and no pair is an orphan to prune.
 	s.Requests()
 	r := runHere(t.Context(), env, "prune", "--ca-cert", ca, "--attempts", "12", "--orphans", "--older-than", "0s", "--yes", "--json")
-	require.Equal(t, exitDone, r.code, r.stderr)
+	require.Equal(t, cli.ExitDone, r.code, r.stderr)
 	requireNoSecret(t, r.stderr+r.stdout)
-	var doc pruneResult
+	var doc struct {
+		Files []struct{ Action, Image, Manifest, Part, Reason string }
+	}
 	require.NoError(t, json.Unmarshal([]byte(r.stdout), &doc))
 	orphans := 0
 	for _, f := range doc.Files {
@@ -125,40 +127,6 @@ func TestLimitRate(t *testing.T) {
 	require.GreaterOrEqual(t, time.Since(start), 450*time.Millisecond)
 }
 
-func TestParseRate(t *testing.T) {
-	for text, want := range map[string]int64{
-		"1024": 1024, "1k": 1024, "1K": 1024, "50M": 50 << 20, "2g": 2 << 30, "3T": 3 << 40,
-		"0": 0, "": 0, "K": 0, "-1M": 0, "1.5M": 0, "1023": 0, "50 M": 0, "50MB": 0, "50Mi": 0,
-		"9223372036854775807": 1<<63 - 1, "9223372036854775808": 0, "8388608T": 0, "99999999999999999999T": 0, "\u0131": 0, "5\x0b": 0,
-	} {
-		if text == "" {
-			continue // the flag's "no bound"
-		}
-		got, err := parseRate(text)
-		require.Equal(t, want, got, text)
-		require.Equal(t, want == 0, err != nil, text)
-	}
-}
-
-// TestBackoff: any time up to a bound that doubles; what the endpoint wishes for
-// is waited in any case.
-func TestBackoff(t *testing.T) {
-	a := newApp(nil, nil, &bytes.Buffer{}, func(string) string { return "" })
-	seen := map[time.Duration]bool{}
-	for range 50 {
-		d := a.backoff(1, &upload.Error{Kind: upload.Broken})
-		require.True(t, d >= 0 && d < 4*time.Second, "%s", d)
-		seen[d] = true
-	}
-	require.Greater(t, len(seen), 40, "a hundred machines come back together")
-	a.jitter = func(most time.Duration) time.Duration { return most }
-	for n, want := range map[int]time.Duration{1: 4 * time.Second, 2: 8 * time.Second, 5: 64 * time.Second, 6: 2 * time.Minute, 1000: 2 * time.Minute} {
-		require.Equal(t, want, a.backoff(n, &upload.Error{Kind: upload.Broken}), "%d", n)
-	}
-	require.Equal(t, 30*time.Second, a.backoff(1, &upload.Error{Kind: upload.NoSpace}))
-	require.Equal(t, 94*time.Second, a.backoff(1, &upload.Error{Kind: upload.Failed, RetryAfter: 90 * time.Second}))
-}
-
 // TestRetryAfterIsHonoured: in the program, from the header to the wait.
 func TestRetryAfterIsHonoured(t *testing.T) {
 	s := drptest.New(t, drptest.Options{TLS: drptest.Plain, Faults: []drptest.Fault{
@@ -167,14 +135,14 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 	}})
 	env := map[string]string{"RS_ENDPOINT": s.URL, "RS_TOKEN": s.Token}
 	var out, errs bytes.Buffer
-	a := newApp(nil, &out, &errs, func(k string) string { return env[k] })
-	a.jitter = func(time.Duration) time.Duration { return time.Second }
+	a := cli.New(nil, &out, &errs, func(k string) string { return env[k] })
+	a.Jitter = func(time.Duration) time.Duration { return time.Second }
 	var waits []time.Duration
-	a.after = func(d time.Duration) <-chan time.Time {
+	a.After = func(d time.Duration) <-chan time.Time {
 		waits = append(waits, d)
 		return time.After(0)
 	}
-	require.Zero(t, a.run(t.Context(), []string{t.TempDir(), "--check", "off", "--upload"}), errs.String())
+	require.Zero(t, a.Run(t.Context(), []string{t.TempDir(), "--check", "off", "--upload"}), errs.String())
 	require.Equal(t, []time.Duration{91 * time.Second, 301 * time.Second}, waits)
 	require.Contains(t, errs.String(), "again in 1m31s")
 }
@@ -186,15 +154,15 @@ func TestInterruptedWait(t *testing.T) {
 	env := map[string]string{"RS_ENDPOINT": s.URL, "RS_TOKEN": s.Token}
 	ctx, cancel := context.WithCancel(t.Context())
 	var out, errs bytes.Buffer
-	a := newApp(nil, &out, &errs, func(k string) string { return env[k] })
-	a.after = func(time.Duration) <-chan time.Time {
+	a := cli.New(nil, &out, &errs, func(k string) string { return env[k] })
+	a.After = func(time.Duration) <-chan time.Time {
 		cancel()
 		return nil
 	}
-	require.Equal(t, exitInterrupted, a.run(ctx, []string{t.TempDir(), "--check", "off", "--upload", "--json"}))
-	var doc result
+	require.Equal(t, cli.ExitInterrupted, a.Run(ctx, []string{t.TempDir(), "--check", "off", "--upload", "--json"}))
+	var doc document
 	require.NoError(t, json.Unmarshal(out.Bytes(), &doc))
-	require.Equal(t, exitInterrupted, doc.ExitCode)
+	require.Equal(t, cli.ExitInterrupted, doc.ExitCode)
 	require.Equal(t, "interrupted, nothing is left behind", doc.Error)
 	require.False(t, doc.Stored || doc.Complete)
 	require.Empty(t, names(t, "."))

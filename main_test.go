@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"image-capture/cli"
+
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/require"
 )
@@ -17,10 +19,28 @@ import (
 // of its own, with real exit codes, signals and files.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"image-capture": func() {
-		a := newApp(os.Stdin, os.Stdout, os.Stderr, os.Getenv)
-		a.after = func(time.Duration) <-chan time.Time { return time.After(time.Millisecond) }
-		os.Exit(start(a, os.Args[1:]))
+		a := cli.New(os.Stdin, os.Stdout, os.Stderr, os.Getenv)
+		a.After = func(time.Duration) <-chan time.Time { return time.After(time.Millisecond) }
+		os.Exit(run(a))
 	}})
+}
+
+// document is what tests look at in that of capture --json, as a script of a user reads it.
+type document struct {
+	ExitCode       int    `json:"exit_code"`
+	Error          string `json:"error"`
+	UploadTarball  string `json:"upload_tarball"`
+	UploadManifest string `json:"upload_manifest"`
+	SHA256         string `json:"sha256sum"`
+	Stored         bool   `json:"stored"`
+	Verified       bool   `json:"verified"`
+	Complete       bool   `json:"complete"`
+	Profile        struct {
+		Name   string
+		Meta   map[string]string
+		Params map[string]any
+	} `json:"profile"`
+	ProfileSaved string `json:"profile_saved"`
 }
 
 // result of a run inside the test's process.
@@ -32,9 +52,9 @@ type ran struct {
 // runHere runs the program in this process.
 func runHere(ctx context.Context, env map[string]string, args ...string) ran {
 	var out, errs bytes.Buffer
-	a := newApp(strings.NewReader(""), &out, &errs, func(k string) string { return env[k] })
-	a.after = func(time.Duration) <-chan time.Time { return time.After(time.Millisecond) }
-	code := a.run(ctx, args)
+	a := cli.New(strings.NewReader(""), &out, &errs, func(k string) string { return env[k] })
+	a.After = func(time.Duration) <-chan time.Time { return time.After(time.Millisecond) }
+	code := a.Run(ctx, args)
 	return ran{code, out.String(), errs.String()}
 }
 
@@ -123,7 +143,7 @@ func TestUsage(t *testing.T) {
 			args = append(args, strings.NewReplacer("ROOT", root, "LONG", long).Replace(w))
 		}
 		got := runHere(t.Context(), nil, args...)
-		require.Equal(t, exitUsage, got.code, "%s: %s", row.args, got.stderr)
+		require.Equal(t, cli.ExitUsage, got.code, "%s: %s", row.args, got.stderr)
 		require.Contains(t, got.stderr, row.want, row.args)
 		require.Empty(t, got.stdout, row.args)
 		requireRules(t, got.stderr)
@@ -160,8 +180,9 @@ func TestHelp(t *testing.T) {
 
 // TestExitCodes: a DRP runner takes 16, 32, 64 and 128 and up for orders.
 func TestExitCodes(t *testing.T) {
-	for code := exitDone; code <= exitInterrupted; code++ {
-		require.Contains(t, exitHelp, "\n  "+string(rune('0'+code))+"  ")
+	help := runHere(t.Context(), nil, "--help").stdout
+	for code := cli.ExitDone; code <= cli.ExitInterrupted; code++ {
+		require.Contains(t, help, "\n  "+string(rune('0'+code))+"  ")
 		require.Less(t, code, 16)
 	}
 }
@@ -182,7 +203,7 @@ func TestSecretsInEndpoint(t *testing.T) {
 		{"RS_ENDPOINT": "https://host:8092", "RS_KEY": "hunter2secret"},
 	} {
 		got := runHere(t.Context(), env, t.TempDir(), "--upload")
-		require.Equal(t, exitUsage, got.code, got.stderr)
+		require.Equal(t, cli.ExitUsage, got.code, got.stderr)
 		require.NotContains(t, got.stderr, "hunter2secret")
 	}
 }
@@ -193,9 +214,21 @@ func TestInterruptedBefore(t *testing.T) {
 	ctx, cancel := signal.NotifyContext(t.Context(), os.Interrupt)
 	cancel()
 	got := runHere(ctx, nil, "capture", t.TempDir(), "--check", "off")
-	require.Equal(t, exitInterrupted, got.code)
+	require.Equal(t, cli.ExitInterrupted, got.code)
 	require.Equal(t, "image-capture: interrupted, nothing is left behind\n", got.stderr)
 	names, err := os.ReadDir(".")
 	require.NoError(t, err)
 	require.Empty(t, names)
+}
+
+// names are those of a folder, sorted.
+func names(t *testing.T, dir string) []string {
+	t.Helper()
+	list, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	out := []string{}
+	for _, e := range list {
+		out = append(out, e.Name())
+	}
+	return out
 }

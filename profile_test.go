@@ -10,6 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v4"
 
+	"image-capture/capture"
+	"image-capture/cli"
 	"image-capture/upload/drptest"
 )
 
@@ -31,7 +33,7 @@ func TestSaveProfile(t *testing.T) {
 	written, err := os.ReadFile(file)
 	require.NoError(t, err)
 	require.Equal(t, string(written), printed)
-	var p deployProfile
+	var p capture.Profile
 	require.NoError(t, yaml.Load([]byte(printed), &p))
 	require.Equal(t, stored.Params, p.Params)
 	require.Equal(t, stored.Meta, p.Meta)
@@ -45,7 +47,7 @@ func TestSaveProfile(t *testing.T) {
 	r = runHere(t.Context(), env, append(args, "--format", "tar-zst", "--json")...)
 	require.Zero(t, r.code, r.stderr)
 	require.Contains(t, r.stderr, "the Profile golden debian on the endpoint deploys this image from now on")
-	var doc result
+	var doc document
 	require.NoError(t, json.Unmarshal([]byte(r.stdout), &doc))
 	require.Equal(t, "golden debian", doc.ProfileSaved)
 	stored, _ = s.Profile("golden debian")
@@ -79,11 +81,11 @@ func TestSaveProfileFails(t *testing.T) {
 		want  string
 		hint  string
 	}{
-		{"no claim", drptest.Grant{}, nil, nil, exitRefused, "403 Forbidden: Cannot access /api/v3/profiles; Requires: profiles create", `scope profiles, action "create, update"`},
-		{"token ended", drptest.Grant{Requests: 8}, nil, nil, exitRefused, "403 Forbidden: Unable to authenticate: invalid token [redacted]", "profiles"},
-		{"of a content pack", drptest.Grant{Profiles: []string{"create", "update"}}, nil, &drptest.Profile{Name: "golden", ReadOnly: true}, exitTaken, "409 Conflict: readonly", "another name"},
-		{"not valid", drptest.Grant{Profiles: []string{"create"}}, &drptest.Fault{Method: "POST", Path: "/profiles", Status: 422, Messages: []string{"eikon/image-url: no"}}, nil, exitEndpoint, "422 Unprocessable Entity: eikon/image-url: no", "log"},
-		{"broken for good", drptest.Grant{Profiles: []string{"create"}}, &drptest.Fault{Method: "POST", Path: "/profiles", Drop: true}, nil, exitEndpoint, "save profile golden", "reached"},
+		{"no claim", drptest.Grant{}, nil, nil, cli.ExitRefused, "403 Forbidden: Cannot access /api/v3/profiles; Requires: profiles create", `scope profiles, action "create, update"`},
+		{"token ended", drptest.Grant{Requests: 8}, nil, nil, cli.ExitRefused, "403 Forbidden: Unable to authenticate: invalid token [redacted]", "profiles"},
+		{"of a content pack", drptest.Grant{Profiles: []string{"create", "update"}}, nil, &drptest.Profile{Name: "golden", ReadOnly: true}, cli.ExitTaken, "409 Conflict: readonly", "another name"},
+		{"not valid", drptest.Grant{Profiles: []string{"create"}}, &drptest.Fault{Method: "POST", Path: "/profiles", Status: 422, Messages: []string{"eikon/image-url: no"}}, nil, cli.ExitEndpoint, "422 Unprocessable Entity: eikon/image-url: no", "log"},
+		{"broken for good", drptest.Grant{Profiles: []string{"create"}}, &drptest.Fault{Method: "POST", Path: "/profiles", Drop: true}, nil, cli.ExitEndpoint, "save profile golden", "reached"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Chdir(t.TempDir())
@@ -105,7 +107,7 @@ func TestSaveProfileFails(t *testing.T) {
 			require.Contains(t, r.stderr, row.want)
 			_, hint, _ := strings.Cut(r.stderr, "hint: ")
 			require.Contains(t, hint, row.hint)
-			var doc result
+			var doc document
 			require.NoError(t, json.Unmarshal([]byte(r.stdout), &doc))
 			require.Equal(t, row.code, doc.ExitCode)
 			require.True(t, doc.Stored && doc.Verified && doc.Complete)
@@ -124,11 +126,11 @@ func TestSaveProfileUsage(t *testing.T) {
 	t.Chdir(t.TempDir())
 	env := map[string]string{"RS_ENDPOINT": "http://127.0.0.1:1", "RS_TOKEN": "a-token-of-somebody"}
 	r := runHere(t.Context(), env, t.TempDir(), "--save-profile", "golden")
-	require.Equal(t, exitUsage, r.code)
+	require.Equal(t, cli.ExitUsage, r.code)
 	require.Contains(t, r.stderr, "hint: add --upload")
 	for _, name := range []string{"1st", "a/b", "x", "a\nb", "a:b"} {
 		r = runHere(t.Context(), env, t.TempDir(), "--upload", "--save-profile", name)
-		require.Equal(t, exitUsage, r.code, name)
+		require.Equal(t, cli.ExitUsage, r.code, name)
 		require.Contains(t, r.stderr, "is no name for a Profile")
 		requireRules(t, r.stderr)
 	}
@@ -145,7 +147,7 @@ func TestSaveProfileOfSomethingIncomplete(t *testing.T) {
 	stop := appending(t, log)
 	r := runHere(t.Context(), env, root, "--check", "off", "--upload", "--strict", "--save-profile", "golden")
 	stop()
-	require.Equal(t, exitIncomplete, r.code, r.stderr)
+	require.Equal(t, cli.ExitIncomplete, r.code, r.stderr)
 	require.Contains(t, r.stderr, "the Profile golden is not stored, since the image lacks something")
 	_, ok := s.Profile("golden")
 	require.False(t, ok)
@@ -159,6 +161,6 @@ func TestWarnProfile(t *testing.T) {
 	token := readableToken([]string{"post", "get"}, farAway)
 	env := map[string]string{"RS_ENDPOINT": s.URL, "RS_TOKEN": token}
 	r := runHere(t.Context(), env, t.TempDir(), "--check", "off", "--upload", "--save-profile", "golden")
-	require.Equal(t, exitRefused, r.code)
+	require.Equal(t, cli.ExitRefused, r.code)
 	require.Contains(t, r.stderr, `warning: the token lacks the claims "profiles create *" and "profiles update golden": the image will be stored, the Profile will not`)
 }

@@ -14,7 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"image-capture/upload"
+	"image-capture/cli"
 	"image-capture/upload/drptest"
 )
 
@@ -50,15 +50,15 @@ func TestRetryFromWhere(t *testing.T) {
 		}
 		var out, errs bytes.Buffer
 		env := map[string]string{"RS_ENDPOINT": s.URL, "RS_TOKEN": s.Token}
-		a := newApp(nil, &out, &errs, func(k string) string { return env[k] })
+		a := cli.New(nil, &out, &errs, func(k string) string { return env[k] })
 		var waits []time.Duration
-		a.jitter = func(most time.Duration) time.Duration { return most }
-		a.after = func(d time.Duration) <-chan time.Time {
+		a.Jitter = func(most time.Duration) time.Duration { return most }
+		a.After = func(d time.Duration) <-chan time.Time {
 			waits = append(waits, d)
 			require.NoError(t, os.WriteFile(filepath.Join(root, "new"), nil, 0o600))
 			return time.After(0)
 		}
-		require.Zero(t, a.run(t.Context(), args), errs.String())
+		require.Zero(t, a.Run(t.Context(), args), errs.String())
 		require.Equal(t, []time.Duration{4 * time.Second, 8 * time.Second}, waits)
 		image, err := s.Content("images/img.tgz")
 		require.NoError(t, err)
@@ -88,7 +88,7 @@ func TestRetryFromWhere(t *testing.T) {
 // TestNeverAgain: a refusal stays one.
 func TestNeverAgain(t *testing.T) {
 	t.Chdir(t.TempDir())
-	for status, code := range map[int]int{401: exitRefused, 403: exitRefused, 404: exitRefused, 409: exitTaken, 413: exitEndpoint, 400: exitEndpoint} {
+	for status, code := range map[int]int{401: cli.ExitRefused, 403: cli.ExitRefused, 404: cli.ExitRefused, 409: cli.ExitTaken, 413: cli.ExitEndpoint, 400: cli.ExitEndpoint} {
 		s := drptest.New(t, drptest.Options{TLS: drptest.Plain, Faults: []drptest.Fault{{Method: "POST", Status: status, Messages: []string{"no: " + drptest.DefaultToken}}}})
 		env := map[string]string{"RS_ENDPOINT": s.URL, "RS_TOKEN": s.Token}
 		got := runHere(t.Context(), env, t.TempDir(), "--check", "off", "--upload", "--output", "x.tgz")
@@ -104,25 +104,6 @@ func TestNeverAgain(t *testing.T) {
 		}
 		require.Equal(t, 1, posts, "%d", status)
 		require.Empty(t, names(t, "."), "%d", status)
-	}
-}
-
-// TestOwnPart: a name that is being uploaded is another's at the first attempt, and
-// may be our own of before at the next. The last error is as it came.
-func TestOwnPart(t *testing.T) {
-	busy := &upload.Error{Kind: upload.Taken, Status: 409, Msg: "File already uploading"}
-	broken := &upload.Error{Kind: upload.Broken}
-	other := &upload.Error{Kind: upload.Taken, Status: 409, Msg: "Cannot create directory"}
-	a := newApp(nil, io.Discard, io.Discard, nil)
-	a.after = func(time.Duration) <-chan time.Time { return time.After(0) }
-	for want, errs := range map[int][]error{1: {busy}, 3: {broken, busy, nil}, 4: {broken, busy, busy, busy}, 2: {broken, other}} {
-		tries := 0
-		err := (&endpoint{app: a}).attempts(t.Context(), 4, func(n int) error {
-			tries = n
-			return errs[n-1]
-		})
-		require.Equal(t, want, tries)
-		require.Equal(t, errs[want-1], err)
 	}
 }
 
@@ -162,9 +143,9 @@ func TestStrict(t *testing.T) {
 	loose := runHere(t.Context(), nil, root, "--check", "off", "--output", filepath.Join(dir, "a.tgz"))
 	strict := runHere(t.Context(), nil, root, "--check", "off", "--output", filepath.Join(dir, "b.tgz"), "--strict")
 	stop()
-	require.Equal(t, exitDone, loose.code, loose.stderr)
+	require.Equal(t, cli.ExitDone, loose.code, loose.stderr)
 	require.Contains(t, loose.stderr, "warning: changed: ./log: ")
-	require.Equal(t, exitIncomplete, strict.code, strict.stderr)
+	require.Equal(t, cli.ExitIncomplete, strict.code, strict.stderr)
 	require.Contains(t, strict.stderr, "1 changed while they were read (--strict)\nhint: stop what writes to them, or capture a snapshot\n")
 	require.Equal(t, []string{"a.MANIFEST.txt", "a.tgz", "b.MANIFEST.txt", "b.tgz"}, names(t, dir))
 	m, err := os.ReadFile(filepath.Join(dir, "b.MANIFEST.txt"))

@@ -1,19 +1,16 @@
 package main
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"reflect"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -25,6 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"image-capture/cli/clitest"
 	"image-capture/rootfs/roottest"
 	"image-capture/upload/drptest"
 )
@@ -140,7 +138,7 @@ func cmdExit(ts *testscript.TestScript, neg bool, args []string) {
 	if args[1] != "image-capture" {
 		return
 	}
-	if err := messageRules(ts.ReadFile("stderr")); err != nil {
+	if err := clitest.MessageRules(ts.ReadFile("stderr")); err != nil {
 		ts.Fatalf("stderr: %v", err)
 	}
 	for _, name := range []string{"stdout", "stderr"} {
@@ -156,31 +154,7 @@ func cmdExit(ts *testscript.TestScript, neg bool, args []string) {
 
 func requireRules(t testing.TB, stderr string) {
 	t.Helper()
-	require.NoError(t, messageRules(stderr))
-}
-
-// block matches the lines of the summary, which is on stderr when the image is on
-// stdout.
-var block = regexp.MustCompile(`^(Image Builder created image information:|-{80}| *(filename|ident|date|size|md5sum|upload tarball|upload manifest|sha256sum|format|unpacked size|entries):.*)$`)
-
-// messageRules are those of a job log: whole lines, each of which says whose it
-// is, without a period at its end, and no byte that moves a cursor.
-func messageRules(stderr string) error {
-	for line := range strings.Lines(stderr) {
-		line, ok := strings.CutSuffix(line, "\n")
-		switch {
-		case !ok:
-			return fmt.Errorf("%q has no end", line)
-		case strings.ContainsFunc(line, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\ufffd' }):
-			return fmt.Errorf("%q has bytes that are no text", line)
-		case block.MatchString(line):
-		case !slices.ContainsFunc([]string{"image-capture: ", "why: ", "hint: ", "fix: "}, func(s string) bool { return strings.HasPrefix(line, s) }):
-			return fmt.Errorf("%q does not say whose it is", line)
-		case strings.HasSuffix(line, "."):
-			return fmt.Errorf("%q ends in a period", line)
-		}
-	}
-	return nil
+	require.NoError(t, clitest.MessageRules(stderr))
 }
 
 // checkSecrets looks for any part of the script's secrets.
@@ -389,7 +363,7 @@ func cmdTree(ts *testscript.TestScript, neg bool, args []string) {
 			case "size":
 				data = randomBytes(name, int(number))
 			case "initramfs":
-				data = initramfsOf(map[string][]byte{"init": []byte("#!/bin/sh\n"), "noise": randomBytes(name, int(number))})
+				data = clitest.Initramfs(map[string][]byte{"init": []byte("#!/bin/sh\n"), "noise": randomBytes(name, int(number))})
 			default:
 				mode, err = strconv.ParseUint(word, 8, 32)
 				ts.Check(err)
@@ -405,24 +379,6 @@ func randomBytes(name string, n int) []byte {
 	data := make([]byte, n)
 	_, _ = rand.NewChaCha8(sha256.Sum256([]byte(name))).Read(data)
 	return data
-}
-
-// initramfsOf is a cpio archive as the kernel takes it, see its
-// Documentation/driver-api/early-userspace/buffer-format.rst.
-func initramfsOf(files map[string][]byte) []byte {
-	var b bytes.Buffer
-	file := func(name string, data []byte, mode int) {
-		fmt.Fprintf(&b, "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x", b.Len()+1, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name)+1, 0)
-		for _, part := range []string{name + "\x00", string(data)} {
-			b.WriteString(part)
-			b.Write(make([]byte, -b.Len()&3))
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		file(name, files[name], 0o100755)
-	}
-	file("TRAILER!!!", nil, 0)
-	return b.Bytes()
 }
 
 // cmdHostile is "hostile DIR": the tree of everything that tar can carry.

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"image-capture/cli"
 	"image-capture/upload/drptest"
 )
 
@@ -98,7 +99,7 @@ func TestInterruptFile(t *testing.T) {
 		p := startProgram(t, dir, []string{"TMPDIR=" + tmp}, nil, root, "--check", "off", "--level", "best", "--output", "a.tgz", "--overwrite")
 		someBytesIn(t, filepath.Join(dir, ".a.tgz.*"))
 		require.NoError(t, p.cmd.Process.Signal(sig))
-		require.Equal(t, exitInterrupted, p.wait().ExitStatus(), p.stderr.String())
+		require.Equal(t, cli.ExitInterrupted, p.wait().ExitStatus(), p.stderr.String())
 		require.Equal(t, interrupted, p.stderr.String())
 		require.Empty(t, p.stdout.String())
 		require.Equal(t, []string{"a.tgz"}, names(t, dir))
@@ -122,7 +123,7 @@ func TestInterruptUpload(t *testing.T) {
 		p := startProgram(t, dir, endpointEnv(s), nil, args...)
 		someBytesIn(t, filepath.Join(s.Dir, "images", "img.tgz.part"))
 		require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
-		require.Equal(t, exitInterrupted, p.wait().ExitStatus(), p.stderr.String())
+		require.Equal(t, cli.ExitInterrupted, p.wait().ExitStatus(), p.stderr.String())
 		require.True(t, strings.HasSuffix(p.stderr.String(), interrupted), p.stderr.String())
 		s.Requests()
 		files, err := s.Files()
@@ -143,7 +144,7 @@ func TestInterruptManifest(t *testing.T) {
 		return err == nil
 	}, 20*time.Second, time.Millisecond)
 	require.NoError(t, p.cmd.Process.Signal(syscall.SIGINT))
-	require.Equal(t, exitInterrupted, p.wait().ExitStatus(), p.stderr.String())
+	require.Equal(t, cli.ExitInterrupted, p.wait().ExitStatus(), p.stderr.String())
 	require.Contains(t, p.stderr.String(), "the image is stored as images/img.tgz, its MANIFEST is not: it is kept in "+filepath.Join(dir, "man.txt"))
 	require.NotContains(t, p.stderr.String(), "nothing is left behind")
 	require.Equal(t, []string{"man.txt"}, names(t, dir))
@@ -162,7 +163,7 @@ func TestInterruptStream(t *testing.T) {
 	require.NoError(t, err)
 	time.Sleep(200 * time.Millisecond) // the pipe is full
 	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
-	require.Equal(t, exitInterrupted, p.wait().ExitStatus(), p.stderr.String())
+	require.Equal(t, cli.ExitInterrupted, p.wait().ExitStatus(), p.stderr.String())
 	require.Equal(t, interrupted, p.stderr.String())
 	require.Empty(t, names(t, dir))
 
@@ -175,7 +176,7 @@ func TestInterruptStream(t *testing.T) {
 	require.NoError(t, r2.Close())
 	time.Sleep(200 * time.Millisecond)
 	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
-	require.Equal(t, exitInterrupted, p.wait().ExitStatus(), p.stderr.String())
+	require.Equal(t, cli.ExitInterrupted, p.wait().ExitStatus(), p.stderr.String())
 
 	// A FIFO, without a writer and with one that gives nothing.
 	fifo := filepath.Join(dir, "fifo")
@@ -189,7 +190,7 @@ func TestInterruptStream(t *testing.T) {
 		}
 		time.Sleep(200 * time.Millisecond)
 		require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
-		require.Equal(t, exitInterrupted, p.wait().ExitStatus(), p.stderr.String())
+		require.Equal(t, cli.ExitInterrupted, p.wait().ExitStatus(), p.stderr.String())
 	}
 }
 
@@ -208,7 +209,7 @@ func TestInterruptFlagFile(t *testing.T) {
 		p := startProgram(t, dir, nil, nil, args...)
 		time.Sleep(200 * time.Millisecond)
 		require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
-		require.Equal(t, exitInterrupted, p.wait().ExitStatus(), "%q: %s", args, p.stderr.String())
+		require.Equal(t, cli.ExitInterrupted, p.wait().ExitStatus(), "%q: %s", args, p.stderr.String())
 		require.Equal(t, interrupted, p.stderr.String())
 		require.Equal(t, []string{"fifo"}, names(t, dir))
 	}
@@ -227,7 +228,7 @@ func TestSecondSignal(t *testing.T) {
 	_ = p.cmd.Process.Signal(syscall.SIGINT)
 	status := p.wait()
 	if status.Exited() { // it could be, after all
-		require.Equal(t, exitInterrupted, status.ExitStatus(), p.stderr.String())
+		require.Equal(t, cli.ExitInterrupted, status.ExitStatus(), p.stderr.String())
 		return
 	}
 	require.Equal(t, syscall.SIGINT, status.Signal())

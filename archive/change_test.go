@@ -18,6 +18,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"image-capture/archive"
+	"image-capture/compress"
+	"image-capture/edit"
+	"image-capture/entry"
 	"image-capture/rootfs"
 )
 
@@ -34,16 +37,16 @@ func (a *acting) Write(p []byte) (int, error) {
 }
 
 // during captures dir and does something when its first frame is written.
-func during(t *testing.T, dir string, do func()) (map[string]string, *archive.Summary, map[string]archive.Member) {
+func during(t *testing.T, dir string, do func()) (map[string]string, *archive.Summary, map[string]entry.Member) {
 	t.Helper()
 	root, err := rootfs.Open(dir)
 	require.NoError(t, err)
 	defer root.Close()
 	w := &acting{do: do}
-	members := map[string]archive.Member{}
-	sum, err := archive.Write(context.Background(), w, root, archive.Options{
-		Codec: archive.None, Jobs: 1,
-		Member: func(m *archive.Member) error { members[m.Path] = *m; return nil },
+	members := map[string]entry.Member{}
+	sum, err := archive.Write(context.Background(), w, edit.NewTree(root, nil, nil), archive.Options{
+		Codec: compress.None, Jobs: 1,
+		Member: func(m *entry.Member) error { members[m.Path] = *m; return nil },
 	})
 	require.NoError(t, err)
 	require.EqualValues(t, w.Len(), sum.Unpacked)
@@ -87,7 +90,7 @@ func TestBigFileChanges(t *testing.T) {
 			require.NoError(t, os.WriteFile(big, original, 0o644))
 			require.NoError(t, os.WriteFile(dir+"/later", []byte("later"), 0o644))
 			content, sum, members := during(t, dir, func() { require.NoError(t, c.change(big)) })
-			require.Equal(t, []archive.Note{{Path: "./big", Reason: c.note}}, sum.Changed)
+			require.Equal(t, []entry.Note{{Path: "./big", Reason: c.note}}, sum.Changed)
 			require.Empty(t, sum.Unreadable)
 			require.Equal(t, "later", content["./later"])
 			got := content["./big"]
@@ -146,11 +149,11 @@ func TestTreeChanges(t *testing.T) {
 		require.NoError(t, os.Rename(outside, dir+"/z-moved-in"))
 		require.NoError(t, os.WriteFile(dir+"/z-other", []byte("another file"), 0o644))
 	})
-	require.ElementsMatch(t, []archive.Note{
+	require.ElementsMatch(t, []entry.Note{
 		{Path: "./z-gone", Reason: "vanished before it was read"},
 		{Path: "./z-gone-dir", Reason: "vanished before it was read"},
 	}, sum.Changed)
-	require.ElementsMatch(t, []archive.Note{
+	require.ElementsMatch(t, []entry.Note{
 		{Path: "./z-fifo", Reason: "open: a fifo took the place of the file"},
 		{Path: "./z-file-as-dir", Reason: "open: a dir took the place of the file"},
 		{Path: "./z-link", Reason: "open: too many levels of symbolic links"},
@@ -175,7 +178,7 @@ func TestDirectoryVanishes(t *testing.T) {
 	content, sum, members := during(t, dir, func() { require.NoError(t, os.RemoveAll(dir+"/d")) })
 	require.Empty(t, sum.Unreadable)
 	require.Equal(t, "last", content["./last"])
-	require.Contains(t, sum.Changed, archive.Note{Path: "./d/b-1999", Reason: "vanished before it was read"})
+	require.Contains(t, sum.Changed, entry.Note{Path: "./d/b-1999", Reason: "vanished before it was read"})
 	told := map[string]bool{}
 	for _, n := range sum.Changed {
 		told[n.Path] = true
@@ -222,7 +225,7 @@ func TestSmallFileRewritten(t *testing.T) {
 	defer writers.Wait()
 	defer close(stop)
 	for range 10 {
-		image, sum, members := capture(t, dir, archive.Options{Codec: archive.None})
+		image, sum, members := capture(t, dir, archive.Options{Codec: compress.None})
 		require.Empty(t, sum.Unreadable)
 		content := contentsOf(t, image)
 		told := map[string]bool{}

@@ -11,7 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"image-capture/archive"
-	"image-capture/rootfs"
+	"image-capture/compress"
+	"image-capture/entry"
 	"image-capture/rootfs/roottest"
 )
 
@@ -36,28 +37,28 @@ func TestSameBytes(t *testing.T) {
 	require.NoError(t, os.Mkdir(copied, 0o700))
 	out, err := exec.Command("cp", "-a", dir+"/.", copied).CombinedOutput()
 	require.NoError(t, err, "%s", out)
-	id := func(dir string) rootfs.FileID {
-		_, _, members := capture(t, dir, archive.Options{Codec: archive.None})
+	id := func(dir string) entry.FileID {
+		_, _, members := capture(t, dir, archive.Options{Codec: compress.None})
 		return members[len(members)-1].ID
 	}
 	require.NotEqual(t, id(dir), id(copied))
 
-	for codec, levels := range map[archive.Codec][]archive.Level{
-		archive.None: {archive.Default},
-		archive.Gzip: {archive.Default, archive.Fast},
-		archive.Zstd: {archive.Default, archive.Fast, archive.Better, archive.Best},
+	for codec, levels := range map[compress.Codec][]compress.Level{
+		compress.None: {compress.Default},
+		compress.Gzip: {compress.Default, compress.Fast},
+		compress.Zstd: {compress.Default, compress.Fast, compress.Better, compress.Best},
 	} {
 		for _, level := range levels {
-			if raceDetector && level > archive.Fast {
+			if raceDetector && level > compress.Fast {
 				continue // slow, and nothing new to the detector
 			}
 			t.Run(fmt.Sprint(codec, level), func(t *testing.T) {
 				want, sum, members := capture(t, dir, archive.Options{Codec: codec, Level: level, Jobs: 1})
 				dirs := map[string][]int{dir: {1, 2, 8}}
-				if level == archive.Default {
+				if level == compress.Default {
 					dirs[copied] = []int{2}
 				}
-				if testing.Short() || raceDetector || level == archive.Best {
+				if testing.Short() || raceDetector || level == compress.Best {
 					dirs[dir] = []int{2}
 				}
 				for dir, jobs := range dirs {

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"image-capture/archive"
-	"image-capture/rootfs"
+	"image-capture/compress"
 	"image-capture/rootfs/roottest"
 )
 
@@ -18,10 +18,9 @@ func TestSkipFileDigests(t *testing.T) {
 	dir := roottest.Hostile(t)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "streamed"), make([]byte, 3<<20+1), 0o644))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "edited"), []byte("old"), 0o644))
-	opt := archive.Options{Codec: archive.Zstd, Content: func(e *rootfs.Entry) (func([]byte) ([]byte, error), bool) {
-		return func([]byte) ([]byte, error) { return []byte("new"), nil }, e.Path == "./edited"
-	}}
-	with, _, members := capture(t, dir, opt)
+	opt := archive.Options{Codec: compress.Zstd}
+	edits := map[string]rewrite{"./edited": func([]byte) ([]byte, error) { return []byte("new"), nil }}
+	with, _, members := captureEdited(t, dir, contents(t, edits), opt)
 	digests := 0
 	for _, m := range members {
 		if m.SHA256 != nil || m.SparseSHA256 != nil {
@@ -30,7 +29,7 @@ func TestSkipFileDigests(t *testing.T) {
 	}
 	require.Greater(t, digests, 5)
 	opt.SkipFileDigests = true
-	without, _, members := capture(t, dir, opt)
+	without, _, members := captureEdited(t, dir, contents(t, edits), opt)
 	require.Equal(t, with, without)
 	for _, m := range members {
 		require.Nil(t, m.SHA256, m.Path)

@@ -1,5 +1,5 @@
-// Package archive turns a tree into one stream, tar through gzip or zstd, and reads
-// such streams back.
+// Package archive turns a tree into one stream, tar through gzip or zstd. Package image
+// reads such streams back.
 //
 // # The stream
 //
@@ -14,9 +14,7 @@
 // The bytes depend on the tree, the codec and the level only; not on the number of
 // processors, the time or the host.
 //
-// Sockets do not exist in tar: they are left out and told. Under ./boot/efi, which
-// is vfat where the image is deployed, owners are 0 and there are no xattrs: an
-// extracting tar would fail on them.
+// Sockets do not exist in tar: they are left out and told.
 //
 // # Files that change
 //
@@ -39,28 +37,6 @@
 // the map of a sparse file, about 50 bytes a run of data, and the names of what was
 // left out or changed.
 package archive
-
-import "image-capture/rootfs"
-
-// Member is one entry of the archive, as it is in there.
-type Member struct {
-	rootfs.Entry
-	// HardLink is the path of the first name of the inode, which carries the data,
-	// when this is a later one; else it is empty.
-	HardLink string
-	// SHA256 is the digest of the content of a File, 32 bytes; nil when it was not
-	// taken.
-	SHA256 []byte
-	// SparseSHA256 is given in place of SHA256 for a file with more than
-	// MaxHashedHoles bytes of holes, for which nobody wants to hash exabytes of
-	// zeros: the digest of its sparse map and data as they are stored, padding of
-	// the map included.
-	SparseSHA256 []byte
-}
-
-// MaxHashedHoles is how many bytes of holes in a file are hashed as the zeros that
-// they read as.
-const MaxHashedHoles = 16 << 20
 
 // maxSettled is the size up to which a file is read whole before its header is
 // written.

@@ -4,23 +4,18 @@ import (
 	"crypto/sha256"
 	"fmt"
 
-	"image-capture/rootfs"
+	"image-capture/edit"
+	"image-capture/entry"
 )
 
-// ask asks what becomes of the content. What has none but is a file is not of the
-// tree.
-func (it *item) ask(content func(*rootfs.Entry) (func([]byte) ([]byte, error), bool)) {
-	if it.content == nil && it.m.Type == rootfs.File {
-		return
-	}
-	it.rewrite, it.edited = content(&it.m.Entry)
-	switch {
-	case !it.edited || it.content == nil:
-		it.rewrite, it.edited = nil, false
-	case it.rewrite == nil:
-		it.content.Close()
-		it.content = nil
-		it.hold(nil)
+// A file that is rewritten must be one that is read whole.
+const _ uint = maxSettled - edit.MaxRewrite
+
+// ask asks where the content comes from, and holds what is not that of the tree.
+func (it *item) ask() {
+	it.from = it.node.Source(&it.m.Entry)
+	if it.m.Type == entry.File && (it.from == edit.Emptied || it.from == edit.Added) {
+		it.hold(it.node.Content())
 	}
 }
 
@@ -28,9 +23,9 @@ func (it *item) ask(content func(*rootfs.Entry) (func([]byte) ([]byte, error), b
 func (it *item) apply() error {
 	m := &it.m
 	if !it.read {
-		return fmt.Errorf("rewrite %s: it has %d bytes, and at most %d are rewritten", m.Path, m.Size, MaxRewrite)
+		return fmt.Errorf("rewrite %s: it has %d bytes, and at most %d are rewritten", m.Path, m.Size, edit.MaxRewrite)
 	}
-	b, err := it.rewrite(it.expanded())
+	b, err := it.node.Rewrite(it.expanded())
 	if err != nil {
 		return fmt.Errorf("rewrite %s: %w", m.Path, err)
 	}
@@ -44,24 +39,11 @@ func (it *item) expanded() []byte {
 		return it.data
 	}
 	b, used := make([]byte, it.m.Size), int64(0)
-	for _, run := range it.sparse.data {
+	for _, run := range it.sparse.Data {
 		copy(b[run.Offset:run.Offset+run.Length], it.data[used:])
 		used += run.Length
 	}
 	return b
-}
-
-// added fetches the content of a file that is not of the tree.
-func (it *item) added(content func(path string) []byte) error {
-	var b []byte
-	if content != nil {
-		b = content(it.m.Path)
-	}
-	if int64(len(b)) != it.m.Size {
-		return fmt.Errorf("%s: added file of %d bytes with a content of %d", it.m.Path, it.m.Size, len(b))
-	}
-	it.hold(b)
-	return nil
 }
 
 // hold makes b all that the file holds.

@@ -18,18 +18,27 @@ import (
 	"golang.org/x/sys/unix"
 
 	"image-capture/archive"
+	"image-capture/compress"
+	"image-capture/edit"
+	"image-capture/entry"
 	"image-capture/rootfs"
 	"image-capture/rootfs/roottest"
 )
 
 type rewrite = func([]byte) ([]byte, error)
 
-// contents is what Options.Content asks: what to make of some paths. nil empties.
-func contents(edits map[string]rewrite) func(*rootfs.Entry) (func([]byte) ([]byte, error), bool) {
-	return func(e *rootfs.Entry) (func([]byte) ([]byte, error), bool) {
-		f, ok := edits[e.Path]
-		return f, ok
+// contents plans another content for some paths. nil empties.
+func contents(t testing.TB, edits map[string]rewrite) *edit.Plan {
+	t.Helper()
+	p := &edit.Plan{}
+	for path, f := range edits {
+		if f == nil {
+			require.NoError(t, p.Empty(path))
+			continue
+		}
+		require.NoError(t, p.Rewrite(path, "", f))
 	}
+	return p
 }
 
 func shout(old []byte) ([]byte, error) { return append([]byte("edited "), old...), nil }
@@ -37,11 +46,11 @@ func shout(old []byte) ([]byte, error) { return append([]byte("edited "), old...
 // TestEditedNameOfHardLinks edits each name of an inode in turn, and has tar say
 // which names are one file then.
 func TestEditedNameOfHardLinks(t *testing.T) {
-	sizes := map[string]int{"small": 10, "own buffer": 400 << 10, "most": archive.MaxRewrite}
+	sizes := map[string]int{"small": 10, "own buffer": 400 << 10, "most": edit.MaxRewrite}
 	for name, size := range sizes {
 		for what, f := range map[string]rewrite{"rewritten": shout, "emptied": nil} {
 			if what == "rewritten" {
-				size = min(size, archive.MaxRewrite-10)
+				size = min(size, edit.MaxRewrite-10)
 			}
 			for _, edited := range [][]string{{"a"}, {"b/m"}, {"z"}, {"a", "b/m"}, {"a", "z"}, {"b/m", "z"}, {"a", "b/m", "z"}} {
 				t.Run(fmt.Sprint(name, " ", what, " ", edited), func(t *testing.T) {
@@ -57,11 +66,11 @@ func TestEditedNameOfHardLinks(t *testing.T) {
 							want[name] = "edited " + data
 						}
 					}
-					image, sum, list := capture(t, dir, archive.Options{Codec: archive.None, Content: contents(edits)})
+					image, sum, list := captureEdited(t, dir, contents(t, edits), archive.Options{Codec: compress.None})
 					require.Empty(t, sum.Unreadable)
 					members := byPath(list)
 					out := extract(t, image)
-					links := map[rootfs.FileID][]string{}
+					links := map[entry.FileID][]string{}
 					for name, content := range want {
 						b, err := os.ReadFile(filepath.Join(out, name))
 						require.NoError(t, err)
@@ -105,7 +114,7 @@ func TestEditKeepsAttributes(t *testing.T) {
 		return dir
 	}
 	dir := make("old", "older")
-	image, sum, list := capture(t, dir, archive.Options{Codec: archive.None, Content: contents(map[string]rewrite{"./emptied": nil, "./rewritten": shout})})
+	image, sum, list := captureEdited(t, dir, contents(t, map[string]rewrite{"./emptied": nil, "./rewritten": shout}), archive.Options{Codec: compress.None})
 	require.Empty(t, sum.Unreadable)
 	require.Equal(t, map[string]string{"./emptied": "", "./rewritten": "edited older"}, contentsOf(t, image))
 	// stat tells the size too, and it is the only difference.
@@ -121,7 +130,7 @@ func TestEmptyReadsNothing(t *testing.T) {
 	require.NoError(t, os.WriteFile(dir+"/exabytes", []byte("start"), 0o644))
 	require.NoError(t, os.Truncate(dir+"/exabytes", 7<<60))
 	progress := &archive.Progress{}
-	image, sum, list := capture(t, dir, archive.Options{Codec: archive.None, Progress: progress, Content: contents(map[string]rewrite{"./exabytes": nil})})
+	image, sum, list := captureEdited(t, dir, contents(t, map[string]rewrite{"./exabytes": nil}), archive.Options{Codec: compress.None, Progress: progress})
 	require.Empty(t, sum.Changed)
 	require.Zero(t, progress.Bytes.Load())
 	m := byPath(list)["./exabytes"]
@@ -134,9 +143,9 @@ func TestEmptyReadsNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			roottest.NeedRoot(t)
 			dir := cutOff(t, 2, randomBytes(size))
-			_, sum, _ := capture(t, dir, archive.Options{Codec: archive.None})
+			_, sum, _ := capture(t, dir, archive.Options{Codec: compress.None})
 			require.Len(t, sum.Unreadable, 1)
-			_, sum, list := capture(t, dir, archive.Options{Codec: archive.None, Content: contents(map[string]rewrite{"./file": nil})})
+			_, sum, list := captureEdited(t, dir, contents(t, map[string]rewrite{"./file": nil}), archive.Options{Codec: compress.None})
 			require.Empty(t, sum.Unreadable)
 			require.Empty(t, sum.Changed)
 			require.Equal(t, digest(""), byPath(list)["./file"].SHA256)
@@ -147,7 +156,7 @@ func TestEmptyReadsNothing(t *testing.T) {
 // TestRewriteSeesTheContent: what rewrite gets is the file, holes included.
 func TestRewriteSeesTheContent(t *testing.T) {
 	dir := t.TempDir()
-	files := map[string]int64{"empty": 0, "small": 100, "page": 4096, "middle": 300000, "most": archive.MaxRewrite}
+	files := map[string]int64{"empty": 0, "small": 100, "page": 4096, "middle": 300000, "most": edit.MaxRewrite}
 	edits, want := map[string]rewrite{}, map[string]string{}
 	add := func(name, content string) {
 		edits["./"+name] = func(old []byte) ([]byte, error) {
@@ -177,7 +186,7 @@ func TestRewriteSeesTheContent(t *testing.T) {
 		add(name, string(b))
 	}
 	for _, jobs := range []int{1, 4} {
-		image, sum, list := capture(t, dir, archive.Options{Codec: archive.None, Jobs: jobs, Content: contents(edits)})
+		image, sum, list := captureEdited(t, dir, contents(t, edits), archive.Options{Codec: compress.None, Jobs: jobs})
 		require.Empty(t, sum.Changed)
 		require.Equal(t, want, contentsOf(t, image))
 		for path, content := range want {
@@ -203,10 +212,10 @@ func TestManyEdited(t *testing.T) {
 			return []byte(name), nil
 		}
 	}
-	first, sum, list := capture(t, dir, archive.Options{Codec: archive.None, Jobs: 1, Content: contents(edits)})
+	first, sum, list := captureEdited(t, dir, contents(t, edits), archive.Options{Codec: compress.None, Jobs: 1})
 	require.Empty(t, sum.Unreadable)
 	for jobs := range 4 {
-		image, _, _ := capture(t, dir, archive.Options{Codec: archive.None, Jobs: jobs, Content: contents(edits)})
+		image, _, _ := captureEdited(t, dir, contents(t, edits), archive.Options{Codec: compress.None, Jobs: jobs})
 		require.True(t, bytes.Equal(first, image), "%d jobs", jobs)
 	}
 	members := byPath(list)
@@ -228,50 +237,33 @@ func TestEditOf(t *testing.T) {
 	require.NoError(t, unix.Mknod(dir+"/null", unix.S_IFCHR|0o666, int(unix.Mkdev(1, 3))))
 	require.NoError(t, unix.Mknod(dir+"/sock", unix.S_IFSOCK|0o600, 0))
 	require.NoError(t, unix.Setxattr(dir+"/boot/efi/loader", "user.x", []byte("y"), 0))
-	plain, _, _ := capture(t, dir, archive.Options{Codec: archive.None})
+	plain, _, _ := capture(t, dir, archive.Options{Codec: compress.None})
 
-	var mu sync.Mutex
-	asked := map[string]rootfs.Type{}
-	ask := func(f rewrite, paths ...string) func(*rootfs.Entry) (func([]byte) ([]byte, error), bool) {
-		clear(asked)
-		return func(e *rootfs.Entry) (func([]byte) ([]byte, error), bool) {
-			mu.Lock()
-			defer mu.Unlock()
-			if asked[e.Path] != 0 {
-				t.Errorf("asked about %s twice", e.Path)
-			}
-			asked[e.Path] = e.Type
-			return f, slices.Contains(paths, e.Path)
-		}
-	}
 	for _, f := range []rewrite{nil, shout} {
-		image, sum, _ := capture(t, dir, archive.Options{Codec: archive.None, Content: ask(f, ".", "./dir", "./link", "./fifo", "./null", "./sock")})
+		edits := map[string]rewrite{}
+		for _, path := range []string{"./dir", "./link", "./fifo", "./null", "./sock"} {
+			edits[path] = f
+		}
+		plan := contents(t, edits)
+		image, sum, _ := captureEdited(t, dir, plan, archive.Options{Codec: compress.None})
 		require.Empty(t, sum.Unreadable)
 		require.True(t, bytes.Equal(plain, image))
-		require.Equal(t, map[string]rootfs.Type{
-			".": rootfs.Dir, "./dir": rootfs.Dir, "./dir/in": rootfs.File, "./file": rootfs.File, "./link": rootfs.Symlink, "./fifo": rootfs.FIFO, "./null": rootfs.CharDevice, "./sock": rootfs.Socket,
-			"./boot": rootfs.Dir, "./boot/efi": rootfs.Dir, "./boot/efi/loader": rootfs.File, "./skipped": rootfs.File, "./unreadable": rootfs.File,
-		}, asked)
+		require.Empty(t, plan.Edits())
+		require.Len(t, plan.Unapplied(), len(edits))
 	}
 
-	added := func(in string) []rootfs.Entry {
-		if in != "." {
-			return nil
-		}
-		return []rootfs.Entry{{Path: "./new", Type: rootfs.File, Perm: 0o600, Size: 5}, {Path: "./new-empty", Type: rootfs.File}}
-	}
-	image, sum, list := capture(t, dir, archive.Options{
-		Codec: archive.None, Content: ask(shout, "./boot/efi/loader", "./skipped", "./new"),
-		Walk: rootfs.WalkOptions{Added: added}, AddedContent: func(path string) []byte {
-			if path != "./new" {
-				return nil
-			}
-			return []byte("fresh")
-		},
-		Skip: map[rootfs.FileID]string{idOf(t, dir+"/skipped"): "on purpose"},
+	plan := contents(t, map[string]rewrite{"./boot/efi/loader": shout, "./skipped": shout, "./new": shout})
+	require.NoError(t, plan.AddFile("./new", 0o600, []byte("fresh")))
+	require.NoError(t, plan.AddFile("./new-empty", 0, nil))
+	image, sum, list := captureEdited(t, dir, plan, archive.Options{
+		Codec: compress.None, Skip: map[entry.FileID]string{idOf(t, dir+"/skipped"): "on purpose"},
 	})
-	require.NotContains(t, asked, "./new", "what is added is what it is")
-	require.NotContains(t, asked, "./skipped")
+	var unapplied []string
+	for _, u := range plan.Unapplied() {
+		unapplied = append(unapplied, u.Subject+": "+u.Reason)
+	}
+	slices.Sort(unapplied)
+	require.Equal(t, []string{"./new: it is not there", "./skipped: it was not captured"}, unapplied, "what is added is what it is")
 	require.Len(t, sum.Omitted, 2)
 	content, members := contentsOf(t, image), byPath(list)
 	require.Equal(t, "fresh", content["./new"])
@@ -286,34 +278,24 @@ func TestEditOf(t *testing.T) {
 func TestEditFails(t *testing.T) {
 	bad := errors.New("no such thing")
 	dir := t.TempDir()
-	write(t, dir, map[string]string{"a": "a", "long": string(make([]byte, archive.MaxRewrite+1)), "z": "z"})
+	write(t, dir, map[string]string{"a": "a", "long": string(make([]byte, edit.MaxRewrite+1)), "z": "z"})
 	require.NoError(t, os.WriteFile(dir+"/sparse", nil, 0o644))
 	require.NoError(t, os.Truncate(dir+"/sparse", 1<<40))
 	fail := func([]byte) ([]byte, error) { return nil, bad }
-	added := func(in string) []rootfs.Entry {
-		return []rootfs.Entry{{Path: in + "/x", Type: rootfs.File, Size: 1}}
-	}
 	for name, c := range map[string]struct {
-		opt archive.Options
-		err string
+		edits map[string]rewrite
+		err   string
 	}{
-		"of rewrite":  {archive.Options{Content: contents(map[string]rewrite{"./z": fail})}, "rewrite ./z: no such thing"},
-		"long":        {archive.Options{Content: contents(map[string]rewrite{"./long": shout})}, "rewrite ./long: it has 1048577 bytes, and at most 1048576 are rewritten"},
-		"sparse":      {archive.Options{Content: contents(map[string]rewrite{"./sparse": shout})}, "rewrite ./sparse: it has 1099511627776 bytes, and at most 1048576 are rewritten"},
-		"no content":  {archive.Options{Walk: rootfs.WalkOptions{Added: added}, AddedContent: func(string) []byte { return nil }}, "./x: added file of 1 bytes with a content of 0"},
-		"too much":    {archive.Options{Walk: rootfs.WalkOptions{Added: added}, AddedContent: func(string) []byte { return []byte("xy") }}, "./x: added file of 1 bytes with a content of 2"},
-		"just enough": {archive.Options{Walk: rootfs.WalkOptions{Added: added}, AddedContent: func(string) []byte { return []byte("x") }}, ""},
+		"of rewrite": {map[string]rewrite{"./z": fail}, "rewrite ./z: no such thing"},
+		"long":       {map[string]rewrite{"./long": shout}, "rewrite ./long: it has 1048577 bytes, and at most 1048576 are rewritten"},
+		"sparse":     {map[string]rewrite{"./sparse": shout}, "rewrite ./sparse: it has 1099511627776 bytes, and at most 1048576 are rewritten"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			root, err := rootfs.Open(dir)
 			require.NoError(t, err)
 			defer root.Close()
 			settled(t, func() {
-				sum, err := archive.Write(context.Background(), io.Discard, root, c.opt)
-				if c.err == "" {
-					require.NoError(t, err)
-					return
-				}
+				sum, err := archive.Write(context.Background(), io.Discard, edit.NewTree(root, nil, contents(t, c.edits)), archive.Options{})
 				require.EqualError(t, err, c.err)
 				require.Nil(t, sum)
 			})
@@ -353,11 +335,11 @@ func TestRewriteOfChangingFile(t *testing.T) {
 	for range 10 {
 		var old []byte
 		calls := 0
-		image, sum, list := capture(t, dir, archive.Options{Codec: archive.None, Content: contents(map[string]rewrite{"./busy": func(b []byte) ([]byte, error) {
+		image, sum, list := captureEdited(t, dir, contents(t, map[string]rewrite{"./busy": func(b []byte) ([]byte, error) {
 			old = bytes.Clone(b)
 			calls++
 			return shout(b)
-		}})})
+		}}), archive.Options{Codec: compress.None})
 		require.Equal(t, 1, calls)
 		content := contentsOf(t, image)["./busy"]
 		require.True(t, content == "edited "+string(old))
@@ -377,10 +359,9 @@ func TestRemovedFirstName(t *testing.T) {
 		for _, name := range []string{"b", "c", "d"} {
 			require.NoError(t, os.Link(dir+"/a", dir+"/"+name))
 		}
-		image, _, list := capture(t, dir, archive.Options{
-			Codec: archive.None, Content: contents(map[string]rewrite{"./b": nil}),
-			Walk: rootfs.WalkOptions{Drop: func(path string, _ bool) bool { return path == "./a" }},
-		})
+		plan := contents(t, map[string]rewrite{"./b": nil})
+		require.NoError(t, plan.Remove("./a"))
+		image, _, list := captureEdited(t, dir, plan, archive.Options{Codec: compress.None})
 		out := extract(t, image)
 		require.NoFileExists(t, out+"/a")
 		require.Equal(t, idOf(t, out+"/c"), idOf(t, out+"/d"))

@@ -9,7 +9,8 @@ import (
 	"io/fs"
 	"strings"
 
-	"image-capture/rootfs"
+	"image-capture/edit"
+	"image-capture/entry"
 )
 
 // encoder writes items as tar, in order. It belongs to one goroutine.
@@ -54,7 +55,7 @@ func (w *encoder) encode(ctx context.Context) error {
 // item writes one entry, or tells why there is none.
 func (w *encoder) item(it *item) error {
 	m := &it.m
-	if it.content != nil && !it.read && it.err == nil && m.Size <= maxSettled && (it.edited || m.Nlink == 1 || !w.links.known(m.ID)) {
+	if it.content != nil && !it.read && it.err == nil && m.Size <= maxSettled && (m.Nlink == 1 || !w.links.known(m.ID)) {
 		// No buffer was free when its turn came to be read ahead.
 		if w.scratch == nil {
 			w.scratch = make([]byte, maxSettled+1)
@@ -67,38 +68,34 @@ func (w *encoder) item(it *item) error {
 	}
 	switch {
 	case it.skip != "":
-		w.sum.Omitted = append(w.sum.Omitted, Note{m.Path, it.skip})
+		w.sum.Omitted = append(w.sum.Omitted, entry.Note{Path: m.Path, Reason: it.skip})
 		return nil
 	case errors.Is(it.err, fs.ErrNotExist):
-		w.sum.Changed = append(w.sum.Changed, Note{m.Path, "vanished before it was read"})
+		w.sum.Changed = append(w.sum.Changed, entry.Note{Path: m.Path, Reason: "vanished before it was read"})
 		return nil
 	case it.err != nil:
 		w.unreadable(m.Path, it.err)
 		return nil
-	case m.Type == rootfs.Socket:
-		w.sum.Omitted = append(w.sum.Omitted, Note{m.Path, "socket"})
+	case m.Type == entry.Socket:
+		w.sum.Omitted = append(w.sum.Omitted, entry.Note{Path: m.Path, Reason: "socket"})
 		return nil
 	}
 	if it.node.Err != nil {
 		w.unreadable(m.Path, it.node.Err)
 	}
 	if it.node.Unsettled {
-		w.sum.Changed = append(w.sum.Changed, Note{m.Path, "changed each time that it was listed: names that were renamed meanwhile may be missing"})
+		w.sum.Changed = append(w.sum.Changed, entry.Note{Path: m.Path, Reason: "changed each time that it was listed: names that were renamed meanwhile may be missing"})
 	}
 	if it.lost != nil {
 		for _, err := range unjoin(it.lost) {
 			w.unreadable(m.Path, err)
 		}
 	}
-	esp(&m.Entry)
-	if it.edited {
-		m.Nlink = 1
-	}
-	linked := m.Nlink > 1 && m.Type != rootfs.Dir
+	linked := m.Nlink > 1 && m.Type != entry.Dir
 	if linked {
 		later, what := w.links.resolve(m)
 		if what != "" {
-			w.sum.Changed = append(w.sum.Changed, Note{m.Path, what})
+			w.sum.Changed = append(w.sum.Changed, entry.Note{Path: m.Path, Reason: what})
 		}
 		if later {
 			if _, err := w.frames.Write(w.headers.encode(m, nil)); err != nil {
@@ -107,7 +104,7 @@ func (w *encoder) item(it *item) error {
 			return w.done(m)
 		}
 	}
-	if m.Type == rootfs.File {
+	if m.Type == entry.File {
 		ok, err := w.file(it)
 		if err != nil || !ok {
 			return err
@@ -125,7 +122,7 @@ func (w *encoder) item(it *item) error {
 }
 
 // done reports a member that is in the archive.
-func (w *encoder) done(m *Member) error {
+func (w *encoder) done(m *entry.Member) error {
 	w.sum.Entries++
 	if p := w.opt.Progress; p != nil {
 		p.Entries.Add(1)
@@ -141,7 +138,7 @@ func (w *encoder) done(m *Member) error {
 func (w *encoder) file(it *item) (bool, error) {
 	m := &it.m
 	switch {
-	case it.rewrite != nil:
+	case it.from == edit.Rewritten:
 		if err := it.apply(); err != nil {
 			return false, err
 		}
@@ -153,12 +150,7 @@ func (w *encoder) file(it *item) (bool, error) {
 		return false, nil
 	}
 	if it.changed != "" {
-		w.sum.Changed = append(w.sum.Changed, Note{m.Path, it.changed})
-	}
-	if it.content == nil && !it.read {
-		if err := it.added(w.opt.AddedContent); err != nil {
-			return false, err
-		}
+		w.sum.Changed = append(w.sum.Changed, entry.Note{Path: m.Path, Reason: it.changed})
 	}
 	if _, err := w.frames.Write(w.headers.encode(m, it.sparse)); err != nil {
 		return false, err
@@ -177,18 +169,18 @@ func (w *encoder) file(it *item) (bool, error) {
 // and takes its digest.
 func (w *encoder) stream(it *item) error {
 	m := &it.m
-	runs, stored := []rootfs.Extent{{Offset: 0, Length: m.Size}}, m.Size
+	runs, stored := []entry.Extent{{Offset: 0, Length: m.Size}}, m.Size
 	sum := w.hash
 	sum.begin()
 	payload := false // whether the digest is over map and data
 	if s := it.sparse; s != nil {
-		runs, stored = s.data, s.stored()
-		payload = s.holes() > MaxHashedHoles
+		runs, stored = s.Data, s.Stored()
+		payload = s.Holes() > entry.MaxHashedHoles
 		var h *contentHash
 		if payload {
 			h = sum
 		}
-		if err := w.write(s.text, h); err != nil {
+		if err := w.write(s.Text, h); err != nil {
 			return err
 		}
 	}
@@ -229,14 +221,14 @@ func (w *encoder) stream(it *item) error {
 	if err != nil {
 		w.unreadable(m.Path, err)
 	} else if what := cmp.Or(difference(&m.Entry, &now), it.cut()); what != "" {
-		w.sum.Changed = append(w.sum.Changed, Note{m.Path, what})
+		w.sum.Changed = append(w.sum.Changed, entry.Note{Path: m.Path, Reason: what})
 	}
 	return nil
 }
 
 // copy reads a run of a file into the archive. What the file lacks by now, or
 // cannot be read any more, is filled with zeros: the header is out.
-func (w *encoder) copy(it *item, run rootfs.Extent, sum *contentHash) error {
+func (w *encoder) copy(it *item, run entry.Extent, sum *contentHash) error {
 	if it.broken {
 		return w.zeros(run.Length, sum)
 	}
@@ -307,7 +299,7 @@ func (w *encoder) progress(n int) {
 
 // unreadable notes something that should be in the archive and is not.
 func (w *encoder) unreadable(path string, err error) {
-	w.sum.Unreadable = append(w.sum.Unreadable, Note{path, reason(path, err)})
+	w.sum.Unreadable = append(w.sum.Unreadable, entry.Note{Path: path, Reason: reason(path, err)})
 }
 
 // reason is the error without the path, which the note names already.
@@ -327,15 +319,4 @@ func unjoin(err error) []error {
 		return j.Unwrap()
 	}
 	return []error{err}
-}
-
-// esp applies the rule of the EFI system partition: it is vfat where the image is
-// deployed, which knows no owners, no xattrs and no hard links, and an extracting
-// tar fails when it has to make them.
-func esp(e *rootfs.Entry) {
-	const dir = "./boot/efi"
-	if e.Path != dir && !strings.HasPrefix(e.Path, dir+"/") {
-		return
-	}
-	e.UID, e.GID, e.Xattrs, e.Flags, e.Nlink = 0, 0, nil, 0, 1
 }

@@ -15,6 +15,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"image-capture/archive"
+	"image-capture/compress"
+	"image-capture/edit"
+	"image-capture/entry"
 	"image-capture/rootfs"
 )
 
@@ -85,10 +88,10 @@ func TestWriterFails(t *testing.T) {
 	defer root.Close()
 	fails := func([]byte) (int, error) { return 0, errFull }
 	for name, codec := range codecs {
-		if raceDetector && codec == archive.Gzip {
+		if raceDetector && codec == compress.Gzip {
 			continue // slow, and nothing new to the detector
 		}
-		image, _, _ := capture(t, dir, archive.Options{Codec: codec, Level: archive.Fast})
+		image, _, _ := capture(t, dir, archive.Options{Codec: codec, Level: compress.Fast})
 		for _, c := range []struct {
 			at   int
 			fail func([]byte) (int, error)
@@ -102,7 +105,7 @@ func TestWriterFails(t *testing.T) {
 		} {
 			settled(t, func() {
 				w := &failingWriter{left: c.at, fail: c.fail}
-				sum, err := archive.Write(context.Background(), w, root, archive.Options{Codec: codec, Level: archive.Fast, Jobs: 2})
+				sum, err := archive.Write(context.Background(), w, edit.NewTree(root, nil, nil), archive.Options{Codec: codec, Level: compress.Fast, Jobs: 2})
 				require.ErrorIs(t, err, c.want, "%s at %d", name, c.at)
 				require.Nil(t, sum)
 				require.True(t, bytes.HasPrefix(image, w.got.Bytes()))
@@ -135,10 +138,10 @@ func TestCancelled(t *testing.T) {
 	defer root.Close()
 	why := errors.New("somebody pulled the plug")
 	for name, codec := range codecs {
-		if raceDetector && codec == archive.Gzip {
+		if raceDetector && codec == compress.Gzip {
 			continue // slow, and nothing new to the detector
 		}
-		image, _, _ := capture(t, dir, archive.Options{Codec: codec, Level: archive.Fast})
+		image, _, _ := capture(t, dir, archive.Options{Codec: codec, Level: compress.Fast})
 		for _, at := range []int{-1, 0, len(image) / 2, len(image) * 9 / 10} {
 			settled(t, func() {
 				ctx, cancel := context.WithCancelCause(context.Background())
@@ -147,7 +150,7 @@ func TestCancelled(t *testing.T) {
 				if at < 0 {
 					cancel(why)
 				}
-				sum, err := archive.Write(ctx, w, root, archive.Options{Codec: codec, Level: archive.Fast, Jobs: 2, Member: func(m *archive.Member) error {
+				sum, err := archive.Write(ctx, w, edit.NewTree(root, nil, nil), archive.Options{Codec: codec, Level: compress.Fast, Jobs: 2, Member: func(m *entry.Member) error {
 					if m.Path != "." && !strings.HasPrefix(m.Path, "./") {
 						t.Errorf("a member without a name: %+v", m)
 					}
@@ -172,12 +175,12 @@ func TestMemberFails(t *testing.T) {
 	root, err := rootfs.Open(dir)
 	require.NoError(t, err)
 	defer root.Close()
-	image, _, members := capture(t, dir, archive.Options{Codec: archive.None})
+	image, _, members := capture(t, dir, archive.Options{Codec: compress.None})
 	for _, at := range []int{1, 100, len(members) - 1, len(members)} {
 		settled(t, func() {
 			n := 0
 			var out bytes.Buffer
-			_, err := archive.Write(context.Background(), &out, root, archive.Options{Codec: archive.None, Member: func(*archive.Member) error {
+			_, err := archive.Write(context.Background(), &out, edit.NewTree(root, nil, nil), archive.Options{Codec: compress.None, Member: func(*entry.Member) error {
 				if n++; n == at {
 					return errFull
 				}
@@ -188,6 +191,19 @@ func TestMemberFails(t *testing.T) {
 			require.Less(t, out.Len(), len(image))
 		})
 	}
+}
+
+// visiting is a tree that is watched while it is walked.
+type visiting struct {
+	*edit.Tree
+	at func(edit.Node)
+}
+
+func (v visiting) Walk(ctx context.Context, visit func(edit.Node) error) error {
+	return v.Tree.Walk(ctx, func(n edit.Node) error {
+		v.at(n)
+		return visit(n)
+	})
 }
 
 // TestWalkEndsEarly makes the walk fail where it hands over nothing more: what came
@@ -201,12 +217,12 @@ func TestWalkEndsEarly(t *testing.T) {
 		for range 50 {
 			ctx, cancel := context.WithCancel(context.Background())
 			var out bytes.Buffer
-			_, err = archive.Write(ctx, &out, root, archive.Options{Codec: codec, Walk: rootfs.WalkOptions{Drop: func(path string, _ bool) bool {
-				if path == "./link" {
+			tree := visiting{edit.NewTree(root, nil, nil), func(n edit.Node) {
+				if n.Path == "./link" {
 					cancel()
 				}
-				return false
-			}}})
+			}}
+			_, err = archive.Write(ctx, &out, tree, archive.Options{Codec: codec})
 			cancel()
 			require.ErrorIs(t, err, context.Canceled)
 			require.Zero(t, out.Len(), name)

@@ -15,19 +15,28 @@ import (
 	"golang.org/x/sys/unix"
 
 	"image-capture/archive"
+	"image-capture/compress"
+	"image-capture/edit"
+	"image-capture/entry"
 	"image-capture/rootfs"
 	"image-capture/rootfs/roottest"
 )
 
-func capture(t testing.TB, dir string, opt archive.Options) ([]byte, *archive.Summary, []archive.Member) {
+func capture(t testing.TB, dir string, opt archive.Options) ([]byte, *archive.Summary, []entry.Member) {
+	t.Helper()
+	return captureEdited(t, dir, nil, opt)
+}
+
+// captureEdited captures with a plan; nil for none.
+func captureEdited(t testing.TB, dir string, plan *edit.Plan, opt archive.Options) ([]byte, *archive.Summary, []entry.Member) {
 	t.Helper()
 	root, err := rootfs.Open(dir)
 	require.NoError(t, err)
 	defer root.Close()
-	var members []archive.Member
-	opt.Member = func(m *archive.Member) error { members = append(members, *m); return nil }
+	var members []entry.Member
+	opt.Member = func(m *entry.Member) error { members = append(members, *m); return nil }
 	var out bytes.Buffer
-	sum, err := archive.Write(context.Background(), &out, root, opt)
+	sum, err := archive.Write(context.Background(), &out, edit.NewTree(root, nil, plan), opt)
 	require.NoError(t, err)
 	return out.Bytes(), sum, members
 }
@@ -59,7 +68,7 @@ func extract(t testing.TB, tar []byte) string {
 // everything but holes.
 func TestHostileTree(t *testing.T) {
 	dir := roottest.Hostile(t)
-	for name, codec := range map[string]archive.Codec{"tgz": archive.Gzip, "tar-zst": archive.Zstd, "tar": archive.None} {
+	for name, codec := range map[string]compress.Codec{"tgz": compress.Gzip, "tar-zst": compress.Zstd, "tar": compress.None} {
 		t.Run(name, func(t *testing.T) {
 			image, sum, _ := capture(t, dir, archive.Options{Codec: codec})
 			require.Empty(t, sum.Omitted)
@@ -68,10 +77,10 @@ func TestHostileTree(t *testing.T) {
 			require.EqualValues(t, len(image), sum.Size)
 			tar := image
 			switch codec {
-			case archive.Gzip:
+			case compress.Gzip:
 				run(t, image, "gzip", "-t")
 				tar = []byte(run(t, image, "gzip", "-dc"))
-			case archive.Zstd:
+			case compress.Zstd:
 				run(t, image, "zstd", "-tq")
 				tar = []byte(run(t, image, "zstd", "-dcq"))
 			}
@@ -79,7 +88,7 @@ func TestHostileTree(t *testing.T) {
 
 			out := extract(t, tar)
 			require.Empty(t, run(t, nil, "rsync", "-naHAXSi", "-@-1", "-c", "--delete", "--numeric-ids", "--exclude=/sparse/nine-gib", dir+"/", out+"/"))
-			if codec == archive.None {
+			if codec == compress.None {
 				require.Equal(t, attributes(t, dir), attributes(t, out))
 				require.Equal(t, headAndTail(t, dir+"/sparse/nine-gib"), headAndTail(t, out+"/sparse/nine-gib"))
 				sameHoles(t, dir, out)
@@ -141,7 +150,7 @@ func sameHoles(t *testing.T, dir, out string) {
 // TestHostileTreeByBsdtar has bsdtar restore what it can, and complain of nothing.
 func TestHostileTreeByBsdtar(t *testing.T) {
 	dir := roottest.Hostile(t)
-	image, _, _ := capture(t, dir, archive.Options{Codec: archive.Zstd})
+	image, _, _ := capture(t, dir, archive.Options{Codec: compress.Zstd})
 	out := filepath.Join(t.TempDir(), "out")
 	require.NoError(t, os.Mkdir(out, 0o700))
 	require.Empty(t, run(t, image, "bsdtar", "-xpf", "-", "--numeric-owner", "-C", out))
@@ -180,7 +189,7 @@ func TestInodeFlags(t *testing.T) {
 		t.Cleanup(func() { _ = exec.Command("chattr", "-ia", name).Run() })
 		want["./"+flag] = word
 	}
-	image, sum, _ := capture(t, dir, archive.Options{Codec: archive.None})
+	image, sum, _ := capture(t, dir, archive.Options{Codec: compress.None})
 	require.Empty(t, sum.Unreadable)
 	got := map[string]string{}
 	for _, h := range headersOf(t, image) {

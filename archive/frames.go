@@ -9,6 +9,8 @@ import (
 	"io"
 	"sync/atomic"
 
+	"image-capture/compress"
+
 	"golang.org/x/sync/errgroup"
 )
 
@@ -35,10 +37,10 @@ type frames struct {
 	written       int64 // bytes of tar
 }
 
-func newFrames(ctx context.Context, codec Codec, jobs int) *frames {
+func newFrames(ctx context.Context, codec compress.Codec, jobs int) *frames {
 	n := jobs + 2
 	f := &frames{
-		ctx: ctx, size: frameSize(codec),
+		ctx: ctx, size: compress.FrameSize(codec),
 		free: make(chan *frame, n), ordered: make(chan *frame, n), work: make(chan *frame, n),
 	}
 	for range n {
@@ -117,14 +119,14 @@ func (f *frames) release(fr *frame) {
 }
 
 // compress is one worker.
-func (f *frames) compress(codec Codec, level Level) error {
-	if codec == None {
+func (f *frames) compress(codec compress.Codec, level compress.Level) error {
+	if codec == compress.None {
 		for fr := range f.work {
 			fr.done <- struct{}{}
 		}
 		return nil
 	}
-	c, err := newCompressor(codec, level)
+	c, err := compress.NewEncoder(codec, level)
 	if err != nil {
 		return err
 	}
@@ -134,7 +136,7 @@ func (f *frames) compress(codec Codec, level Level) error {
 			// and leave garbage. What is not written to takes no memory.
 			fr.out = make([]byte, 0, f.size+f.size/128+1024)
 		}
-		if fr.out, err = c.compress(fr.out[:0], fr.data); err != nil {
+		if fr.out, err = c.Encode(fr.out[:0], fr.data); err != nil {
 			return fmt.Errorf("compress: %w", err)
 		}
 		fr.done <- struct{}{}
@@ -146,14 +148,13 @@ func (f *frames) compress(codec Codec, level Level) error {
 // thing here that cannot be split up.
 type digests struct {
 	md5, sha256 hash.Hash
-	off         bool
 	size        int64
 }
 
 // write writes the frames to w in order and takes their digests.
 func (f *frames) write(w io.Writer, opt Options) (*digests, error) {
-	d := &digests{md5: md5.New(), sha256: sha256.New(), off: opt.SkipImageDigests}
-	table := &seekTable{}
+	d := &digests{md5: md5.New(), sha256: sha256.New()}
+	table := &compress.SeekTable{}
 	for {
 		var fr *frame
 		var ok bool
@@ -171,17 +172,17 @@ func (f *frames) write(w io.Writer, opt Options) (*digests, error) {
 			return nil, context.Cause(f.ctx)
 		}
 		out := fr.out
-		if opt.Codec == None {
+		if opt.Codec == compress.None {
 			out = fr.data
 		}
-		table.add(len(out), len(fr.data))
+		table.Add(len(out), len(fr.data))
 		if err := d.write(w, out); err != nil {
 			return nil, err
 		}
 		f.release(fr)
 	}
-	if opt.Codec == Zstd {
-		if err := d.write(w, table.frame()); err != nil {
+	if opt.Codec == compress.Zstd {
+		if err := d.write(w, table.Frame()); err != nil {
 			return nil, err
 		}
 	}
@@ -190,10 +191,8 @@ func (f *frames) write(w io.Writer, opt Options) (*digests, error) {
 
 func (d *digests) write(w io.Writer, p []byte) error {
 	var g errgroup.Group
-	if !d.off {
-		g.Go(func() error { d.md5.Write(p); return nil })
-		g.Go(func() error { d.sha256.Write(p); return nil })
-	}
+	g.Go(func() error { d.md5.Write(p); return nil })
+	g.Go(func() error { d.sha256.Write(p); return nil })
 	n, err := w.Write(p)
 	if err == nil && n < len(p) {
 		err = io.ErrShortWrite

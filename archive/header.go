@@ -6,21 +6,21 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"image-capture/rootfs"
+	"image-capture/entry"
 )
 
 // typeflag returns the tar type of what is not a hard link.
-func typeflag(t rootfs.Type) byte {
+func typeflag(t entry.Type) byte {
 	switch t {
-	case rootfs.Dir:
+	case entry.Dir:
 		return '5'
-	case rootfs.Symlink:
+	case entry.Symlink:
 		return '2'
-	case rootfs.CharDevice:
+	case entry.CharDevice:
 		return '3'
-	case rootfs.BlockDevice:
+	case entry.BlockDevice:
 		return '4'
-	case rootfs.FIFO:
+	case entry.FIFO:
 		return '6'
 	}
 	return '0'
@@ -58,12 +58,12 @@ type headers struct {
 // encode returns the header blocks of a member: an extended header if it needs
 // one, then its own. s is the map of a file stored sparse, else nil. The result is
 // valid until the next call.
-func (h *headers) encode(m *Member, s *sparseMap) []byte {
+func (h *headers) encode(m *entry.Member, s *entry.SparseMap) []byte {
 	h.pax.buf = h.pax.buf[:0]
 	h.out = h.out[:0]
 
 	name, link, size := m.Path, m.Link, int64(0)
-	if m.Type == rootfs.Dir {
+	if m.Type == entry.Dir {
 		name += "/"
 	}
 	flag := typeflag(m.Type)
@@ -71,8 +71,8 @@ func (h *headers) encode(m *Member, s *sparseMap) []byte {
 	case m.HardLink != "":
 		flag, link = '1', m.HardLink
 	case s != nil:
-		size = s.stored()
-	case m.Type == rootfs.File:
+		size = s.Stored()
+	case m.Type == entry.File:
 		size = m.Size
 	}
 
@@ -129,14 +129,14 @@ func (h *headers) encode(m *Member, s *sparseMap) []byte {
 		name: name, prefix: prefix, link: link,
 		mode: m.Perm, uid: uid, gid: gid, size: hsize, mtime: mtime,
 		flag: flag, major: m.Major, minor: m.Minor,
-		device: m.HardLink == "" && (m.Type == rootfs.CharDevice || m.Type == rootfs.BlockDevice),
+		device: m.HardLink == "" && (m.Type == entry.CharDevice || m.Type == entry.BlockDevice),
 	})
 	return h.out
 }
 
 // addAttributes writes what tar itself has no fields for. ACLs go twice: GNU tar
 // as deployers call it restores the xattr, bsdtar and star the text.
-func (h *headers) addAttributes(m *Member) {
+func (h *headers) addAttributes(m *entry.Member) {
 	if m.Flags != 0 {
 		h.pax.add("SCHILY.fflags", flagNames(m.Flags))
 	}
@@ -262,7 +262,7 @@ func isASCII(s string) bool {
 
 // decimalTime writes a time as POSIX wants it: a decimal number, so that half a
 // second before the epoch is -0.5.
-func decimalTime(t rootfs.Time) string {
+func decimalTime(t entry.Time) string {
 	sec, nsec, sign := uint64(t.Sec), t.Nsec, ""
 	if t.Sec < 0 {
 		sign = "-"
@@ -281,15 +281,15 @@ func decimalTime(t rootfs.Time) string {
 }
 
 // flagNames writes inode flags as libarchive and star do.
-func flagNames(f rootfs.Flags) string {
+func flagNames(f entry.Flags) string {
 	var names []string
-	if f&rootfs.Immutable != 0 {
+	if f&entry.Immutable != 0 {
 		names = append(names, "schg")
 	}
-	if f&rootfs.AppendOnly != 0 {
+	if f&entry.AppendOnly != 0 {
 		names = append(names, "sappnd")
 	}
-	if f&rootfs.NoDump != 0 {
+	if f&entry.NoDump != 0 {
 		names = append(names, "nodump")
 	}
 	return strings.Join(names, ",")
@@ -297,3 +297,17 @@ func flagNames(f rootfs.Flags) string {
 
 // padding is how many bytes fill n up to a whole block.
 func padding(n int64) int64 { return -n & (blockSize - 1) }
+
+// sparseName is the name that a reader sees which knows nothing of the format; it
+// fits the header.
+func sparseName(name string) string {
+	base := name[strings.LastIndexByte(name, '/')+1:]
+	base = strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '_'
+		}
+		return r
+	}, base)
+	const dir = "./GNUSparseFile.0/"
+	return dir + base[:min(len(base), 100-len(dir))]
+}

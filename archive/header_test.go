@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
-	"image-capture/rootfs"
+	"image-capture/entry"
 	"image-capture/rootfs/roottest"
 )
 
@@ -37,7 +37,7 @@ func tool(t testing.TB, stdin []byte, name string, args ...string) (stdout, stde
 
 // headerOf encodes one member, alone in an archive. Content is not there: only
 // headers are looked at.
-func headerOf(m Member) []byte {
+func headerOf(m entry.Member) []byte {
 	if m.Perm == 0 {
 		m.Perm = 0o644
 	}
@@ -57,55 +57,55 @@ func named(n, rest int) string {
 // records they need, and no others.
 var edges = []struct {
 	what string
-	m    Member
+	m    entry.Member
 	pax  []string
 }{
-	{"name of 99", Member{Entry: rootfs.Entry{Path: named(99, 0)}}, nil},
-	{"name of 100", Member{Entry: rootfs.Entry{Path: named(100, 0)}}, nil},
-	{"name of 101, split after the dot", Member{Entry: rootfs.Entry{Path: named(101, 0)}}, nil},
-	{"name of 103, nowhere to split", Member{Entry: rootfs.Entry{Path: named(103, 0)}}, []string{"path"}},
-	{"name of 155", Member{Entry: rootfs.Entry{Path: named(155, 100)}}, nil},
-	{"name of 156", Member{Entry: rootfs.Entry{Path: named(156, 100)}}, nil},
-	{"name of 156, rest of 101", Member{Entry: rootfs.Entry{Path: named(156, 101)}}, []string{"path"}},
-	{"name of 255", Member{Entry: rootfs.Entry{Path: named(255, 100)}}, nil},
-	{"name of 256, prefix of 155, rest of 100", Member{Entry: rootfs.Entry{Path: named(256, 100)}}, nil},
-	{"name of 256, prefix of 156", Member{Entry: rootfs.Entry{Path: named(256, 99)}}, []string{"path"}},
-	{"name of 257", Member{Entry: rootfs.Entry{Path: named(257, 100)}}, []string{"path"}},
-	{"slash at byte 100", Member{Entry: rootfs.Entry{Path: "./" + strings.Repeat("d", 97) + "/" + strings.Repeat("n", 101)}}, []string{"path"}},
-	{"not ASCII", Member{Entry: rootfs.Entry{Path: "./ünïcödé"}}, []string{"path"}},
-	{"not UTF-8", Member{Entry: rootfs.Entry{Path: "./l\xe4tin"}}, []string{"hdrcharset", "path"}},
-	{"directory of 100 with its slash", Member{Entry: rootfs.Entry{Path: named(99, 0), Type: rootfs.Dir}}, nil},
-	{"directory of 101 with its slash", Member{Entry: rootfs.Entry{Path: named(100, 0), Type: rootfs.Dir}}, nil},
-	{"directory of 256 with its slash", Member{Entry: rootfs.Entry{Path: named(255, 99), Type: rootfs.Dir}}, nil},
-	{"directory, rest of 101 with its slash", Member{Entry: rootfs.Entry{Path: named(255, 100), Type: rootfs.Dir}}, []string{"path"}},
-	{"link of 100", Member{Entry: rootfs.Entry{Path: "./a", Type: rootfs.Symlink, Link: strings.Repeat("t", 100)}}, nil},
-	{"link of 101", Member{Entry: rootfs.Entry{Path: "./a", Type: rootfs.Symlink, Link: strings.Repeat("t", 101)}}, []string{"linkpath"}},
-	{"link not UTF-8", Member{Entry: rootfs.Entry{Path: "./a", Type: rootfs.Symlink, Link: "\xff"}}, []string{"hdrcharset", "linkpath"}},
-	{"hard link to 101", Member{Entry: rootfs.Entry{Path: "./a", Size: 7}, HardLink: named(101, 0)}, []string{"linkpath"}},
-	{"hard link of a file with attributes", Member{
-		Entry:    rootfs.Entry{Path: "./a", Size: 7, Flags: rootfs.Immutable, Xattrs: []rootfs.Xattr{{Name: "user.a", Value: "b"}}},
+	{"name of 99", entry.Member{Entry: entry.Entry{Path: named(99, 0)}}, nil},
+	{"name of 100", entry.Member{Entry: entry.Entry{Path: named(100, 0)}}, nil},
+	{"name of 101, split after the dot", entry.Member{Entry: entry.Entry{Path: named(101, 0)}}, nil},
+	{"name of 103, nowhere to split", entry.Member{Entry: entry.Entry{Path: named(103, 0)}}, []string{"path"}},
+	{"name of 155", entry.Member{Entry: entry.Entry{Path: named(155, 100)}}, nil},
+	{"name of 156", entry.Member{Entry: entry.Entry{Path: named(156, 100)}}, nil},
+	{"name of 156, rest of 101", entry.Member{Entry: entry.Entry{Path: named(156, 101)}}, []string{"path"}},
+	{"name of 255", entry.Member{Entry: entry.Entry{Path: named(255, 100)}}, nil},
+	{"name of 256, prefix of 155, rest of 100", entry.Member{Entry: entry.Entry{Path: named(256, 100)}}, nil},
+	{"name of 256, prefix of 156", entry.Member{Entry: entry.Entry{Path: named(256, 99)}}, []string{"path"}},
+	{"name of 257", entry.Member{Entry: entry.Entry{Path: named(257, 100)}}, []string{"path"}},
+	{"slash at byte 100", entry.Member{Entry: entry.Entry{Path: "./" + strings.Repeat("d", 97) + "/" + strings.Repeat("n", 101)}}, []string{"path"}},
+	{"not ASCII", entry.Member{Entry: entry.Entry{Path: "./ünïcödé"}}, []string{"path"}},
+	{"not UTF-8", entry.Member{Entry: entry.Entry{Path: "./l\xe4tin"}}, []string{"hdrcharset", "path"}},
+	{"directory of 100 with its slash", entry.Member{Entry: entry.Entry{Path: named(99, 0), Type: entry.Dir}}, nil},
+	{"directory of 101 with its slash", entry.Member{Entry: entry.Entry{Path: named(100, 0), Type: entry.Dir}}, nil},
+	{"directory of 256 with its slash", entry.Member{Entry: entry.Entry{Path: named(255, 99), Type: entry.Dir}}, nil},
+	{"directory, rest of 101 with its slash", entry.Member{Entry: entry.Entry{Path: named(255, 100), Type: entry.Dir}}, []string{"path"}},
+	{"link of 100", entry.Member{Entry: entry.Entry{Path: "./a", Type: entry.Symlink, Link: strings.Repeat("t", 100)}}, nil},
+	{"link of 101", entry.Member{Entry: entry.Entry{Path: "./a", Type: entry.Symlink, Link: strings.Repeat("t", 101)}}, []string{"linkpath"}},
+	{"link not UTF-8", entry.Member{Entry: entry.Entry{Path: "./a", Type: entry.Symlink, Link: "\xff"}}, []string{"hdrcharset", "linkpath"}},
+	{"hard link to 101", entry.Member{Entry: entry.Entry{Path: "./a", Size: 7}, HardLink: named(101, 0)}, []string{"linkpath"}},
+	{"hard link of a file with attributes", entry.Member{
+		Entry:    entry.Entry{Path: "./a", Size: 7, Flags: entry.Immutable, Xattrs: []entry.Xattr{{Name: "user.a", Value: "b"}}},
 		HardLink: "./b",
 	}, nil},
-	{"ids of 7 digits", Member{Entry: rootfs.Entry{Path: "./a", UID: 2097151, GID: 2097151}}, nil},
-	{"uid of 8 digits", Member{Entry: rootfs.Entry{Path: "./a", UID: 2097152}}, []string{"uid"}},
-	{"gid of 8 digits", Member{Entry: rootfs.Entry{Path: "./a", GID: 2097152}}, []string{"gid"}},
-	{"highest ids", Member{Entry: rootfs.Entry{Path: "./a", UID: math.MaxUint32, GID: math.MaxUint32}}, []string{"gid", "uid"}},
-	{"8 GiB - 1", Member{Entry: rootfs.Entry{Path: "./a", Size: 8<<30 - 1}}, nil},
-	{"8 GiB", Member{Entry: rootfs.Entry{Path: "./a", Size: 8 << 30}}, []string{"size"}},
-	{"exabytes", Member{Entry: rootfs.Entry{Path: "./a", Size: math.MaxInt64 - blockSize}}, []string{"size"}},
-	{"epoch", Member{Entry: rootfs.Entry{Path: "./a"}}, nil},
-	{"before the epoch", Member{Entry: rootfs.Entry{Path: "./a", Mtime: rootfs.Time{Sec: -1}}}, []string{"mtime"}},
-	{"half a second before the epoch", Member{Entry: rootfs.Entry{Path: "./a", Mtime: rootfs.Time{Sec: -1, Nsec: 5e8}}}, []string{"mtime"}},
-	{"one nanosecond", Member{Entry: rootfs.Entry{Path: "./a", Mtime: rootfs.Time{Nsec: 1}}}, []string{"mtime"}},
-	{"last second of the field", Member{Entry: rootfs.Entry{Path: "./a", Mtime: rootfs.Time{Sec: 1<<33 - 1}}}, nil},
-	{"a second more", Member{Entry: rootfs.Entry{Path: "./a", Mtime: rootfs.Time{Sec: 1 << 33}}}, []string{"mtime"}},
-	{"device", Member{Entry: rootfs.Entry{Path: "./a", Type: rootfs.CharDevice, Major: 4095, Minor: 1048575}}, nil},
-	{"minor of 7 digits", Member{Entry: rootfs.Entry{Path: "./a", Type: rootfs.BlockDevice, Major: 1, Minor: 2097151}}, nil},
-	{"minor in base 256", Member{Entry: rootfs.Entry{Path: "./a", Type: rootfs.BlockDevice, Major: 1, Minor: 2097152}}, nil},
-	{"whiteout", Member{Entry: rootfs.Entry{Path: "./a", Type: rootfs.CharDevice}}, nil},
-	{"FIFO", Member{Entry: rootfs.Entry{Path: "./a", Type: rootfs.FIFO}}, nil},
-	{"all permission bits", Member{Entry: rootfs.Entry{Path: "./a", Perm: 0o7777}}, nil},
-	{"flags", Member{Entry: rootfs.Entry{Path: "./a", Flags: rootfs.Immutable | rootfs.AppendOnly | rootfs.NoDump}}, []string{"SCHILY.fflags"}},
+	{"ids of 7 digits", entry.Member{Entry: entry.Entry{Path: "./a", UID: 2097151, GID: 2097151}}, nil},
+	{"uid of 8 digits", entry.Member{Entry: entry.Entry{Path: "./a", UID: 2097152}}, []string{"uid"}},
+	{"gid of 8 digits", entry.Member{Entry: entry.Entry{Path: "./a", GID: 2097152}}, []string{"gid"}},
+	{"highest ids", entry.Member{Entry: entry.Entry{Path: "./a", UID: math.MaxUint32, GID: math.MaxUint32}}, []string{"gid", "uid"}},
+	{"8 GiB - 1", entry.Member{Entry: entry.Entry{Path: "./a", Size: 8<<30 - 1}}, nil},
+	{"8 GiB", entry.Member{Entry: entry.Entry{Path: "./a", Size: 8 << 30}}, []string{"size"}},
+	{"exabytes", entry.Member{Entry: entry.Entry{Path: "./a", Size: math.MaxInt64 - blockSize}}, []string{"size"}},
+	{"epoch", entry.Member{Entry: entry.Entry{Path: "./a"}}, nil},
+	{"before the epoch", entry.Member{Entry: entry.Entry{Path: "./a", Mtime: entry.Time{Sec: -1}}}, []string{"mtime"}},
+	{"half a second before the epoch", entry.Member{Entry: entry.Entry{Path: "./a", Mtime: entry.Time{Sec: -1, Nsec: 5e8}}}, []string{"mtime"}},
+	{"one nanosecond", entry.Member{Entry: entry.Entry{Path: "./a", Mtime: entry.Time{Nsec: 1}}}, []string{"mtime"}},
+	{"last second of the field", entry.Member{Entry: entry.Entry{Path: "./a", Mtime: entry.Time{Sec: 1<<33 - 1}}}, nil},
+	{"a second more", entry.Member{Entry: entry.Entry{Path: "./a", Mtime: entry.Time{Sec: 1 << 33}}}, []string{"mtime"}},
+	{"device", entry.Member{Entry: entry.Entry{Path: "./a", Type: entry.CharDevice, Major: 4095, Minor: 1048575}}, nil},
+	{"minor of 7 digits", entry.Member{Entry: entry.Entry{Path: "./a", Type: entry.BlockDevice, Major: 1, Minor: 2097151}}, nil},
+	{"minor in base 256", entry.Member{Entry: entry.Entry{Path: "./a", Type: entry.BlockDevice, Major: 1, Minor: 2097152}}, nil},
+	{"whiteout", entry.Member{Entry: entry.Entry{Path: "./a", Type: entry.CharDevice}}, nil},
+	{"FIFO", entry.Member{Entry: entry.Entry{Path: "./a", Type: entry.FIFO}}, nil},
+	{"all permission bits", entry.Member{Entry: entry.Entry{Path: "./a", Perm: 0o7777}}, nil},
+	{"flags", entry.Member{Entry: entry.Entry{Path: "./a", Flags: entry.Immutable | entry.AppendOnly | entry.NoDump}}, []string{"SCHILY.fflags"}},
 }
 
 // TestHeaderEdges reads headers back with the tar of the standard library.
@@ -114,7 +114,7 @@ func TestHeaderEdges(t *testing.T) {
 		t.Run(c.what, func(t *testing.T) {
 			m := c.m
 			if m.Type == 0 {
-				m.Type = rootfs.File
+				m.Type = entry.File
 			}
 			b := headerOf(m)
 			require.Zero(t, len(b)%blockSize)
@@ -122,7 +122,7 @@ func TestHeaderEdges(t *testing.T) {
 			require.NoError(t, err)
 
 			want := m.Path
-			if m.Type == rootfs.Dir {
+			if m.Type == entry.Dir {
 				want += "/"
 			}
 			require.Equal(t, want, h.Name)
@@ -160,7 +160,7 @@ func TestHeaderEdgesAsListed(t *testing.T) {
 	for _, c := range edges {
 		m := c.m
 		if m.Type == 0 {
-			m.Type = rootfs.File
+			m.Type = entry.File
 		}
 		if m.Size > 0 && m.HardLink == "" {
 			continue // they want the content
@@ -171,11 +171,11 @@ func TestHeaderEdgesAsListed(t *testing.T) {
 			flag = "h"
 		}
 		name := m.Path
-		if m.Type == rootfs.Dir {
+		if m.Type == entry.Dir {
 			name += "/"
 		}
 		size := "0"
-		if m.Type == rootfs.CharDevice || m.Type == rootfs.BlockDevice {
+		if m.Type == entry.CharDevice || m.Type == entry.BlockDevice {
 			size = fmt.Sprintf("%d,%d", m.Major, m.Minor)
 		}
 
@@ -213,8 +213,8 @@ func TestHeaderEdgesAsListed(t *testing.T) {
 
 // TestHeaderBytes holds a whole header against the format's table in tar(5).
 func TestHeaderBytes(t *testing.T) {
-	b := headerOf(Member{Entry: rootfs.Entry{
-		Path: "./dev/sda", Type: rootfs.BlockDevice, Perm: 0o660, UID: 0, GID: 6, Major: 8, Minor: 2097152, Mtime: rootfs.Time{Sec: 1 << 30},
+	b := headerOf(entry.Member{Entry: entry.Entry{
+		Path: "./dev/sda", Type: entry.BlockDevice, Perm: 0o660, UID: 0, GID: 6, Major: 8, Minor: 2097152, Mtime: entry.Time{Sec: 1 << 30},
 	}})
 	fields := []struct {
 		width int
@@ -312,7 +312,7 @@ func TestDecimalTime(t *testing.T) {
 		{math.MinInt64, 0, "-9223372036854775808"},
 		{math.MinInt64, 500000000, "-9223372036854775807.5"},
 	} {
-		require.Equal(t, c.want, decimalTime(rootfs.Time{Sec: c.sec, Nsec: c.nsec}))
+		require.Equal(t, c.want, decimalTime(entry.Time{Sec: c.sec, Nsec: c.nsec}))
 	}
 }
 
@@ -349,9 +349,9 @@ func FuzzHeader(f *testing.F) {
 		if sec > math.MaxInt64/2 || sec < math.MinInt64/2 || uid > math.MaxInt32 {
 			t.Skip("the reader does not know them")
 		}
-		m := Member{Entry: rootfs.Entry{
-			Path: path, Type: rootfs.Symlink, Link: link, Perm: 0o777, UID: uid, Mtime: rootfs.Time{Sec: sec, Nsec: nsec % 1e9},
-			Xattrs: []rootfs.Xattr{{Name: name, Value: value}},
+		m := entry.Member{Entry: entry.Entry{
+			Path: path, Type: entry.Symlink, Link: link, Perm: 0o777, UID: uid, Mtime: entry.Time{Sec: sec, Nsec: nsec % 1e9},
+			Xattrs: []entry.Xattr{{Name: name, Value: value}},
 		}}
 		h, err := tar.NewReader(bytes.NewReader(headerOf(m))).Next()
 		require.NoError(t, err)
@@ -425,7 +425,7 @@ func TestACLTextAsGetfacl(t *testing.T) {
 
 // TestACLTwice finds the text of ACLs beside their xattrs.
 func TestACLTwice(t *testing.T) {
-	b := headerOf(Member{Entry: rootfs.Entry{Path: "./d", Type: rootfs.Dir, Xattrs: []rootfs.Xattr{
+	b := headerOf(entry.Member{Entry: entry.Entry{Path: "./d", Type: entry.Dir, Xattrs: []entry.Xattr{
 		{Name: "system.posix_acl_access", Value: roottest.ACL}, {Name: "system.posix_acl_default", Value: acl([3]uint32{1, 7, noID}, [3]uint32{4, 0, noID}, [3]uint32{0x20, 0, noID})},
 	}}})
 	h, err := tar.NewReader(bytes.NewReader(b)).Next()
@@ -433,4 +433,11 @@ func TestACLTwice(t *testing.T) {
 	require.Equal(t, "user::rw-,user:1000:rw-,user:70000:r--,group::r--,mask::rw-,other::---", h.PAXRecords["SCHILY.acl.access"])
 	require.Equal(t, "user::rwx,group::---,other::---", h.PAXRecords["SCHILY.acl.default"])
 	require.Equal(t, roottest.ACL, h.PAXRecords["SCHILY.xattr.system.posix_acl_access"])
+}
+
+func TestSparseName(t *testing.T) {
+	require.Equal(t, "./GNUSparseFile.0/lastlog", sparseName("./var/log/lastlog"))
+	require.Equal(t, "./GNUSparseFile.0/l_ch", sparseName("./l\xf6ch"))
+	require.Equal(t, "./GNUSparseFile.0/a_b", sparseName("./x/a\nb"))
+	require.Equal(t, 100, len(sparseName("./"+strings.Repeat("n", 200))))
 }

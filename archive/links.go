@@ -3,7 +3,7 @@ package archive
 import (
 	"sync"
 
-	"image-capture/rootfs"
+	"image-capture/entry"
 )
 
 // links finds the later names of an inode. The key is device and inode: inode
@@ -11,30 +11,30 @@ import (
 // workers that read ahead only ask, to spare reading a file a second time.
 type links struct {
 	mu    sync.RWMutex
-	first map[rootfs.FileID]*firstName
+	first map[entry.FileID]*firstName
 }
 
 // firstName is what is in the archive of an inode.
 type firstName struct {
 	path                 string
-	typ                  rootfs.Type
+	typ                  entry.Type
 	perm, uid, gid       uint32
 	size                 int64
-	mtime, ctime         rootfs.Time
+	mtime, ctime         entry.Time
 	left                 uint64 // names that may still come
 	sha256, sparseSHA256 []byte
 }
 
-func newLinks() *links { return &links{first: map[rootfs.FileID]*firstName{}} }
+func newLinks() *links { return &links{first: map[entry.FileID]*firstName{}} }
 
-func (l *links) known(id rootfs.FileID) bool {
+func (l *links) known(id entry.FileID) bool {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	return l.first[id] != nil
 }
 
 // add remembers a member as the first name of its inode.
-func (l *links) add(m *Member) {
+func (l *links) add(m *entry.Member) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.first[m.ID] = &firstName{
@@ -45,7 +45,7 @@ func (l *links) add(m *Member) {
 
 // resolve makes m a later name if a first one was added, and tells how the inode has
 // changed since. An inode whose names have all come is forgotten.
-func (l *links) resolve(m *Member) (later bool, changed string) {
+func (l *links) resolve(m *entry.Member) (later bool, changed string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	f := l.first[m.ID]

@@ -5,11 +5,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"image-capture/rootfs"
+	"image-capture/entry"
 )
 
-func member(path string, dev, ino, nlink uint64) *Member {
-	return &Member{Entry: rootfs.Entry{Path: path, Type: rootfs.File, ID: rootfs.FileID{Dev: dev, Ino: ino}, Nlink: nlink, Ctime: rootfs.Time{Sec: 1}}}
+func member(path string, dev, ino, nlink uint64) *entry.Member {
+	return &entry.Member{Entry: entry.Entry{Path: path, Type: entry.File, ID: entry.FileID{Dev: dev, Ino: ino}, Nlink: nlink, Ctime: entry.Time{Sec: 1}}}
 }
 
 func TestLinks(t *testing.T) {
@@ -57,7 +57,7 @@ func TestLinksOtherType(t *testing.T) {
 	l := newLinks()
 	l.add(member("./a", 1, 7, 2))
 	m := member("./b", 1, 7, 2)
-	m.Type = rootfs.Symlink
+	m.Type = entry.Symlink
 	later, _ := l.resolve(m)
 	require.False(t, later)
 }

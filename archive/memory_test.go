@@ -14,6 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"image-capture/archive"
+	"image-capture/compress"
+	"image-capture/edit"
 	"image-capture/rootfs"
 )
 
@@ -25,7 +27,7 @@ func TestMemory(t *testing.T) {
 		root, err := rootfs.Open(dir)
 		require.NoError(t, err)
 		defer root.Close()
-		sum, err := archive.Write(context.Background(), io.Discard, root, archive.Options{Codec: archive.Zstd, Jobs: 2})
+		sum, err := archive.Write(context.Background(), io.Discard, edit.NewTree(root, nil, nil), archive.Options{Codec: compress.Zstd, Jobs: 2})
 		require.NoError(t, err)
 		require.Empty(t, sum.Unreadable)
 		answer(t, [2]int64{sum.Entries, peak(t)})

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"image-capture/archive"
+	"image-capture/compress"
 )
 
 // TestFewOpenFiles: where few files can be open at once, fewer are read ahead, and none
@@ -35,7 +36,7 @@ func TestFewOpenFiles(t *testing.T) {
 		low := limit
 		low.Cur = n
 		require.NoError(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &low))
-		_, sum, members := capture(t, dir, archive.Options{Codec: archive.None})
+		_, sum, members := capture(t, dir, archive.Options{Codec: compress.None})
 		require.Empty(t, sum.Unreadable, n)
 		require.Len(t, members, 1+140+2*files)
 	}
@@ -65,10 +66,10 @@ func TestNotInCache(t *testing.T) {
 		defer f.Close()
 		return unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED)
 	}))
-	cold, sum, _ := capture(t, dir, archive.Options{Codec: archive.None})
+	cold, sum, _ := capture(t, dir, archive.Options{Codec: compress.None})
 	require.Empty(t, sum.Unreadable)
 	require.Empty(t, sum.Changed)
 	require.EqualValues(t, 1+dirs+dirs*files, sum.Entries)
-	warm, _, _ := capture(t, dir, archive.Options{Codec: archive.None})
+	warm, _, _ := capture(t, dir, archive.Options{Codec: compress.None})
 	require.True(t, bytes.Equal(cold, warm))
 }

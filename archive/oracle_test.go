@@ -3,10 +3,12 @@ package archive_test
 import (
 	"archive/tar"
 	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -15,6 +17,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"image-capture/archive"
+	"image-capture/compress"
+	"image-capture/entry"
+	"image-capture/rootfs/roottest"
 )
 
 // headersOf reads an archive with the tar of the standard library.
@@ -64,8 +69,8 @@ func framesTree(t testing.TB) string {
 // has zstd decode each frame alone.
 func TestSeekTable(t *testing.T) {
 	dir := framesTree(t)
-	plain, _, _ := capture(t, dir, archive.Options{Codec: archive.None})
-	image, sum, _ := capture(t, dir, archive.Options{Codec: archive.Zstd})
+	plain, _, _ := capture(t, dir, archive.Options{Codec: compress.None})
+	image, sum, _ := capture(t, dir, archive.Options{Codec: compress.Zstd})
 	le := binary.LittleEndian
 
 	footer := image[len(image)-9:]
@@ -101,8 +106,8 @@ func TestSeekTable(t *testing.T) {
 // TestGzipMembers has gzip decode each member alone.
 func TestGzipMembers(t *testing.T) {
 	dir := framesTree(t)
-	plain, _, _ := capture(t, dir, archive.Options{Codec: archive.None})
-	image, _, _ := capture(t, dir, archive.Options{Codec: archive.Gzip})
+	plain, _, _ := capture(t, dir, archive.Options{Codec: compress.None})
+	image, _, _ := capture(t, dir, archive.Options{Codec: compress.Gzip})
 	// The header of every member: no name, no time, no system; the method is deflate.
 	magic := []byte("\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff")
 	members := bytes.Split(image, magic)
@@ -131,4 +136,87 @@ func TestDigests(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestGoReadsImage has the tar of the standard library say the same of an image.
+func TestGoReadsImage(t *testing.T) {
+	dir := roottest.Hostile(t)
+	require.NoError(t, os.Remove(filepath.Join(dir, "xattrs/user"))) // has "=" in the name of an xattr
+	image, _, want := capture(t, dir, archive.Options{Codec: compress.None})
+	r := tar.NewReader(bytes.NewReader(image))
+	for _, m := range want {
+		h, err := r.Next()
+		require.NoError(t, err, m.Path)
+		require.Equal(t, m.Path, strings.TrimSuffix(h.Name, "/"))
+		require.EqualValues(t, m.Perm, h.Mode, m.Path)
+		require.EqualValues(t, m.UID, h.Uid, m.Path)
+		require.EqualValues(t, m.Mtime.Sec, h.ModTime.Unix(), m.Path)
+		require.EqualValues(t, m.Mtime.Nsec, h.ModTime.Nanosecond(), m.Path)
+		if m.HardLink != "" {
+			require.EqualValues(t, tar.TypeLink, h.Typeflag)
+			require.Equal(t, m.HardLink, h.Linkname)
+			continue
+		}
+		require.Equal(t, m.Link, h.Linkname, m.Path)
+		for _, x := range m.Xattrs {
+			require.Equal(t, x.Value, h.PAXRecords["SCHILY.xattr."+x.Name], "%s %s", m.Path, x.Name)
+		}
+		if m.Type != entry.File {
+			continue
+		}
+		require.Equal(t, m.Size, h.Size, m.Path)
+		if m.SHA256 == nil {
+			continue
+		}
+		sum := sha256.New()
+		_, err = io.Copy(sum, r)
+		require.NoError(t, err, m.Path)
+		require.Equal(t, m.SHA256, sum.Sum(nil), m.Path)
+	}
+	_, err := r.Next()
+	require.Equal(t, io.EOF, err)
+}
+
+// TestBsdtarListsImage has bsdtar list the names of an image without complaint.
+func TestBsdtarListsImage(t *testing.T) {
+	dir := roottest.Hostile(t)
+	image, _, want := capture(t, dir, archive.Options{Codec: compress.Zstd})
+	// Without names that bsdtar prints escaped; those come with the verbose list.
+	var names []string
+	for _, m := range want {
+		if m.Type == entry.Dir {
+			m.Path += "/"
+		}
+		if isPlain(m.Path) {
+			names = append(names, m.Path)
+		}
+	}
+	var got []string
+	for line := range strings.Lines(run(t, image, "bsdtar", "-tf", "-")) {
+		if line = strings.TrimSuffix(line, "\n"); isPlain(line) {
+			got = append(got, line)
+		}
+	}
+	require.Equal(t, names, got)
+
+	_, err := exec.LookPath("bsdtar")
+	roottest.Need(t, err == nil, "bsdtar")
+	cmd := exec.Command("bsdtar", "-tvf", "-")
+	cmd.Stdin = bytes.NewReader(image)
+	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	require.NoError(t, err)
+	require.Empty(t, stderr.String())
+	require.Equal(t, len(want), strings.Count(string(out), "\n"))
+}
+
+func isPlain(s string) bool {
+	for _, c := range []byte(s) {
+		if c < ' ' || c > '~' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }

@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"image-capture/edit"
+	"image-capture/entry"
 	"image-capture/rootfs"
 )
 
@@ -33,8 +35,8 @@ type batch struct {
 
 // item is a name and what was read of it.
 type item struct {
-	node rootfs.Node
-	m    Member
+	node edit.Node
+	m    entry.Member
 	at   time.Time // just before m was read
 	// content is open when the encoder has to read the file.
 	content *rootfs.Content
@@ -43,17 +45,15 @@ type item struct {
 	data   []byte
 	own    []byte
 	read   bool
-	sparse *sparseMap
+	sparse *entry.SparseMap
 	// skip says why the entry is left out on purpose, lost which attributes could
 	// not be read, err why there is no entry, changed what happened while reading.
 	skip    string
 	lost    error
 	err     error
 	changed string
-	// edited says that the content is not that of the tree; rewrite makes it, where it
-	// is not empty.
-	edited  bool
-	rewrite func([]byte) ([]byte, error)
+	// from is where the content in the archive comes from.
+	from edit.Source
 	// broken is set when reading the content failed on the way, short when it ended, at
 	// byte end, before its size.
 	broken, short bool
@@ -105,7 +105,7 @@ func newBatch() *batch {
 }
 
 // walk fills batches with the names of the tree.
-func (p *prefetcher) walk(ctx context.Context, root *rootfs.Root) error {
+func (p *prefetcher) walk(ctx context.Context, tree Tree) error {
 	defer close(p.listed)
 	defer close(p.toAsk)
 	var cur *batch
@@ -114,7 +114,7 @@ func (p *prefetcher) walk(ctx context.Context, root *rootfs.Root) error {
 		p.toAsk <- cur
 		cur = nil
 	}
-	err := root.Walk(ctx, p.opt.Walk, func(n rootfs.Node) error {
+	err := tree.Walk(ctx, func(n edit.Node) error {
 		if cur == nil {
 			select {
 			case cur = <-p.free:
@@ -230,25 +230,23 @@ func (p *prefetcher) read(b *batch, it *item) {
 	if it.err != nil {
 		return
 	}
-	if why, skip := p.opt.Skip[e.ID]; skip && e.Type != rootfs.Dir {
+	if why, skip := p.opt.Skip[e.ID]; skip && e.Type != entry.Dir {
 		it.skip = why
 		p.drop(it)
 		return
 	}
-	if p.opt.Content != nil {
-		it.ask(p.opt.Content)
-	}
-	if it.content == nil || (!it.edited && e.Nlink > 1 && p.links.known(e.ID)) {
+	it.ask()
+	if it.content == nil || e.Nlink > 1 && p.links.known(e.ID) {
 		return // nothing to read, or a later name of a file that is stored already
 	}
 	for try := 1; try < tries && it.fresh(); try++ {
-		time.Sleep(rootfs.Tick)
+		time.Sleep(entry.Tick)
 		if it.look(); it.content == nil {
 			return
 		}
 	}
 	if e.Size > maxSettled {
-		if it.edited {
+		if it.from == edit.Rewritten {
 			return // the encoder ends the capture
 		}
 		it.sparse, it.err = mapOf(it.content, e)

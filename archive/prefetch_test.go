@@ -12,6 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"image-capture/edit"
+	"image-capture/entry"
 	"image-capture/rootfs"
 )
 
@@ -49,17 +51,17 @@ func TestFresh(t *testing.T) {
 	at := time.Unix(1000, 500_000_000)
 	for _, c := range []struct {
 		what  string
-		ctime rootfs.Time
+		ctime entry.Time
 		want  bool
 	}{
-		{"old", rootfs.Time{Sec: 900}, false},
-		{"older than a tick", rootfs.Time{Sec: 1000, Nsec: 480_000_000}, false},
-		{"within a tick", rootfs.Time{Sec: 1000, Nsec: 481_000_000}, true},
-		{"now", rootfs.Time{Sec: 1000, Nsec: 500_000_000}, true},
-		{"changed after the look at the clock", rootfs.Time{Sec: 1000, Nsec: 600_000_000}, true},
-		{"by another clock", rootfs.Time{Sec: 1002}, false},
+		{"old", entry.Time{Sec: 900}, false},
+		{"older than a tick", entry.Time{Sec: 1000, Nsec: 480_000_000}, false},
+		{"within a tick", entry.Time{Sec: 1000, Nsec: 481_000_000}, true},
+		{"now", entry.Time{Sec: 1000, Nsec: 500_000_000}, true},
+		{"changed after the look at the clock", entry.Time{Sec: 1000, Nsec: 600_000_000}, true},
+		{"by another clock", entry.Time{Sec: 1002}, false},
 	} {
-		it := item{at: at, m: Member{Entry: rootfs.Entry{Ctime: c.ctime}}}
+		it := item{at: at, m: entry.Member{Entry: entry.Entry{Ctime: c.ctime}}}
 		require.Equal(t, c.want, it.fresh(), c.what)
 	}
 }
@@ -82,7 +84,7 @@ func TestHint(t *testing.T) {
 	}
 	var items []*item
 	hinted := map[int64]int{}
-	require.NoError(t, root.Walk(t.Context(), rootfs.WalkOptions{}, func(n rootfs.Node) error {
+	require.NoError(t, edit.NewTree(root, nil, nil).Walk(t.Context(), func(n edit.Node) error {
 		it := &item{node: n}
 		p.read(&batch{}, it)
 		hinted[it.hinted]++
@@ -117,7 +119,7 @@ func TestAsk(t *testing.T) {
 	require.NoError(t, err)
 	defer root.Close()
 	p := newPrefetcher(Options{}, newLinks())
-	require.NoError(t, p.walk(t.Context(), root))
+	require.NoError(t, p.walk(t.Context(), edit.NewTree(root, nil, nil)))
 	p.asked.Store(allAskedAhead - 5*askAhead - 1) // by other batches
 	p.asker(t.Context())
 	b := <-p.listed
@@ -141,7 +143,7 @@ func TestAsk(t *testing.T) {
 		_, err := os.ReadFile(filepath.Join(dir, strconv.Itoa(100+i)))
 		require.NoError(t, err)
 	}
-	require.NoError(t, root.Walk(t.Context(), rootfs.WalkOptions{}, func(n rootfs.Node) error {
+	require.NoError(t, edit.NewTree(root, nil, nil).Walk(t.Context(), func(n edit.Node) error {
 		defer n.Release()
 		if yes, ok := n.Cached(); ok && yes {
 			require.False(t, (&batch{items: []item{{node: n}}}).cold(), n.Path)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"image-capture/entry"
 	"image-capture/rootfs"
 )
 
@@ -54,7 +55,7 @@ func (it *item) settle(buf []byte, digest bool) {
 			}
 			return
 		}
-		time.Sleep(rootfs.Tick)
+		time.Sleep(entry.Tick)
 		// All of it again: the attributes belong to the content.
 		if it.look(); it.content == nil {
 			return
@@ -71,9 +72,9 @@ func (it *item) readStored(buf []byte) ([]byte, error) {
 	if it.sparse, err = mapOf(it.content, e); err != nil {
 		return nil, err
 	}
-	runs := []rootfs.Extent{{Offset: 0, Length: e.Size}}
+	runs := []entry.Extent{{Offset: 0, Length: e.Size}}
 	if it.sparse != nil {
-		runs = it.sparse.data
+		runs = it.sparse.Data
 	}
 	it.short = false
 	n := 0
@@ -110,7 +111,7 @@ func (it *item) cut() string {
 
 // mapOf returns the sparse map of a file, nil when it has no holes. Only a file
 // with fewer blocks than its size needs is asked for them.
-func mapOf(c *rootfs.Content, e *rootfs.Entry) (*sparseMap, error) {
+func mapOf(c *rootfs.Content, e *entry.Entry) (*entry.SparseMap, error) {
 	if e.Blocks*blockSize >= e.Size {
 		return nil, nil
 	}
@@ -118,13 +119,13 @@ func mapOf(c *rootfs.Content, e *rootfs.Entry) (*sparseMap, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newSparseMap(data, e.Size), nil
+	return entry.NewSparseMap(data, e.Size), nil
 }
 
 // difference tells how a file changed between two looks at it, or "". ctime is
 // what nobody can set back; size and mtime are compared for filesystems that keep
 // none.
-func difference(before, after *rootfs.Entry) string {
+func difference(before, after *entry.Entry) string {
 	switch {
 	case after.Size > before.Size:
 		return fmt.Sprintf("grew from %d to %d bytes while it was read", before.Size, after.Size)

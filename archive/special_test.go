@@ -2,8 +2,6 @@ package archive_test
 
 import (
 	"archive/tar"
-	"bytes"
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,7 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"image-capture/archive"
-	"image-capture/rootfs"
+	"image-capture/compress"
+	"image-capture/edit"
+	"image-capture/entry"
 	"image-capture/rootfs/roottest"
 )
 
@@ -27,15 +27,15 @@ func write(t testing.TB, dir string, files map[string]string) {
 	}
 }
 
-func idOf(t testing.TB, path string) rootfs.FileID {
+func idOf(t testing.TB, path string) entry.FileID {
 	t.Helper()
 	var st unix.Stat_t
 	require.NoError(t, unix.Lstat(path, &st))
-	return rootfs.FileID{Dev: st.Dev, Ino: st.Ino}
+	return entry.FileID{Dev: st.Dev, Ino: st.Ino}
 }
 
-func byPath(members []archive.Member) map[string]archive.Member {
-	all := map[string]archive.Member{}
+func byPath(members []entry.Member) map[string]entry.Member {
+	all := map[string]entry.Member{}
 	for _, m := range members {
 		all[m.Path] = m
 	}
@@ -49,10 +49,10 @@ func TestOmitted(t *testing.T) {
 	require.NoError(t, os.Link(dir+"/out", dir+"/y-again"))
 	require.NoError(t, unix.Mknod(dir+"/sock", unix.S_IFSOCK|0o600, 0))
 	require.NoError(t, os.Mkdir(dir+"/dir", 0o755))
-	image, sum, members := capture(t, dir, archive.Options{Codec: archive.None, Skip: map[rootfs.FileID]string{
+	image, sum, members := capture(t, dir, archive.Options{Codec: compress.None, Skip: map[entry.FileID]string{
 		idOf(t, dir+"/out"): "the image of this capture", idOf(t, dir+"/dir"): "directories are not skipped",
 	}})
-	require.Equal(t, []archive.Note{
+	require.Equal(t, []entry.Note{
 		{Path: "./out", Reason: "the image of this capture"}, {Path: "./sock", Reason: "socket"}, {Path: "./y-again", Reason: "the image of this capture"},
 	}, sum.Omitted)
 	require.Equal(t, map[string]string{"./a": "a", "./z": "z"}, contentsOf(t, image))
@@ -70,9 +70,10 @@ func TestHardLinks(t *testing.T) {
 	require.NoError(t, os.Link(dir+"/a", dir+"/c"))
 	require.NoError(t, os.Link(dir+"/big", dir+"/big-again"))
 	require.NoError(t, os.Link(dir+"/small-outside", top+"/elsewhere"))
-	drop := func(path string, _ bool) bool { return path == "./a" }
 	for range 5 {
-		image, sum, list := capture(t, dir, archive.Options{Codec: archive.None, Walk: rootfs.WalkOptions{Drop: drop}})
+		plan := &edit.Plan{}
+		require.NoError(t, plan.Remove("./a"))
+		image, sum, list := captureEdited(t, dir, plan, archive.Options{Codec: compress.None})
 		require.Empty(t, sum.Unreadable)
 		members := byPath(list)
 		require.NotContains(t, members, "./a")
@@ -98,7 +99,7 @@ func TestFirstNameVanishes(t *testing.T) {
 		require.NoError(t, os.WriteFile(fmt.Sprintf("%s/b-%04d", dir, i), nil, 0o644))
 	}
 	content, sum, members := during(t, dir, func() { require.NoError(t, os.Remove(dir+"/z1")) })
-	require.Equal(t, []archive.Note{{Path: "./z1", Reason: "vanished before it was read"}}, sum.Changed)
+	require.Equal(t, []entry.Note{{Path: "./z1", Reason: "vanished before it was read"}}, sum.Changed)
 	require.Equal(t, "data", content["./z2"])
 	require.Empty(t, members["./z2"].HardLink)
 }
@@ -113,7 +114,7 @@ func TestChangedBetweenNames(t *testing.T) {
 	}
 	require.NoError(t, os.Link(dir+"/a", dir+"/z"))
 	content, sum, members := during(t, dir, func() { require.NoError(t, os.WriteFile(dir+"/a", []byte("and more"), 0o644)) })
-	require.Equal(t, []archive.Note{{Path: "./z", Reason: "is no longer what was read as ./a, and is stored for itself"}}, sum.Changed)
+	require.Equal(t, []entry.Note{{Path: "./z", Reason: "is no longer what was read as ./a, and is stored for itself"}}, sum.Changed)
 	require.Equal(t, "first", content["./a"])
 	require.Equal(t, "and more", content["./z"])
 	require.Empty(t, members["./z"].HardLink)
@@ -133,7 +134,7 @@ func TestShortContent(t *testing.T) {
 	}
 	seen := 0
 	for _, m := range members {
-		if text, err := os.ReadFile(filepath.Join(dir, m.Path)); err == nil && m.Type == rootfs.File && int64(len(text)) < m.Size {
+		if text, err := os.ReadFile(filepath.Join(dir, m.Path)); err == nil && m.Type == entry.File && int64(len(text)) < m.Size {
 			seen++
 			require.Regexp(t, `^ended at byte \d+ of 4096: zeros are in place of the rest$`, short[m.Path], m.Path)
 		}
@@ -145,34 +146,24 @@ func TestShortContent(t *testing.T) {
 func TestAdded(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, map[string]string{"b": "b"})
-	add := func(in string) []rootfs.Entry {
-		if in != "." {
-			return nil
-		}
-		return []rootfs.Entry{
-			{Path: "./.autorelabel", Type: rootfs.File, Perm: 0o644}, {Path: "./curtin", Type: rootfs.Dir, Perm: 0o755},
-			{Path: "./link", Type: rootfs.Symlink, Perm: 0o777, Link: "b"},
-		}
-	}
-	image, sum, list := capture(t, dir, archive.Options{Codec: archive.None, Walk: rootfs.WalkOptions{Added: add}})
+	plan := &edit.Plan{}
+	require.NoError(t, plan.AddFile("./.autorelabel", 0o644, nil))
+	require.NoError(t, plan.AddDir("./curtin", 0o755))
+	require.NoError(t, plan.AddFile("./c", 0o600, []byte("new")))
+	image, sum, list := captureEdited(t, dir, plan, archive.Options{Codec: compress.None})
 	require.Empty(t, sum.Unreadable)
 	members := byPath(list)
 	require.Equal(t, digest(""), members["./.autorelabel"].SHA256)
-	require.Equal(t, map[string]string{"./.autorelabel": "", "./b": "b"}, contentsOf(t, image))
-	var types []byte
+	require.Equal(t, digest("new"), members["./c"].SHA256)
+	require.Equal(t, map[string]string{"./.autorelabel": "", "./b": "b", "./c": "new"}, contentsOf(t, image))
+	var names []string
 	for _, h := range headersOf(t, image) {
-		types = append(types, h.Typeflag)
+		names = append(names, h.Name)
+		if h.Name != "./b" {
+			require.True(t, h.ModTime.Equal(headersOf(t, image)[0].ModTime), h.Name)
+		}
 	}
-	require.Equal(t, []byte{tar.TypeDir, tar.TypeReg, tar.TypeReg, tar.TypeDir, tar.TypeSymlink}, types)
-
-	// A size without a content is an error, not an empty file.
-	root, err := rootfs.Open(dir)
-	require.NoError(t, err)
-	defer root.Close()
-	_, err = archive.Write(context.Background(), &bytes.Buffer{}, root, archive.Options{Walk: rootfs.WalkOptions{Added: func(in string) []rootfs.Entry {
-		return []rootfs.Entry{{Path: in + "/x", Type: rootfs.File, Size: 1}}
-	}}})
-	require.EqualError(t, err, "./x: added file of 1 bytes with a content of 0")
+	require.Equal(t, []string{"./", "./.autorelabel", "./b", "./c", "./curtin/"}, names)
 }
 
 // TestESP ships what a vfat filesystem can hold of the EFI system partition.
@@ -190,7 +181,7 @@ func TestESP(t *testing.T) {
 		require.NoError(t, os.Lchown(dir+"/"+n, 12, 34))
 		require.NoError(t, unix.Setxattr(dir+"/"+n, "user.x", []byte("y"), 0))
 	}
-	image, sum, list := capture(t, dir, archive.Options{Codec: archive.None})
+	image, sum, list := capture(t, dir, archive.Options{Codec: compress.None})
 	require.Empty(t, sum.Unreadable)
 	members := byPath(list)
 	headers := map[string]*tar.Header{}
@@ -233,7 +224,7 @@ func TestExabytes(t *testing.T) {
 	require.NoError(t, os.Truncate(dir+"/hole", size))
 
 	progress := &archive.Progress{}
-	image, sum, list := capture(t, dir, archive.Options{Codec: archive.None, Progress: progress})
+	image, sum, list := capture(t, dir, archive.Options{Codec: compress.None, Progress: progress})
 	require.Empty(t, sum.Unreadable)
 	require.Empty(t, sum.Changed)
 	require.Less(t, len(image), 64<<10)
@@ -245,9 +236,7 @@ func TestExabytes(t *testing.T) {
 	require.Len(t, m.SparseSHA256, 32)
 	headers := headersOf(t, image)
 	require.EqualValues(t, size, headers[1].Size)
-	got, _, err := readAll(bytes.NewReader(image))
-	require.NoError(t, err)
-	require.Equal(t, m.SparseSHA256, byPath(got)["./exabytes"].SparseSHA256)
+	require.Equal(t, m.SparseSHA256, byPath(members(t, image))["./exabytes"].SparseSHA256)
 
 	out := tmpfs(t)
 	run(t, image, "tar", "-Sxpf", "-", "--numeric-owner", "-C", out)
@@ -286,15 +275,15 @@ func tmpfs(t testing.TB) string {
 func TestHashedHoles(t *testing.T) {
 	dir := t.TempDir()
 	const page = 4096
-	for name, holes := range map[string]int64{"below": archive.MaxHashedHoles - page, "at": archive.MaxHashedHoles, "above": archive.MaxHashedHoles + page} {
+	for name, holes := range map[string]int64{"below": entry.MaxHashedHoles - page, "at": entry.MaxHashedHoles, "above": entry.MaxHashedHoles + page} {
 		write(t, dir, map[string]string{name: strings.Repeat("x", page)})
 		require.NoError(t, os.Truncate(dir+"/"+name, page+holes))
 	}
-	_, _, list := capture(t, dir, archive.Options{Codec: archive.None})
+	_, _, list := capture(t, dir, archive.Options{Codec: compress.None})
 	for _, m := range list[1:] {
 		if m.Path == "./above" {
 			require.Nil(t, m.SHA256)
-			text := fmt.Sprintf("2\n0\n%d\n%d\n0\n", page, page+archive.MaxHashedHoles+page)
+			text := fmt.Sprintf("2\n0\n%d\n%d\n0\n", page, page+entry.MaxHashedHoles+page)
 			text += strings.Repeat("\x00", 512-len(text))
 			require.Equal(t, digest(text+strings.Repeat("x", page)), m.SparseSHA256)
 			continue

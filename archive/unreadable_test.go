@@ -18,6 +18,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"image-capture/archive"
+	"image-capture/compress"
+	"image-capture/edit"
+	"image-capture/entry"
 	"image-capture/rootfs"
 	"image-capture/rootfs/roottest"
 )
@@ -65,7 +68,7 @@ func TestUnreadable(t *testing.T) {
 		defer root.Close()
 		var out bytes.Buffer
 		o := outcome{}
-		o.Sum, err = archive.Write(context.Background(), &out, root, archive.Options{Codec: archive.None, Member: func(m *archive.Member) error {
+		o.Sum, err = archive.Write(context.Background(), &out, edit.NewTree(root, nil, nil), archive.Options{Codec: compress.None, Member: func(m *entry.Member) error {
 			o.Names = append(o.Names, m.Path)
 			return nil
 		}})
@@ -94,7 +97,7 @@ func TestUnreadable(t *testing.T) {
 	var o outcome
 	child(t, "TestUnreadable", dir, nobody, &o)
 	require.Empty(t, o.Err)
-	require.Equal(t, []archive.Note{
+	require.Equal(t, []entry.Note{
 		{Path: "./b-secret", Reason: "open: permission denied"},
 		{Path: "./c-linked", Reason: "open: permission denied"},
 		{Path: "./d-linked", Reason: "open: permission denied"},
@@ -175,15 +178,15 @@ func TestReadError(t *testing.T) {
 	roottest.NeedRoot(t)
 	t.Run("small", func(t *testing.T) {
 		dir := cutOff(t, 2, randomBytes(100<<10))
-		image, sum, members := capture(t, dir, archive.Options{Codec: archive.None})
-		require.Equal(t, []archive.Note{{Path: "./file", Reason: "read: input/output error"}}, sum.Unreadable)
+		image, sum, members := capture(t, dir, archive.Options{Codec: compress.None})
+		require.Equal(t, []entry.Note{{Path: "./file", Reason: "read: input/output error"}}, sum.Unreadable)
 		require.NotContains(t, byPath(members), "./file")
 		require.Equal(t, map[string]string{"./other": ""}, contentsOf(t, image))
 	})
 	t.Run("big", func(t *testing.T) {
 		const size, good = 8 << 20, 1000 * 4096
 		dir := cutOff(t, good/4096, randomBytes(size))
-		image, sum, members := capture(t, dir, archive.Options{Codec: archive.None})
+		image, sum, members := capture(t, dir, archive.Options{Codec: compress.None})
 		require.Len(t, sum.Unreadable, 1)
 		note := sum.Unreadable[0]
 		require.Equal(t, "./file", note.Path)
@@ -202,7 +205,7 @@ func TestReadError(t *testing.T) {
 	t.Run("big, with holes", func(t *testing.T) {
 		const part = 4 << 20
 		dir := cutOff(t, 500, randomBytes(part), randomBytes(part), randomBytes(part))
-		image, sum, _ := capture(t, dir, archive.Options{Codec: archive.None})
+		image, sum, _ := capture(t, dir, archive.Options{Codec: compress.None})
 		require.Len(t, sum.Unreadable, 1, "told once for each run of data")
 		content := contentsOf(t, image)["./file"]
 		require.Len(t, content, 3*part+2<<20)

@@ -8,58 +8,43 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"image-capture/rootfs"
+	"image-capture/compress"
+	"image-capture/edit"
+	"image-capture/entry"
 )
 
-// Options say what goes into the archive and how. The zero value is gzip at the
-// default level, one job a processor, nothing left out.
+// Tree is what is archived: in practice an *edit.Tree.
+type Tree interface {
+	// Walk calls visit with each entry in the order of the archive. The node passes to
+	// visit, which releases it. Nodes are read by other goroutines while the walk goes
+	// on, each by one.
+	Walk(ctx context.Context, visit func(edit.Node) error) error
+}
+
+// Options say how the archive is made. The zero value is gzip at the default level, one
+// job a processor, nothing skipped.
 type Options struct {
-	Codec Codec
-	Level Level
+	Codec compress.Codec
+	Level compress.Level
 	// Jobs is the number of frames compressed at once; 0 means one a processor, but
 	// no more than 16: memory grows with them, and taking the MD5 of the whole is
 	// not faster. The bytes do not depend on it.
 	Jobs int
-	Walk rootfs.WalkOptions
-	// Content, if not nil, is asked once about each entry of the tree that could be
-	// looked at, by several goroutines. For a file it may say, by ok, that its content
-	// is to be another: none when rewrite is nil, and then the file is not read; else
-	// what rewrite makes of what was read, holes as zeros, which it may change but not
-	// keep. The encoder calls it, in the order of the archive. An error of rewrite
-	// ends Write, and so does a file of more than MaxRewrite bytes.
-	//
-	// Such a file keeps its attributes. It is one of its own: no hard link to the
-	// other names of its inode, which keep the content.
-	Content func(e *rootfs.Entry) (rewrite func(old []byte) ([]byte, error), ok bool)
-	// AddedContent returns the content of a file that Walk.Added gives a size of more
-	// than 0.
-	AddedContent func(path string) []byte
 	// SkipFileDigests leaves SHA256 and SparseSHA256 of members nil.
 	SkipFileDigests bool
-	// SkipImageDigests leaves MD5 and SHA256 of the Summary nil. It is for benchmarks.
-	SkipImageDigests bool
 	// Skip names files that are never captured, with the reason.
-	Skip map[rootfs.FileID]string
+	Skip map[entry.FileID]string
 	// Member, if not nil, is called with each member when it is in the archive, in
 	// order, by one goroutine. The member is not used again.
-	Member func(*Member) error
+	Member func(*entry.Member) error
 	// Progress, if not nil, is kept up to date.
 	Progress *Progress
 }
-
-// MaxRewrite is how many bytes a file may have that Options.Content rewrites.
-const MaxRewrite = maxSettled
 
 // Progress counts what is in the archive so far. It may be read at any time.
 type Progress struct {
 	Entries atomic.Int64
 	Bytes   atomic.Int64 // content of files, holes not counted
-}
-
-// Note says something of a path.
-type Note struct {
-	Path   string
-	Reason string
 }
 
 // Summary is what became of the tree.
@@ -71,18 +56,18 @@ type Summary struct {
 	SHA256   []byte
 	// Omitted entries are left out by design: sockets, which tar cannot hold, and
 	// what Options.Skip names.
-	Omitted []Note
+	Omitted []entry.Note
 	// Unreadable entries are not in the archive, or lack something that the reason
 	// names, although they should be there. With any, the archive is incomplete.
-	Unreadable []Note
+	Unreadable []entry.Note
 	// Changed files changed while they were read, or vanished.
-	Changed []Note
+	Changed []entry.Note
 }
 
 // Write writes the tree to w. Names that cannot be read do not stop it: they are in
-// the summary. It fails when w fails, when ctx ends, or when the root itself cannot
-// be read; what w got by then is no archive.
-func Write(ctx context.Context, w io.Writer, root *rootfs.Root, opt Options) (*Summary, error) {
+// the summary. It fails when w fails, when ctx ends, when the root itself cannot be
+// read, or when an edit cannot be made; what w got by then is no archive.
+func Write(ctx context.Context, w io.Writer, tree Tree, opt Options) (*Summary, error) {
 	if opt.Jobs <= 0 {
 		opt.Jobs = min(runtime.GOMAXPROCS(0), 16)
 	}
@@ -96,7 +81,7 @@ func Write(ctx context.Context, w io.Writer, root *rootfs.Root, opt Options) (*S
 		hash: &contentHash{parts: make(chan hashPart, 8), off: opt.SkipFileDigests},
 	}
 
-	g.Go(func() error { return pre.walk(ctx, root) })
+	g.Go(func() error { return pre.walk(ctx, tree) })
 	for range askers {
 		g.Go(func() error { pre.asker(ctx); return nil })
 	}
@@ -128,9 +113,7 @@ func Write(ctx context.Context, w io.Writer, root *rootfs.Root, opt Options) (*S
 		return nil, err
 	}
 	sum.Unpacked, sum.Size = frames.written, d.size
-	if !d.off {
-		sum.MD5, sum.SHA256 = d.md5.Sum(nil), d.sha256.Sum(nil)
-	}
+	sum.MD5, sum.SHA256 = d.md5.Sum(nil), d.sha256.Sum(nil)
 	return sum, nil
 }
 

@@ -37,9 +37,8 @@ const tarCommand = `tar --xattrs --acls --sparse -cf - -C "$ROOT" .`
 var contestants = []contestant{
 	piped("zstd", "zstd -3", `zstd -3 -T"$CPUS"`),
 	bsdtar,
-	agent("tar-zst", "default", "", "tar | zstd -3", "bsdtar --zstd, level 3", "codec alone, tar-zst, default", "pipeline alone, tar-zst, default"),
+	agent("tar-zst", "default", "", "tar | zstd -3", "bsdtar --zstd, level 3", "codec alone, tar-zst, default"),
 	onRoot(codecOf("tar-zst", "default")),
-	pipelineOf("tar-zst", "default", "tar | zstd -3", "bsdtar --zstd, level 3", "codec alone, tar-zst, default"),
 	onRoot(agent("tar-zst", "default", " --file-digests=false", "image-capture tar-zst, default")),
 	onRoot(digested(piped("zstd", "zstd -3", `zstd -3 -T"$CPUS"`))),
 	onRoot(digested(bsdtar)),
@@ -66,11 +65,6 @@ var contestants = []contestant{
 	{
 		name:    "image-capture tar, to nowhere",
 		command: agentCommand("tar", "default", "") + ` > /dev/null`,
-		agent:   true, noImage: true, peers: []string{"tar to nowhere"},
-	},
-	{
-		name:    "pipeline alone, tar, to nowhere",
-		command: pipelineCall("tar", "default") + ` > /dev/null`,
 		agent:   true, noImage: true, peers: []string{"tar to nowhere"},
 	},
 }
@@ -139,19 +133,6 @@ func codecOf(format, level string) contestant {
 			fmt.Sprintf(`%s %s %s "$OUT"`, codecCommand, format, level),
 		timesItself: true, noTar: true, unplotted: true,
 	}
-}
-
-// pipelineOf is a capture without digests and MANIFEST: what the peers do.
-func pipelineOf(format, level string, peers ...string) contestant {
-	return contestant{
-		name:    fmt.Sprintf("pipeline alone, %s, %s", format, level),
-		command: pipelineCall(format, level) + ` > "$OUT"`,
-		agent:   true, peers: peers, unplotted: true,
-	}
-}
-
-func pipelineCall(format, level string) string {
-	return fmt.Sprintf(`"$BENCH" %s %s %s "$ROOT"`, pipelineCommand, format, level)
 }
 
 func agentCommand(format, level, flags string) string {

@@ -7,10 +7,9 @@
 //
 // It prints a Markdown table with medians, ratios, sizes, CPU seconds and peak
 // memory, and with -plot draws time against size. Each contestant is a shell pipeline
-// that writes a file; they run in turn. Three kinds of rows are parts of image-capture:
-// "codec alone" compresses from memory what it compresses, "pipeline alone" captures
-// without digests and MANIFEST, and "--file-digests=false" leaves out the digest of each
-// file.
+// that writes a file; they run in turn. Two kinds of rows are parts of image-capture:
+// "codec alone" compresses from memory what it compresses, and "--file-digests=false"
+// leaves out the digest of each file.
 // The tree should hold still and have nothing mounted in it: peers read into every
 // mount, image-capture does not; and all of it must be readable, so run it as root.
 //

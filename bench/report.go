@@ -133,7 +133,7 @@ the same round. CPU seconds (median) are those of all processes; the peak (of al
 
 Unless a name says otherwise, all digests of image-capture are on (md5 and sha256 of the image, sha256 of each file), and it writes its MANIFEST. The peers do
 none of this, but where md5sum and sha256sum are named. No image is synced to the disk. "Codec alone" compresses, in as many jobs, the tar of image-capture
-from memory; "pipeline alone" captures as image-capture does, but without digests and MANIFEST, as the peers do.
+from memory.
 
 `)
 	fmt.Fprintln(w, c.entriesNote())

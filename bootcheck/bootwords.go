@@ -5,6 +5,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"image-capture/entry"
 )
 
 // bootLine is a kernel's command line, or a part of one, that stays in the image.
@@ -106,7 +108,7 @@ func (f *Finding) editWords(s *survey, name string, bad func(word string) bool) 
 	if slices.ContainsFunc(bootWords(name, fixed), bad) {
 		return f
 	}
-	f.Fix = &Fix{Verb: Rewrite, Path: real, Rewrite: rewrite}
+	f.Fix = &Fix{Op: entry.Rewrite, Path: real, Rewrite: rewrite}
 	return f
 }
 

@@ -184,20 +184,10 @@ func checkCloudInit(s *survey) {
 	}
 }
 
-// cloudInitUsable says whether cloud-init is proven to run on a clone: installed
-// as a whole, with a Python to run it, enabled, and not switched off. Its reports
-// go nowhere: the rules that it asks make their own.
-func (s *survey) cloudInitUsable() bool {
-	probe := survey{tree: tree{fsys: s.fsys}, opt: s.opt, system: s.system}
-	for _, check := range []func(*survey){checkCloudInit, checkCloudInitDisabled, checkPython} {
-		check(&probe)
-	}
-	return len(probe.troubles) == 0 && !slices.ContainsFunc(probe.findings, func(f Finding) bool { return f.Level >= Warn })
-}
-
 // checkCloudInitDisabled asks for what switches an installed cloud-init off: the
-// ways that its documentation names ("How to disable cloud-init"), masks, and a
-// list of data sources without the one that the deployers write.
+// ways that its documentation names ("How to disable cloud-init"), masks, what
+// ds-identify is told, and a list of data sources without the one that the deployers
+// write.
 func checkCloudInitDisabled(s *survey) {
 	if !s.isFile(cloudInitProgram) && len(s.cloudInitUnits()) == 0 {
 		s.info("", "not checked: cloud-init is not installed", "")
@@ -215,11 +205,17 @@ func checkCloudInitDisabled(s *survey) {
 			s.fail(u.mask, base+" is masked", "systemctl unmask "+base)
 		}
 	}
+	s.checkIdentify()
+	s.checkNetcat()
 	sources := s.datasources()
 	if sources.set && !slices.Contains(sources.names, "NoCloud") {
 		list := strings.Join(sources.names, ", ")
 		s.fail(sources.file, "datasource_list is without NoCloud, which the deployer writes: ["+shorten(list)+"]",
 			"add NoCloud to datasource_list, or remove the list")
+	} else if path.Base(sources.file) > deployersList && len(slices.DeleteFunc(slices.Clone(sources.names), func(n string) bool { return n == "None" })) > 1 {
+		// Seen with NoCloud's seed in place: 22.4.2 is off by it, 25.1.4 finds it.
+		s.warn(sources.file, "comes after the deployer's "+deployersList+", and some releases of cloud-init find no data source by more than one name",
+			"datasource_list: [ NoCloud, None ], or a name that comes before")
 	}
 	if len(s.findings) == before {
 		s.ok("etc/cloud/cloud.cfg", "nothing disables cloud-init")

@@ -3,9 +3,12 @@ package bootcheck
 import (
 	"bytes"
 	"path"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
+
+	"image-capture/identity"
 )
 
 // certainty is how far a thing is proven.
@@ -42,27 +45,17 @@ func (s *survey) cloudInitRuns() certainty {
 // source is: what its "clean" removes, but for the seed, which the deployer
 // writes over.
 func checkCloudState(s *survey) {
-	const (
-		dir = "var/lib/cloud"
-		log = "cloud-init clean"
-	)
-	ssh := leftover{paths: []string{"etc/ssh/sshd_config.d/50-cloud-init.conf"}, is: "is what cloud-init was told about SSH passwords on the source",
-		why: "clones that are told nothing keep it"}
-	if s.cloudInitRuns() == does {
-		ssh.fix = Drop
-	} else {
-		ssh.hint = "rm " + typed(ssh.paths[0])
+	before := len(s.findings)
+	for _, o := range identity.Of(s.rule.name) {
+		s.leftover(o)
 	}
-	s.leftovers([]leftover{
-		{paths: []string{dir + "/instance", dir + "/instances"}, is: "is cloud-init's record of the source", hint: log, fix: Drop,
-			why: "it holds the source's user data, and a clone that is given the same id sets up nothing"},
-		{paths: []string{dir + "/sem"}, is: "says what cloud-init did once on the source", hint: log, fix: Drop,
-			why: "clones do not do it again"},
-		{paths: []string{dir + "/data"}, is: "is cloud-init's state of the source", hint: log, fix: Drop,
-			why: "clones take their first boot for a later one of the source"},
-		ssh,
-	}, "no state of cloud-init")
-	if names := s.filled(dir + "/seed"); len(names) > 0 {
+	ssh := identity.CloudSSHConfig
+	if s.cloudInitRuns() != does {
+		ssh.Op, ssh.Hint = "", "rm "+typed(ssh.Paths[0])
+	}
+	s.leftover(ssh)
+	s.fine(before, "", "no state of cloud-init")
+	if names := s.filled("var/lib/cloud/seed"); len(names) > 0 {
 		s.info(names[0], "holds what cloud-init was told on the source; a deployer writes its own in its place", "")
 	}
 }
@@ -93,18 +86,8 @@ func (t *tree) cloudInitMakesHostKeys() bool {
 // cloudConfig returns what cloud-init's configuration says under the keys, read
 // as datasources reads it: of lists and single values, the last file has its way.
 func (t *tree) cloudConfig(keys ...string) map[string]*yaml.Node {
-	const dir = "etc/cloud/cloud.cfg.d"
-	files := []string{"etc/cloud/cloud.cfg"}
-	for _, base := range t.list(dir) {
-		if strings.HasSuffix(base, ".cfg") {
-			files = append(files, path.Join(dir, base))
-		}
-	}
 	found := map[string]*yaml.Node{}
-	for _, name := range files {
-		if !t.isFile(name) {
-			continue
-		}
+	for _, name := range t.cloudFiles() {
 		data, _ := t.read(name)
 		root := yamlMapping(data)
 		if root == nil {
@@ -117,6 +100,19 @@ func (t *tree) cloudConfig(keys ...string) map[string]*yaml.Node {
 		}
 	}
 	return found
+}
+
+// cloudFiles returns the files of cloud-init's configuration, in the order in which it
+// reads them.
+func (t *tree) cloudFiles() []string {
+	const dir = "etc/cloud/cloud.cfg.d"
+	files := []string{"etc/cloud/cloud.cfg"}
+	for _, base := range t.list(dir) {
+		if strings.HasSuffix(base, ".cfg") {
+			files = append(files, path.Join(dir, base))
+		}
+	}
+	return slices.DeleteFunc(files, func(name string) bool { return !t.isFile(name) })
 }
 
 // yamlMapping returns the mapping that a document is, nil for all else. Aliases

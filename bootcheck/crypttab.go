@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"image-capture/entry"
 )
 
 // cryptEntry is a line of crypttab(5).
@@ -91,7 +93,7 @@ func (f *Finding) offerCrypttab(s *survey, name string, data []byte) {
 		ok = ok && e.byIdentity()
 	}
 	if ok {
-		f.Fix = &Fix{Verb: Rewrite, Path: real, Rewrite: rewriteCrypttab}
+		f.Fix = &Fix{Op: entry.Rewrite, Path: real, Rewrite: rewriteCrypttab}
 	}
 }
 

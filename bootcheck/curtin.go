@@ -1,6 +1,10 @@
 package bootcheck
 
-import "io/fs"
+import (
+	"io/fs"
+
+	"image-capture/entry"
+)
 
 // checkCurtin asks for the /curtin directory that RackN's image-deploy requires
 // in an image, and for hooks in it, which take the place of the deployer's own.
@@ -15,7 +19,7 @@ func checkCurtin(s *survey) {
 		s.info(dir, "is missing; only image-deploy wants it", hint)
 		return
 	case !there:
-		s.stop(Both, dir, "is missing: image-deploy refuses the image", hint).fix(AddDir, dir)
+		s.stop(Both, dir, "is missing: image-deploy refuses the image", hint).fix(entry.AddDir, dir)
 		return
 	case info.Mode().Type() == fs.ModeSymlink:
 		s.stop(Both, dir, "is a symbolic link and must be a directory", "remove it, and "+hint)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -23,15 +22,8 @@ type datasources struct {
 // that has a list gives all of it. A file that is no YAML is left out there
 // too, and is a trouble here.
 func (t *tree) datasources() datasources {
-	const main, dir = "etc/cloud/cloud.cfg", "etc/cloud/cloud.cfg.d"
-	files := []string{main}
-	for _, base := range t.list(dir) {
-		if name := path.Join(dir, base); strings.HasSuffix(base, ".cfg") && t.isFile(name) {
-			files = append(files, name)
-		}
-	}
 	var found datasources
-	for _, name := range files {
+	for _, name := range t.cloudFiles() {
 		data, ok := t.read(name)
 		if !ok {
 			continue

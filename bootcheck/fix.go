@@ -2,41 +2,33 @@ package bootcheck
 
 import (
 	"encoding/json"
-	"slices"
-)
 
-// Verb is what a fix does with its path.
-type Verb string
-
-// The verbs.
-const (
-	AddDir  Verb = "add-dir"  // an empty directory, mode 755
-	AddFile Verb = "add-file" // an empty file, mode 644
-	Drop    Verb = "drop"     // the path, and all below it
-	Empty   Verb = "empty"    // a file keeps its attributes and loses its content
-	Rewrite Verb = "rewrite"  // a file keeps its attributes and gets another content
+	"image-capture/entry"
 )
 
 // Fix is an edit of the image that does away with a finding, and that is safe:
 // nothing that the clone needs is lost by it. It is never for the source.
 type Fix struct {
-	Verb Verb
+	Op entry.Op
 	// Path is that of the edit, which need not be the finding's: no part of it is a
 	// link, but the last may be one that is dropped. It is written as io/fs does, and
 	// in bytes: it must be escaped to be shown.
 	Path string
-	// Rewrite makes the new content of the old, for the verb of that name. It may
+	// Rewrite makes the new content of the old, for the operation of that name. It may
 	// be called with a content that changed since the check: it must do what is
 	// right for that one.
 	Rewrite func(old []byte) ([]byte, error)
+	// Operation is the name of the one of package identity that it does; empty for all
+	// other edits.
+	Operation string
 }
 
-// MarshalJSON gives the verb and the path, written like Finding's.
+// MarshalJSON gives the operation and the path, written like Finding's.
 func (f Fix) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
-		Verb Verb   `json:"verb"`
-		Path string `json:"path"`
-	}{f.Verb, printable("/" + f.Path)})
+		Op   entry.Op `json:"verb"`
+		Path string   `json:"path"`
+	}{f.Op, entry.Printable("/" + f.Path)})
 }
 
 // Fixes returns the edits that the findings offer, in their order. Of two for one path
@@ -44,12 +36,9 @@ func (f Fix) MarshalJSON() ([]byte, error) {
 func (r Report) Fixes() []Fix {
 	var list []Fix
 	for _, f := range r.Findings {
-		if f.Fix == nil || f.Level < Warn {
-			continue
-		}
-		if !slices.ContainsFunc(list, func(x Fix) bool { return x.Path == f.Fix.Path && (x.Verb != Rewrite || f.Fix.Verb != Rewrite) }) {
+		if f.Fix != nil && f.Level >= Warn {
 			list = append(list, *f.Fix)
 		}
 	}
-	return list
+	return unique(list)
 }

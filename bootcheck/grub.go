@@ -5,6 +5,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"image-capture/entry"
 )
 
 // efiMachine holds what GRUB and the UEFI specification call an architecture.
@@ -153,7 +155,7 @@ func (s *survey) checkESPMenu(m efiMachine) {
 	if script, ok := s.read(program); ok && strings.Contains(string(script), "will overwrite the GRUB wrapper") {
 		s.warn(menu, "curtin writes the menu here, and this image's grub2-mkconfig refuses to replace the file",
 			"rm /"+menu+" before the capture: it points to a disk of the source").
-			because(menuWhy).edit(s, Drop, menu)
+			because(menuWhy).edit(s, entry.Drop, menu)
 	}
 }
 

@@ -7,34 +7,25 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"image-capture/entry"
+	"image-capture/identity"
 )
 
 // What is left of the source's identity in an image is shared by all clones.
-// The list of what to look for is virt-sysprep's (its operations, see
-// virt-sysprep(1)), cloud-init's "clean", and what the packages make when they
-// are installed. A fix is offered where the clone makes the thing anew, or does
-// without it.
-
-// leftover is one kind of thing that is left of the source.
-type leftover struct {
-	// paths are where it is, by tree.filled.
-	paths []string
-	is    string // what it is: the finding's problem
-	why   string // what happens to clones that share it
-	hint  string // what to type in the source; empty: remove or empty the path
-	fix   Verb   // Drop or Empty; without one its paths are one finding
-	note  bool   // worth knowing only
-}
+// Package identity has the table of what to look for. A fix is offered where the
+// clone makes the thing anew, or does without it.
 
 // maxEach bounds the findings about one kind of thing. Real systems have a
 // handful.
 const maxEach = 64
 
-// leftovers reports what is there of the list, or the text fine.
-func (s *survey) leftovers(list []leftover, fine string) {
+// leftovers reports what is there of the rule's rows whose paths say all, or the
+// text fine.
+func (s *survey) leftovers(fine string) {
 	before := len(s.findings)
-	for _, l := range list {
-		s.leftover(l)
+	for _, o := range identity.Of(s.rule.name) {
+		s.leftover(o)
 	}
 	s.fine(before, "", fine)
 }
@@ -46,38 +37,45 @@ func (s *survey) fine(before int, name, problem string) {
 	}
 }
 
-func (s *survey) leftover(l leftover) {
+// leftover reports what is there of one row.
+func (s *survey) leftover(o identity.Operation) {
 	var found []string
-	for _, p := range l.paths {
+	for _, p := range o.Paths {
 		found = append(found, s.filled(p)...)
 	}
 	if len(found) == 0 {
 		return
 	}
-	if l.fix == "" || l.note {
-		level := Warn
-		if l.note {
-			level = Info
+	if slices.ContainsFunc(o.Unless, func(p string) bool { return len(s.filled(p)) > 0 }) {
+		o.Op = "" // for people
+	}
+	if o.Op == "" || o.Scope != identity.Always {
+		f := s.info(found[0], counted(o.What, len(found)), o.Hint)
+		if !o.Note {
+			f.Level = Warn
+			f.because(o.Why)
 		}
-		f := s.report(level, found[0], counted(l.is, len(found)), l.hint)
-		if l.why != "" && level >= Warn {
-			f.Why = l.why
+		for _, name := range found {
+			s.plan(o, name)
 		}
 		return
 	}
 	for i, name := range found {
 		if i == maxEach {
-			s.warn(path.Dir(name), fmt.Sprintf("%s: and %d more", l.is, len(found)-i), l.hint).because(l.why)
-			return
+			s.warn(path.Dir(name), fmt.Sprintf("%s: and %d more", o.What, len(found)-i), o.Hint).because(o.Why)
 		}
-		hint := l.hint
+		if i >= maxEach {
+			s.plan(o, name)
+			continue
+		}
+		hint := o.Hint
 		if hint == "" {
 			hint = "rm -r " + typed(name)
-			if l.fix == Empty {
+			if o.Op == entry.Empty {
 				hint = "truncate -s 0 " + typed(name)
 			}
 		}
-		s.warn(name, l.is, hint).because(l.why).edit(s, l.fix, name)
+		s.warn(name, o.What, hint).because(o.Why).offer(s, o, name)
 	}
 }
 
@@ -97,11 +95,11 @@ func (f *Finding) because(why string) *Finding {
 	return f
 }
 
-// edit offers a fix of what name leads to, by the path that it has in the
-// archive. A link to a directory is edited itself, not the directory.
-func (f *Finding) edit(s *survey, verb Verb, name string) *Finding {
+// edit offers an edit of what name leads to, by the path that it has in the archive.
+// A link to a directory is edited itself, not the directory.
+func (f *Finding) edit(s *survey, op entry.Op, name string) *Finding {
 	if real, ok := s.real(name, !s.isDir(name)); ok {
-		f.fix(verb, real)
+		f.fix(op, real)
 	}
 	return f
 }
@@ -189,36 +187,38 @@ func (t *tree) hasSystemd() bool {
 // machine-id(5): empty, or "uninitialized" for a first boot, and each clone gets
 // its own.
 func checkMachineID(s *survey) {
-	const (
-		name = "etc/machine-id"
-		bus  = "var/lib/dbus/machine-id"
-	)
+	own := identity.MachineID
+	dbus := own
+	dbus.Op = entry.Drop
+	name, bus := own.Paths[0], own.Paths[1]
 	before := len(s.findings)
-	verb, hint := Empty, "truncate -s 0 "+typed(name)
+	hint := "truncate -s 0 " + typed(name)
 	if !s.hasSystemd() {
 		// dbus-uuidgen --ensure makes a file that is missing, and stops at an
 		// empty one.
-		verb, hint = Drop, "rm "+typed(name)
+		own.Op, hint = entry.Drop, "rm "+typed(name)
 	}
 	if s.isFile(name) && s.hasMachineID(name) {
-		s.warn(name, "is the source's machine id", hint).edit(s, verb, name)
+		s.warn(name, own.What, hint).because(own.Why).offer(s, own, name)
 	}
 	// Debian has a link to the other one here, other systems had a file of its
 	// own.
 	if info, there := s.lstat(bus); there && info.Mode().IsRegular() && s.hasMachineID(bus) && !s.leadsTo(name, bus) {
-		s.warn(bus, "is the source's machine id, and becomes the clone's again where /"+name+" is empty", "rm "+typed(bus)).
-			edit(s, Drop, bus)
+		s.warn(bus, own.What+", and becomes the clone's again where /"+name+" is empty", "rm "+typed(bus)).because(dbus.Why).offer(s, dbus, bus)
 	}
 	for _, l := range s.commandLines() {
 		if w := l.find("systemd.machine_id="); w != "" {
 			s.warn(l.file, "gives every clone one machine id on the kernel's command line: "+shorten(w), "remove the word there").
-				editWords(s, l.file, func(w string) bool { return strings.HasPrefix(w, "systemd.machine_id=") })
+				offerWords(s, own, l.file, func(w string) bool { return strings.HasPrefix(w, "systemd.machine_id=") })
 		}
 	}
 	s.fine(before, name, "no machine id of the source")
 
-	if names := s.filled("var/log/journal/*"); len(names) > 0 {
-		s.info("var/log/journal", fmt.Sprintf("the source's journal: %s", count(len(names), "directory", "directories")), "journalctl --rotate --vacuum-time=1s")
+	if names := s.filled(identity.Journal.Paths[0]); len(names) > 0 {
+		s.info("var/log/journal", fmt.Sprintf("the source's journal: %s", count(len(names), "directory", "directories")), identity.Journal.Hint)
+		for _, name := range names {
+			s.plan(identity.Journal, name)
+		}
 	}
 	if names := s.withMachineID("boot/loader/entries"); len(names) > 0 {
 		s.info(names[0], "boot entries bear the source's machine id: kernels that the clone installs get others beside them", "")

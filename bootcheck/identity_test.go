@@ -11,6 +11,9 @@ import (
 
 	"github.com/rogpeppe/go-internal/txtar"
 	"github.com/stretchr/testify/require"
+
+	"image-capture/entry"
+	"image-capture/identity"
 )
 
 // source is a Debian whose cloud-init works, without anything of its own: what the
@@ -58,7 +61,7 @@ func findingsOf(t *testing.T, img fs.FS, rule string) []string {
 		}
 		line += ": " + f.Problem
 		if f.Fix != nil {
-			line += fmt.Sprintf(" => %s %s", f.Fix.Verb, printable("/"+f.Fix.Path))
+			line += fmt.Sprintf(" => %s %s", f.Fix.Op, entry.Printable("/"+f.Fix.Path))
 		}
 		if f.Level >= Warn {
 			require.NotEmpty(t, f.Why, line)
@@ -70,33 +73,39 @@ func findingsOf(t *testing.T, img fs.FS, rule string) []string {
 
 // fixed makes the edits that a report about the image offers, and returns whether
 // there were any.
-func fixed(t *testing.T, img image, report Report) bool {
+func fixed(t *testing.T, img memTree, report Report) bool {
 	t.Helper()
-	for _, f := range report.Fixes() {
-		if f.Verb != AddDir && f.Verb != AddFile {
+	apply(t, img, report.Fixes())
+	return len(report.Fixes()) > 0
+}
+
+// apply makes edits.
+func apply(t *testing.T, img memTree, fixes []Fix) {
+	t.Helper()
+	for _, f := range fixes {
+		if f.Op != entry.AddDir && f.Op != entry.AddFile {
 			// The path is that of the archive: no part of it is a link.
 			require.NotNil(t, img[f.Path], f.Path)
 		}
-		switch f.Verb {
-		case AddDir:
+		switch f.Op {
+		case entry.AddDir:
 			img[f.Path] = &node{mode: fs.ModeDir | 0o755}
-		case AddFile:
+		case entry.AddFile:
 			img[f.Path] = &node{mode: 0o644}
-		case Drop:
+		case entry.Drop:
 			for name := range img {
 				if name == f.Path || strings.HasPrefix(name, f.Path+"/") {
 					delete(img, name)
 				}
 			}
-		case Empty:
+		case entry.Empty:
 			img[f.Path] = &node{mode: img[f.Path].mode}
-		case Rewrite:
+		case entry.Rewrite:
 			data, err := f.Rewrite(img[f.Path].data)
 			require.NoError(t, err)
 			img[f.Path] = &node{mode: img[f.Path].mode, data: data}
 		}
 	}
-	return len(report.Fixes()) > 0
 }
 
 // identityCases change the source a little, and tell the findings of one rule: the
@@ -176,8 +185,13 @@ func TestIdentity(t *testing.T) {
 		{"sssd's cache", "host-identity", "-- var/lib/sss/db/cache_a.ldb [fill] --\n-- var/lib/sss/db/config.ldb [fill] --\n", []string{"info /var/lib/sss/db/cache_a.ldb: users that sssd has cached on the source (the first of 2)"}},
 
 		{"none", "agent-state", "-- var/lib/drp-agent/ --\n", []string{"ok"}},
-		{"drp-agent", "agent-state", "-- var/lib/drp-agent/agent-cfg.yml [fill] --\n-- etc/drpcli --\nRS_TOKEN=x\n",
-			[]string{"warn /var/lib/drp-agent/agent-cfg.yml: => drop /var/lib/drp-agent/agent-cfg.yml", "warn /etc/drpcli: => drop /etc/drpcli"}},
+		{"drp-agent", "agent-state", "-- var/lib/drp-agent/agent-cfg.yml [fill] --\n-- etc/drpcli --\n# RS_TOKEN=\nRS_ENDPOINT=https://x\n",
+			[]string{"warn /var/lib/drp-agent/agent-cfg.yml: is the state => drop /var/lib/drp-agent/agent-cfg.yml", "warn /etc/drpcli: holds => drop /etc/drpcli"}},
+		{"drp-agent with secrets", "agent-state", "-- var/lib/drp-agent/agent-cfg.yml --\nEndpoints: https://x\nToken: \"abc\"\n-- var/lib/drp-agent/1-2.state [fill] --\n-- etc/drpcli.conf --\nexport RS_KEY='a:b'\n-- root/.drpclirc --\nRS_PASSWORD=x\n-- root/.cache/drpcli/tokens/.rocketskates.token [fill] --\n",
+			[]string{"fail /var/lib/drp-agent/1-2.state: is the runner's state => drop /var/lib/drp-agent/1-2.state", "fail /var/lib/drp-agent/agent-cfg.yml: => drop /var/lib/drp-agent/agent-cfg.yml",
+				"fail /etc/drpcli.conf: => drop /etc/drpcli.conf", "fail /root/.drpclirc: => drop /root/.drpclirc", "fail /root/.cache/drpcli/tokens/.rocketskates.token: is a token => drop /root/.cache/drpcli/tokens/.rocketskates.token"}},
+		{"a Wazuh manager", "agent-state", "-- var/ossec/etc/client.keys [fill] --\n-- var/ossec/bin/wazuh-remoted [fill] --\n", []string{"warn /var/ossec/etc/client.keys:"}},
+		{"a Gluster pool with volumes", "agent-state", "-- var/lib/glusterd/glusterd.info [fill] --\n-- var/lib/glusterd/vols/a/info [fill] --\n", []string{"warn /var/lib/glusterd/glusterd.info:"}},
 		{"puppet", "agent-state", "-- etc/puppetlabs/puppet/ssl/private_keys/x.pem [fill] --\n", []string{"warn /etc/puppetlabs/puppet/ssl: => drop /etc/puppetlabs/puppet/ssl"}},
 
 		{"none", "leases", "-- var/lib/dhcp/dhclient.leases --\n", []string{"ok"}},
@@ -214,17 +228,6 @@ func TestResume(t *testing.T) {
 		{"grubenv", "resume", "-- boot/grub2/grubenv --\n# GRUB Environment Block\nsaved_entry=resume=/dev/x\nkernelopts=root=/dev/sda1 resume=/dev/sda2 \n####", []string{"warn /boot/grub2/grubenv: => rewrite /boot/grub2/grubenv"}},
 		{"in the initramfs", "resume", "-- boot/initrd.img-6.1.0-1-amd64 [initramfs=6.1.0-1-amd64] --\nconf/conf.d/resume: RESUME=UUID=1-2\n", []string{"warn /boot/initrd.img-6.1.0-1-amd64: waits for a disk of the source to resume from: UUID=1-2"}},
 	})
-}
-
-func TestRewriteResume(t *testing.T) {
-	for old, want := range map[string]string{
-		"RESUME=UUID=1\n":                     "RESUME=none\n",
-		"# x\nRESUME=/dev/sda1\nMODULES=most": "# x\nMODULES=most\nRESUME=none\n",
-	} {
-		got, err := rewriteResume([]byte(old))
-		require.NoError(t, err)
-		require.Equal(t, want, string(got))
-	}
 }
 
 // sh(1) is the oracle: it gives the variable the same words but for the bad ones.
@@ -319,11 +322,9 @@ func TestTypedLikeShell(t *testing.T) {
 // Nothing in an image makes these rules hang, panic or leave their bounds.
 func TestHostileIdentity(t *testing.T) {
 	var names []string
-	for _, list := range [][]leftover{hostIdentity, agentState, networkState, traces, diskState} {
-		for _, l := range list {
-			for _, p := range l.paths {
-				names = append(names, strings.NewReplacer("*", "x", "?", "x").Replace(p))
-			}
+	for _, o := range identity.Operations() {
+		for _, p := range o.Paths {
+			names = append(names, strings.NewReplacer("*", "x", "?", "x").Replace(p))
 		}
 	}
 	names = append(names, "etc/machine-id", "var/lib/dbus/machine-id", "etc/ssh/ssh_host_rsa_key", "etc/ssh", "etc/ssh/sshd_config", "usr/lib/systemd/system/ssh.service",

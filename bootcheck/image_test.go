@@ -15,13 +15,15 @@ import (
 	"testing/fstest"
 	"time"
 
+	"image-capture/entry"
+
 	"github.com/rogpeppe/go-internal/txtar"
 	"github.com/stretchr/testify/require"
 )
 
 // image is a tree in memory with the links of a real one: they are followed
 // inside the root, as the contract of the package wants it from an fs.FS.
-type image map[string]*node
+type memTree map[string]*node
 
 type node struct {
 	mode fs.FileMode
@@ -45,7 +47,7 @@ type node struct {
 //	                      kernel V; a line "NAME: TEXT" adds a file to it)
 //
 // in which "\xff" and the like stand for bytes.
-func (img image) add(t testing.TB, ar *txtar.Archive) {
+func (img memTree) add(t testing.TB, ar *txtar.Archive) {
 	t.Helper()
 	for _, f := range ar.Files {
 		name, attrs, _ := strings.Cut(strings.TrimSuffix(f.Name, "]"), " [")
@@ -126,15 +128,15 @@ func elf(machine uint16, order binary.ByteOrder) []byte {
 }
 
 // parse returns the image of a txtar text.
-func parse(t testing.TB, text string) image {
+func parse(t testing.TB, text string) memTree {
 	t.Helper()
-	img := image{}
+	img := memTree{}
 	img.add(t, txtar.Parse([]byte(text)))
 	return img
 }
 
 // find resolves name from the root, the last component only if follow is set.
-func (img image) find(op, name string, follow bool) (*node, string, error) {
+func (img memTree) find(op, name string, follow bool) (*node, string, error) {
 	fail := func(err error) (*node, string, error) {
 		return nil, "", &fs.PathError{Op: op, Path: name, Err: err}
 	}
@@ -181,7 +183,7 @@ func (img image) find(op, name string, follow bool) (*node, string, error) {
 	return img[at], at, nil
 }
 
-func (img image) Open(name string) (fs.File, error) {
+func (img memTree) Open(name string) (fs.File, error) {
 	n, at, err := img.find("open", name, true)
 	if err != nil {
 		return nil, err
@@ -219,17 +221,17 @@ func (b *bounded) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (img image) Stat(name string) (fs.FileInfo, error) {
+func (img memTree) Stat(name string) (fs.FileInfo, error) {
 	n, _, err := img.find("stat", name, true)
 	return info{path.Base(name), n}, err
 }
 
-func (img image) Lstat(name string) (fs.FileInfo, error) {
+func (img memTree) Lstat(name string) (fs.FileInfo, error) {
 	n, _, err := img.find("lstat", name, false)
 	return info{path.Base(name), n}, err
 }
 
-func (img image) ReadLink(name string) (string, error) {
+func (img memTree) ReadLink(name string) (string, error) {
 	n, _, err := img.find("readlink", name, false)
 	if err != nil {
 		return "", err
@@ -240,7 +242,7 @@ func (img image) ReadLink(name string) (string, error) {
 	return string(n.data), nil
 }
 
-func (img image) ReadDir(name string) ([]fs.DirEntry, error) {
+func (img memTree) ReadDir(name string) ([]fs.DirEntry, error) {
 	_, at, err := img.find("readdir", name, true)
 	if err != nil {
 		return nil, err
@@ -284,7 +286,7 @@ func text(findings []Finding) string {
 			fmt.Fprintf(&b, " {%s}", strings.Trim(fmt.Sprint(f.Stops), "[]"))
 		}
 		if f.Fix != nil {
-			fmt.Fprintf(&b, " => %s %s", f.Fix.Verb, printable("/"+f.Fix.Path))
+			fmt.Fprintf(&b, " => %s %s", f.Fix.Op, entry.Printable("/"+f.Fix.Path))
 		}
 		b.WriteByte('\n')
 	}

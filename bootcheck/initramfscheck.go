@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"image-capture/bootcheck/initramfs"
+	"image-capture/entry"
 )
 
 // Digested is for a view that cannot open big files, such as that of an image
@@ -243,7 +244,7 @@ func (s *survey) checkInitramfsCrypttab() {
 			continue
 		}
 		if f := s.encrypted(b.name, parseCrypttab(string(b.content.Crypttab()))); f != nil {
-			f.Hint = printable("remove the lines from /etc/crypttab, and " + s.initramfsHint(b.kernel))
+			f.Hint = entry.Printable("remove the lines from /etc/crypttab, and " + s.initramfsHint(b.kernel))
 		}
 	}
 }

@@ -98,7 +98,7 @@ func TestHostOnly(t *testing.T) {
 // onePass is an image that was read in one pass: its big files cannot be opened,
 // and have what was made of them.
 type onePass struct {
-	image
+	memTree
 	digest any
 }
 
@@ -111,7 +111,7 @@ func (d digested) Sys() any    { return d }
 func (d digested) Digest() any { return d.digest }
 
 func (o onePass) Stat(name string) (fs.FileInfo, error) {
-	info, err := o.image.Stat(name)
+	info, err := o.memTree.Stat(name)
 	if err == nil && name == testInitramfs {
 		return digested{info, o.digest}, nil
 	}
@@ -122,7 +122,7 @@ func (o onePass) Open(name string) (fs.File, error) {
 	if name == testInitramfs {
 		return nil, errors.New("its content was not kept")
 	}
-	return o.image.Open(name)
+	return o.memTree.Open(name)
 }
 
 func TestDigestedInitramfs(t *testing.T) {
@@ -138,10 +138,10 @@ func TestDigestedInitramfs(t *testing.T) {
 }
 
 // broken is an image on a disk that fails.
-type broken struct{ image }
+type broken struct{ memTree }
 
 func (b broken) Open(name string) (fs.File, error) {
-	f, err := b.image.Open(name)
+	f, err := b.memTree.Open(name)
 	if err == nil && name == testInitramfs {
 		return brokenFile{f}, nil
 	}
@@ -171,7 +171,7 @@ func TestInitramfsIsReadOnce(t *testing.T) {
 		v := fmt.Sprintf("6.2.%02d-1-amd64", i)
 		img.add(t, txtar.Parse([]byte("-- usr/lib/modules/"+v+"/modules.dep [fill] --\n-- boot/vmlinuz-"+v+" [fill] --\n-- boot/initrd.img-"+v+" [initramfs="+v+"] --\n")))
 	}
-	opens := &opening{image: img, count: map[string]int{}}
+	opens := &opening{memTree: img, count: map[string]int{}}
 	got := findingsOf(t, opens, "initramfs-content")
 	require.Len(t, got, 1+2*maxInitramfs)
 	read := 0
@@ -187,7 +187,7 @@ func TestInitramfsIsReadOnce(t *testing.T) {
 
 // opening counts what is opened. It is called by two at a time.
 type opening struct {
-	image
+	memTree
 	lock  sync.Mutex
 	count map[string]int
 }
@@ -196,5 +196,5 @@ func (o *opening) Open(name string) (fs.File, error) {
 	o.lock.Lock()
 	o.count[name]++
 	o.lock.Unlock()
-	return o.image.Open(name)
+	return o.memTree.Open(name)
 }

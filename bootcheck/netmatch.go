@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v4"
+
+	"image-capture/identity"
 )
 
 // checkNetworkd looks at systemd's configuration, see systemd.network(5),
@@ -23,10 +25,17 @@ func (s *survey) checkNetworkd() {
 			continue
 		}
 		data, _ := s.read(name)
-		match, set, static := "", "", false
+		match, set, static, slot, secret := "", "", false, "", false
+		var names []string
 		for section, line := range sections(string(data)) {
 			key, value, _ := keyValue(line)
 			switch {
+			case section == "Match" && key == "Path" && strings.HasPrefix(value, "pci-"):
+				slot = value
+			case section == "Match" && key == "Name":
+				names = strings.Fields(value)
+			case section == "WireGuard" && (key == "PrivateKey" || key == "PrivateKeyFile"):
+				secret = value != ""
 			case section == "Match" && (key == "MACAddress" || key == "PermanentMACAddress") && value != "":
 				match = value
 			case (section == "Link" || section == "NetDev") && key == "MACAddress" && strings.Count(value, ":") == 5:
@@ -36,6 +45,18 @@ func (s *survey) checkNetworkd() {
 			}
 		}
 		s.matched(name, match, set, static)
+		if slot != "" {
+			s.warn(name, identity.Networkd.What+": it matches the slot "+shorten(slot), identity.HintMAC).because(identity.Networkd.Why)
+		}
+		s.named(name, names)
+		s.wireguard(name, secret)
+	}
+}
+
+// wireguard reports a profile that holds the key of a tunnel.
+func (s *survey) wireguard(name string, key bool) {
+	if o := identity.WireguardProfile; key {
+		s.warn(name, o.What, o.Hint).because(o.Why).offer(s, o, name)
 	}
 }
 
@@ -43,13 +64,13 @@ func (s *survey) checkNetworkd() {
 // address set, or sets addresses.
 func (s *survey) matched(name, match, set string, static bool) {
 	if match != "" {
-		s.warn(name, "is for the source's interface only: it matches the MAC address "+shorten(match), hintMAC).because(whyPinned)
+		s.warn(name, identity.Networkd.What+": it matches the MAC address "+shorten(match), identity.HintMAC).because(identity.WhyPinned)
 	}
 	if set != "" {
-		s.warn(name, "gives an interface the MAC address "+shorten(set), "remove the line").because(whySetMAC)
+		s.warn(name, "gives an interface the MAC address "+shorten(set), "remove the line").because(identity.WhySetMAC)
 	}
 	if static {
-		s.warn(name, "sets an address of the source", "rm "+typed(name)+", and leave the network to cloud-init").because(whyStatic)
+		s.warn(name, "sets an address of the source", "rm "+typed(name)+", and leave the network to cloud-init").because(identity.WhyStatic)
 	}
 }
 
@@ -70,7 +91,8 @@ func (s *survey) checkNetplan() {
 		if network == nil || network.Kind != yaml.MappingNode {
 			continue
 		}
-		match, set, static := "", "", false
+		match, set, static, secret := "", "", false, false
+		var names []string
 		for i := 1; i < len(network.Content); i += 2 {
 			kind := resolved(network.Content[i]) // ethernets, bonds, ...
 			if kind.Kind != yaml.MappingNode {
@@ -78,6 +100,16 @@ func (s *survey) checkNetplan() {
 			}
 			for j := 1; j < len(kind.Content); j += 2 {
 				device := resolved(kind.Content[j])
+				if yamlValue(device, "match") == nil && network.Content[i-1].Value == "ethernets" {
+					names = append(names, kind.Content[j-1].Value)
+				}
+				if mode := yamlValue(device, "mode"); mode != nil && mode.Value == "wireguard" {
+					v := yamlValue(device, "key")
+					if p := yamlValue(v, "private"); p != nil {
+						v = p
+					}
+					secret = secret || v != nil && v.Kind == yaml.ScalarNode && v.Value != "" && !strings.HasPrefix(v.Value, "/")
+				}
 				if v := yamlValue(yamlValue(device, "match"), "macaddress"); v != nil && v.Value != "" {
 					match = v.Value
 				}
@@ -90,6 +122,10 @@ func (s *survey) checkNetplan() {
 			}
 		}
 		s.matched(name, match, set, static)
+		s.named(name, names)
+		if o := identity.WireguardProfile; secret { // the file has other interfaces too
+			s.warn(name, o.What, o.Hint).because(o.Why)
+		}
 	}
 }
 
@@ -106,10 +142,13 @@ func (s *survey) checkInterfaces() {
 		}
 		data, _ := s.read(name)
 		set, static := "", false
+		var names []string
 		for line := range lines(string(data)) {
 			words := strings.Fields(line)
 			switch {
 			case len(words) < 2:
+			case words[0] == "iface":
+				names = append(names, words[1])
 			case words[0] == "hwaddress" && strings.Count(line, ":") == 5:
 				set = words[len(words)-1]
 			case words[0] == "address":
@@ -117,5 +156,6 @@ func (s *survey) checkInterfaces() {
 			}
 		}
 		s.matched(name, "", set, static)
+		s.named(name, names)
 	}
 }

@@ -1,10 +1,14 @@
 package bootcheck
 
 import (
-	"bytes"
 	"path"
 	"slices"
 	"strings"
+
+	"go.yaml.in/yaml/v4"
+
+	"image-capture/entry"
+	"image-capture/identity"
 )
 
 // checkNetworkIdentity asks for network configuration that fits one machine only:
@@ -25,18 +29,15 @@ func checkNetworkIdentity(s *survey) {
 	s.fine(before, "", "no network configuration names the source's interfaces or addresses")
 }
 
-const (
-	whyPinned = "the clone's interface has another MAC address, and stays down"
-	whySetMAC = "clones with one MAC address on one network lose each other's packets"
-	whyStatic = "clones with one address on one network lose each other's packets"
-	hintMAC   = "match the interface by its name, or remove the file and leave the network to cloud-init"
-)
-
 // checkCloudNetwork looks for what cloud-init, or curtin on its behalf, wrote for
 // the source's network: see GEN_NET_CONFIG_FILES of cloud-init's clean.py, and
 // curtin's apply_network. It is written anew where cloud-init runs, unless it was
 // told to leave the network alone, as Ubuntu's installer tells it: then the files are
 // what the clone has, and are judged like those of anybody else.
+//
+// A configuration of its own, by the key network in any of its files, cloud-init takes
+// before what the deployer says (Ubuntu's installer writes 90-installer-network.cfg,
+// curtin 50-curtin-networking.cfg): see stages.py, _find_networking_config.
 func (s *survey) checkCloudNetwork() {
 	if where := s.cloudNetworkOff(); where != "" {
 		s.warn(where, "tells cloud-init to leave the network alone: clones keep the configuration that is here",
@@ -45,17 +46,27 @@ func (s *survey) checkCloudNetwork() {
 		return
 	}
 	works := s.cloudInitRuns() == does
-	for _, pattern := range []string{
-		"etc/netplan/50-cloud-init.yaml", "etc/network/interfaces.d/50-cloud-init", "etc/network/interfaces.d/50-cloud-init.cfg",
-		"etc/NetworkManager/system-connections/cloud-init-*.nmconnection", "etc/systemd/network/10-cloud-init-*.network",
-		"etc/cloud/cloud.cfg.d/50-curtin-networking.cfg",
-	} {
+	o := identity.CloudNetwork
+	for _, pattern := range o.Paths {
 		for _, name := range s.filled(pattern) {
-			f := s.warn(name, "was written by cloud-init for the source", "rm "+typed(name)).
-				because("clones keep the source's settings until cloud-init writes the file again")
+			f := s.warn(name, o.What, "rm "+typed(name)).because(o.Why)
 			if works {
-				f.edit(s, Drop, name)
+				f.offer(s, o, name)
 			}
+		}
+	}
+	o = identity.CloudNetworkConfig
+	for _, name := range s.cloudFiles() {
+		data, _ := s.read(name)
+		root := yamlMapping(data)
+		network := yamlValue(root, "network")
+		if network == nil || network.Kind != yaml.MappingNode || s.cloudWrote(name) {
+			continue
+		}
+		f := s.warn(name, o.What, "remove the key network from it").because(o.Why)
+		if works && len(root.Content) == 2 {
+			f.Hint = "rm " + typed(name)
+			f.offer(s, o, name)
 		}
 	}
 }
@@ -65,9 +76,18 @@ func (s *survey) checkCloudNetwork() {
 // configuration".
 func (s *survey) cloudNetworkOff() string {
 	if s.isFile(cloudInitProgram) {
-		network := s.cloudConfig("network")["network"]
-		if c := yamlValue(network, "config"); c != nil && c.Value == "disabled" {
-			return "etc/cloud/cloud.cfg.d"
+		off := ""
+		for _, name := range s.cloudFiles() {
+			data, _ := s.read(name)
+			if network := yamlValue(yamlMapping(data), "network"); network != nil {
+				off = "" // the last file has its way
+				if c := yamlValue(network, "config"); c != nil && c.Value == "disabled" {
+					off = name
+				}
+			}
+		}
+		if off != "" {
+			return off
 		}
 		for _, l := range s.commandLines() {
 			if slices.Contains(l.words, "network-config=disabled") {
@@ -81,39 +101,9 @@ func (s *survey) cloudNetworkOff() string {
 // cloudWrote says whether checkCloudNetwork has told of a file.
 func (s *survey) cloudWrote(name string) bool {
 	return slices.ContainsFunc(s.findings, func(f Finding) bool {
-		return f.Rule == s.rule.name && f.Path == printable("/"+name)
+		return f.Rule == s.rule.name && f.Path == entry.Printable("/"+name)
 	})
 }
-
-// checkUdevNet looks for names of interfaces that udev gives by MAC address.
-func (s *survey) checkUdevNet() {
-	const dir = "etc/udev/rules.d"
-	for _, base := range s.list(dir) {
-		name := path.Join(dir, base)
-		if !strings.HasSuffix(base, ".rules") || !s.isFile(name) {
-			continue
-		}
-		data, _ := s.read(name)
-		pins := 0
-		for line := range lines(string(data)) {
-			if !strings.HasPrefix(line, "#") && strings.Contains(line, "ATTR{address}==") {
-				pins++
-			}
-		}
-		if pins == 0 {
-			continue
-		}
-		f := s.warn(name, "names the source's network interfaces by their MAC addresses", "rm "+typed(name)).
-			because("the clone's interfaces get other names than its configuration has")
-		if strings.Contains(base, "persistent-net") {
-			f.edit(s, Drop, name) // made by udev or cloud-init, not by people
-		}
-	}
-}
-
-// ifcfgKeys are the variables of initscripts' and wicked's ifcfg files that fit
-// one machine, see sysconfig.txt of initscripts and ifcfg(5).
-var ifcfgKeys = []string{"HWADDR", "MACADDR", "LLADDR", "UUID", "DHCP_HOSTNAME", "DHCP_CLIENT_ID"}
 
 func (s *survey) checkIfcfg() {
 	for _, dir := range []string{"etc/sysconfig/network-scripts", "etc/sysconfig/network"} {
@@ -127,18 +117,21 @@ func (s *survey) checkIfcfg() {
 				continue
 			}
 			var pins []string
-			static := false
+			static, device := false, base[len("ifcfg-"):]
 			for line := range lines(string(data)) {
 				key, value, _, ok := assignment(line)
 				switch {
 				case !ok || value == "":
-				case slices.Contains(ifcfgKeys, key):
+				case identity.IsIfcfgPin(key):
 					pins = append(pins, key+"="+value)
+				case key == "DEVICE":
+					device = value
 				case strings.HasPrefix(key, "IPADDR") || key == "IPV6ADDR":
 					static = !isLoopback(value)
 				}
 			}
-			s.pinned(name, pins, static, rewriteIfcfg)
+			s.pinned(identity.Ifcfg, name, pins, static)
+			s.named(name, []string{device})
 		}
 	}
 }
@@ -158,52 +151,32 @@ func isLoopback(addr string) bool {
 }
 
 // pinned reports a profile with pins, lines that name the source's machine, which
-// the rewriting takes out.
-func (s *survey) pinned(name string, pins []string, static bool, rewrite func([]byte) ([]byte, error)) {
+// the row's rewriting takes out.
+func (s *survey) pinned(o identity.Operation, name string, pins []string, static bool) {
 	if s.cloudWrote(name) {
 		return
 	}
 	hint := "rm " + typed(name) + ", and leave the network to cloud-init"
 	if len(pins) > 0 {
-		why := whyPinned
+		why := identity.WhyPinned
 		if slices.ContainsFunc(pins, func(p string) bool {
 			key, _, _ := strings.Cut(p, "=")
 			return key == "MACADDR" || key == "LLADDR" || key == "cloned-mac-address"
 		}) {
-			why = whySetMAC
+			why = identity.WhySetMAC
 		} else if !slices.ContainsFunc(pins, func(p string) bool {
 			return strings.HasPrefix(strings.ToUpper(p), "HWADDR=") || strings.HasPrefix(p, "mac-address=")
 		}) {
 			why = "tools and DHCP servers take clones for the source by it"
 		}
-		f := s.warn(name, "is for the source's interface only: "+shorten(strings.Join(pins, " ")), "remove these lines").because(why)
-		if real, ok := s.real(name, true); ok && !static {
-			f.Fix = &Fix{Verb: Rewrite, Path: real, Rewrite: rewrite}
+		f := s.warn(name, o.What+": "+shorten(strings.Join(pins, " ")), "remove these lines").because(why)
+		if !static {
+			f.offer(s, o, name)
 		}
 	}
 	if static {
-		s.warn(name, "sets an address of the source", hint).because(whyStatic)
+		s.warn(name, "sets an address of the source", hint).because(identity.WhyStatic)
 	}
-}
-
-// rewriteIfcfg leaves out the lines of ifcfgKeys.
-func rewriteIfcfg(old []byte) ([]byte, error) {
-	return withoutLines(old, func(line string) bool {
-		key, _, _, ok := assignment(line)
-		return ok && slices.Contains(ifcfgKeys, key)
-	}), nil
-}
-
-// withoutLines returns a text without the lines that are bad, given without the
-// blanks around them. All others stay as they are.
-func withoutLines(data []byte, bad func(line string) bool) []byte {
-	out := make([]byte, 0, len(data))
-	for line := range bytes.SplitAfterSeq(data, []byte("\n")) {
-		if !bad(strings.TrimSpace(string(line))) {
-			out = append(out, line...)
-		}
-	}
-	return out
 }
 
 // checkKeyfiles looks at NetworkManager's profiles, see
@@ -219,42 +192,26 @@ func (s *survey) checkKeyfiles() {
 			if !ok {
 				continue
 			}
-			var pins []string
-			static := false
+			var pins, names []string
+			static, key := false, false
 			for section, line := range sections(string(data)) {
-				key, value, _ := keyValue(line)
+				word, value, _ := keyValue(line)
 				switch {
-				case isKeyfilePin(section, key, value):
-					pins = append(pins, key+"="+value)
+				case identity.IsKeyfilePin(section, word, value):
+					pins = append(pins, word+"="+value)
+				case section == "connection" && word == "interface-name":
+					names = append(names, value)
+				case section == "wireguard" && word == "private-key":
+					key = value != ""
 				case section == "ipv4" || section == "ipv6":
-					static = static || strings.HasPrefix(key, "address") && key != "address-data" && value != "" && !isLoopback(value)
+					static = static || strings.HasPrefix(word, "address") && word != "address-data" && value != "" && !isLoopback(value)
 				}
 			}
-			s.pinned(name, pins, static, rewriteKeyfile)
+			s.pinned(identity.Keyfile, name, pins, static)
+			s.named(name, names)
+			s.wireguard(name, key)
 		}
 	}
-}
-
-// isKeyfilePin says whether a property fits one machine: the interface's own MAC
-// address, or one to give it. The words in place of an address fit all.
-func isKeyfilePin(section, key, value string) bool {
-	switch section {
-	case "ethernet", "802-3-ethernet", "wifi", "802-11-wireless", "infiniband":
-		return (key == "mac-address" || key == "cloned-mac-address") && strings.Count(value, ":") >= 5
-	}
-	return false
-}
-
-func rewriteKeyfile(old []byte) ([]byte, error) {
-	section := ""
-	return withoutLines(old, func(line string) bool {
-		if name, ok := sectionName(line); ok {
-			section = name
-			return false
-		}
-		key, value, ok := keyValue(line)
-		return ok && isKeyfilePin(section, key, value)
-	}), nil
 }
 
 // sections yields the lines of a file in the way of an .ini with the section that

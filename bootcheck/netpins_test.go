@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"image-capture/identity"
 )
 
 func TestNetworkIdentity(t *testing.T) {
@@ -20,12 +22,15 @@ func TestNetworkIdentity(t *testing.T) {
 
 		{"cloud-init's", rule, "-- etc/netplan/50-cloud-init.yaml [fill] --\n", []string{"warn /etc/netplan/50-cloud-init.yaml: was written by cloud-init => drop /etc/netplan/50-cloud-init.yaml"}},
 		{"cloud-init's, which it leaves alone", rule, "-- etc/netplan/50-cloud-init.yaml [fill] --\n-- etc/cloud/cloud.cfg.d/subiquity-disable-cloudinit-networking.cfg --\nnetwork: {config: disabled}\n",
-			[]string{"warn /etc/cloud/cloud.cfg.d: tells cloud-init to leave the network alone"}},
+			[]string{"warn /etc/cloud/cloud.cfg.d/subiquity-disable-cloudinit-networking.cfg: tells cloud-init to leave the network alone"}},
 		{"cloud-init's, by the command line", rule, "-- etc/netplan/50-cloud-init.yaml [fill] --\n-- etc/default/grub --\nGRUB_CMDLINE_LINUX=network-config=disabled\n",
 			[]string{"warn /etc/default/grub: tells cloud-init to leave the network alone"}},
 		{"udev", rule, "-- etc/udev/rules.d/70-persistent-net.rules --\nSUBSYSTEM==\"net\", ATTR{address}==\"" + mac + "\", NAME=\"eth0\"\n",
 			[]string{"warn /etc/udev/rules.d/70-persistent-net.rules: => drop /etc/udev/rules.d/70-persistent-net.rules"}},
 		{"udev, comments only", rule, "-- etc/udev/rules.d/70-persistent-net.rules --\n# ATTR{address}==\n", []string{"ok"}},
+		{"udev, other spellings", rule, "-- etc/udev/rules.d/1.rules --\nSUBSYSTEM==\"net\", ATTRS{address}==\"" + mac + "\", NAME=\"a\"\n-- etc/udev/rules.d/2.rules --\nSUBSYSTEM==\"net\", SYSFS{address}==\"" + mac + "\", NAME=\"a\"\n-- etc/udev/rules.d/3.rules --\nACTION==\"add\", ENV{ID_NET_NAME_MAC}==\"enx525400123456\", NAME=\"a\"\n-- etc/udev/rules.d/4.rules --\nSUBSYSTEM==\"net\", KERNELS==\"0000:03:00.0\", \\\n NAME=\"a\"\n-- etc/udev/rules.d/5.rules --\nSUBSYSTEM==\"net\", ENV{ID_PATH}==\"pci-0000:03:00.0\", NAME=\"a\"\n",
+			[]string{"warn /etc/udev/rules.d/1.rules:", "warn /etc/udev/rules.d/2.rules:", "warn /etc/udev/rules.d/3.rules:", "warn /etc/udev/rules.d/4.rules:", "warn /etc/udev/rules.d/5.rules:"}},
+		{"udev, for any machine", rule, "-- etc/udev/rules.d/1.rules --\nSUBSYSTEM==\"net\", ATTR{address}==\"?*\", NAME=\"$env{ID_NET_NAME_PATH}\"\nSUBSYSTEM==\"net\", KERNELS==\"vif-*\", NAME=\"a\"\nSUBSYSTEM==\"block\", KERNELS==\"0000:03:00.0\", SYMLINK+=\"a\"\n#SUBSYSTEM==\"net\", KERNELS==\"0000:03:00.0\"\n", []string{"ok"}},
 		{"udev, by hand", rule, "-- etc/udev/rules.d/10-nic.rules --\nSUBSYSTEM==\"net\", ATTR{address}==\"" + mac + "\", NAME=\"lan\"\n", []string{"warn /etc/udev/rules.d/10-nic.rules:"}},
 
 		{"ifcfg", rule, rh + "BOOTPROTO=dhcp\nHWADDR=" + mac + "\nUUID=\"1-2\"\n", []string{ifcfg + "HWADDR=" + mac + " UUID=1-2 => rewrite /etc/sysconfig/network-scripts/ifcfg-eth0"}},
@@ -46,33 +51,31 @@ func TestNetworkIdentity(t *testing.T) {
 			[]string{"warn /etc/netplan/01.yaml: is for", "warn /etc/netplan/01.yaml: gives", "warn /etc/netplan/01.yaml: sets"}},
 		{"netplan, none", rule, "-- etc/netplan/01.yaml --\nnetwork:\n  version: 2\n  ethernets:\n    all: {match: {name: en*}, dhcp4: true, macaddress: permanent}\n", []string{"ok"}},
 		{"netplan, no YAML", rule, "-- etc/netplan/01.yaml --\n[\n", []string{"ok"}},
+		{"networkd, by the slot", rule, "-- etc/systemd/network/b.link --\n[Match]\nPath=pci-0000:03:00.0*\n[Link]\nName=lan0\n", []string{"warn /etc/systemd/network/b.link: is for the source's interface only: it matches the slot pci-0000:03:00.0*"}},
+
+		{"installer's network", rule, "-- etc/cloud/cloud.cfg.d/90-installer-network.cfg --\n# written by the installer\nnetwork:\n  ethernets: {ens192: {dhcp4: true}}\n  version: 2\n",
+			[]string{"warn /etc/cloud/cloud.cfg.d/90-installer-network.cfg: holds a network configuration of the source => drop /etc/cloud/cloud.cfg.d/90-installer-network.cfg"}},
+		{"a network among other things", rule, "-- etc/cloud/cloud.cfg.d/x.cfg --\nnetwork: {version: 2}\nssh_pwauth: true\n", []string{"warn /etc/cloud/cloud.cfg.d/x.cfg: holds"}},
+		{"installer's network, cloud-init does not run", rule, noCloud + "-- etc/cloud/cloud.cfg.d/90-installer-network.cfg --\nnetwork: {version: 2}\n", []string{"warn /etc/cloud/cloud.cfg.d/90-installer-network.cfg: holds"}},
+
+		{"names, cloud-init writes others", rule, "-- etc/sysconfig/network-scripts/ifcfg-ens192 --\nBOOTPROTO=dhcp\n-- etc/network/interfaces --\niface enp0s3 inet dhcp\niface eth0 inet dhcp\n",
+			[]string{"info /etc/sysconfig/network-scripts/ifcfg-ens192: is for an interface by the name that it has on the source: ens192", "info /etc/network/interfaces: is for an interface by the name that it has on the source: enp0s3"}},
+		{"names", rule, noCloud + rh + "-- etc/sysconfig/network-scripts/ifcfg-x --\nDEVICE=eno1\n" + nm + "interface-name=ens192\n-- etc/systemd/network/a.network --\n[Match]\nName=enx525400123456\n-- etc/systemd/network/b.network --\n[Match]\nName=en* eth0\n-- etc/netplan/1.yaml --\nnetwork: {ethernets: {enp3s0f1: {dhcp4: true}}}\n-- etc/netplan/2.yaml --\nnetwork: {ethernets: {ens3: {match: {name: \"en*\"}}}}\n",
+			[]string{"warn /etc/sysconfig/network-scripts/ifcfg-x: is for an interface by the name that it has on the source: eno1", "warn /etc/NetworkManager/system-connections/wired.nmconnection: is for an interface by the name that it has on the source: ens192",
+				"warn /etc/systemd/network/a.network: is for an interface by the name", "warn /etc/netplan/1.yaml: is for an interface by the name"}},
+
+		{"WireGuard", rule, "-- etc/NetworkManager/system-connections/wg.nmconnection --\n[connection]\ntype=wireguard\n[wireguard]\nprivate-key=abc=\n-- etc/systemd/network/wg.netdev --\n[NetDev]\nKind=wireguard\n[WireGuard]\nPrivateKey=abc=\n-- etc/netplan/wg.yaml --\nnetwork: {tunnels: {wg0: {mode: wireguard, key: abc=}, wg1: {mode: wireguard, keys: {private: abc=}}}}\n",
+			[]string{"warn /etc/NetworkManager/system-connections/wg.nmconnection: holds a WireGuard key", "warn /etc/systemd/network/wg.netdev: holds a WireGuard key", "warn /etc/netplan/wg.yaml: holds a WireGuard key"}},
+		{"WireGuard without a key", rule, "-- etc/NetworkManager/system-connections/wg.nmconnection --\n[wireguard]\nprivate-key-flags=1\n-- etc/systemd/network/wg.netdev --\n[NetDev]\nKind=wireguard\n-- etc/netplan/wg.yaml --\nnetwork: {tunnels: {wg0: {mode: wireguard, key: /run/key}}}\n", []string{"ok"}},
 		{"interfaces", rule, "-- etc/network/interfaces --\niface eth0 inet static\n  address 10.0.0.5\n  hwaddress ether " + mac + "\n",
 			[]string{"warn /etc/network/interfaces: gives", "warn /etc/network/interfaces: sets"}},
 
 		{"cloud-init's", rule, "-- etc/netplan/50-cloud-init.yaml --\nnetwork: {ethernets: {a: {match: {macaddress: \"" + mac + "\"}}}}\n-- etc/cloud/cloud.cfg.d/50-curtin-networking.cfg --\nnetwork: {version: 1}\n",
 			[]string{"warn /etc/netplan/50-cloud-init.yaml: was written by cloud-init for the source => drop /etc/netplan/50-cloud-init.yaml",
-				"warn /etc/cloud/cloud.cfg.d/50-curtin-networking.cfg: was written by cloud-init for the source => drop /etc/cloud/cloud.cfg.d/50-curtin-networking.cfg"}},
+				"warn /etc/cloud/cloud.cfg.d/50-curtin-networking.cfg: holds a network configuration of the source => drop /etc/cloud/cloud.cfg.d/50-curtin-networking.cfg"}},
 		{"cloud-init's, and it does not run", rule, noCloud + "-- etc/NetworkManager/system-connections/cloud-init-eth0.nmconnection --\n[ethernet]\nmac-address=" + mac + "\n",
 			[]string{"warn /etc/NetworkManager/system-connections/cloud-init-eth0.nmconnection: was written"}},
 	})
-}
-
-// All else in a file stays as it is, bytes and line ends.
-func TestNetworkRewrites(t *testing.T) {
-	for _, c := range []struct {
-		rewrite   func([]byte) ([]byte, error)
-		old, want string
-	}{
-		{rewriteIfcfg, "# x\r\nHWADDR=1\r\n\r\nDEVICE=eth0\r\nUUID=1", "# x\r\n\r\nDEVICE=eth0\r\n"},
-		{rewriteIfcfg, "HWADDR_X=1\n  UUID='a b'\nNAME=\"\xff HWADDR=1\"\n", "HWADDR_X=1\nNAME=\"\xff HWADDR=1\"\n"},
-		{rewriteIfcfg, "", ""},
-		{rewriteKeyfile, "[connection]\nuuid=1\n\n[ethernet]\nmac-address=00:11:22:33:44:55\nmtu=9000\n[wifi]\ncloned-mac-address=stable\n", "[connection]\nuuid=1\n\n[ethernet]\nmtu=9000\n[wifi]\ncloned-mac-address=stable\n"},
-		{rewriteKeyfile, "[ethernet]\n#mac-address=00:11:22:33:44:55\n[x]\nmac-address=00:11:22:33:44:55", "[ethernet]\n#mac-address=00:11:22:33:44:55\n[x]\nmac-address=00:11:22:33:44:55"},
-	} {
-		got, err := c.rewrite([]byte(c.old))
-		require.NoError(t, err)
-		require.Equal(t, c.want, string(got))
-	}
 }
 
 // A rewriting is for a content that may have changed meanwhile: it leaves no line
@@ -85,7 +88,7 @@ func FuzzRewrites(f *testing.F) {
 		words := func(name string) func([]byte) ([]byte, error) {
 			return func(old []byte) ([]byte, error) { return withoutWords(name, old, isResumeWord), nil }
 		}
-		for i, rewrite := range []func([]byte) ([]byte, error){rewriteIfcfg, rewriteKeyfile, rewriteCrypttab, rewriteResume,
+		for i, rewrite := range []func([]byte) ([]byte, error){identity.Ifcfg.Rewrite, identity.Keyfile.Rewrite, identity.ResumeDevice.Rewrite, rewriteCrypttab,
 			words("etc/default/grub"), words("boot/loader/entries/x.conf"), words("boot/grub2/grubenv"), words("etc/kernel/cmdline")} {
 			once, err := rewrite(data)
 			require.NoError(t, err)

@@ -136,21 +136,6 @@ func TestParseDatasources(t *testing.T) {
 	}
 }
 
-func TestPrintable(t *testing.T) {
-	for in, want := range map[string]string{
-		"":           "",
-		"grün \"x\"": "grün \"x\"",
-		"a\nb":       `a\nb`,
-		`a\nb`:       `a\\nb`,
-		"\xff":       `\xff`,
-		"\x1b]0;x\a": `\x1b]0;x\a`,
-		"\u202e":     `\u202e`,
-		"\ufffd":     "\ufffd",
-	} {
-		require.Equal(t, want, printable(in))
-	}
-}
-
 func FuzzOSRelease(f *testing.F) {
 	for _, s := range []string{
 		"ID=debian\nVERSION_ID=\"12\"\nID_LIKE='a b'\n", "\ufeffID=\"a\\\"b\r\n", "DISTRIB_ID=Ubuntu\n",

@@ -3,6 +3,8 @@ package bootcheck
 import (
 	"path"
 	"strings"
+
+	"image-capture/entry"
 )
 
 // maxLine bounds a line of os-release that is looked at, in bytes. Real ones
@@ -131,7 +133,7 @@ func parseOldRelease(data string) Release {
 func parseDebianVersion(data string) Release {
 	line, _, _ := strings.Cut(data, "\n")
 	line = strings.TrimSpace(line)
-	if line == "" || len(line) > maxLine || printable(line) != line {
+	if line == "" || len(line) > maxLine || entry.Printable(line) != line {
 		return Release{}
 	}
 	major, _, _ := strings.Cut(digits(line), ".")

@@ -1,5 +1,7 @@
 package bootcheck
 
+import "image-capture/entry"
+
 // To add a rule:
 //
 //  1. Write a func(*survey) in a file named after its subject. It looks through
@@ -67,6 +69,8 @@ type survey struct {
 
 	rule     rule // the one that is being applied
 	findings []Finding
+	unlisted *unlisted
+	edits    []Fix // of identity's operations, for Generalize
 }
 
 // apply runs one rule, and adds a warning for each path that kept it from
@@ -110,15 +114,15 @@ func (s *survey) stop(fw Firmware, name, problem, hint string) *Finding {
 }
 
 // fix offers an edit that mends the finding.
-func (f *Finding) fix(verb Verb, name string) { f.Fix = &Fix{Verb: verb, Path: name} }
+func (f *Finding) fix(op entry.Op, name string) { f.Fix = &Fix{Op: op, Path: name} }
 
 // report adds a finding about name, a path of the tree as io/fs writes it, or
 // "". It is the one place where text from the tree is escaped. The result is
 // valid until the next one.
 func (s *survey) report(level Level, name, problem, hint string) *Finding {
-	f := Finding{Rule: s.rule.name, Level: level, Problem: printable(problem), Hint: printable(hint)}
+	f := Finding{Rule: s.rule.name, Level: level, Problem: entry.Printable(problem), Hint: entry.Printable(hint)}
 	if name != "" {
-		f.Path = printable("/" + name)
+		f.Path = entry.Printable("/" + name)
 	}
 	if level >= Warn {
 		f.Why = s.rule.why

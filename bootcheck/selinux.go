@@ -7,6 +7,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"image-capture/entry"
 )
 
 // LabelAttr is the extended attribute that holds a file's SELinux label.
@@ -101,7 +103,7 @@ func (s *survey) checkLabels(mode string) {
 		f := s.warn(without[0], fmt.Sprintf("SELinux is %s, and %d of %d files looked at have no label", mode, len(without), looked),
 			"touch /"+marker).because("programs run in wrong domains, and logins are refused")
 		if s.relabels() {
-			f.fix(AddFile, marker)
+			f.fix(entry.AddFile, marker)
 		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 
 // labelled is an image whose files have a label, but for some.
 type labelled struct {
-	image
+	memTree
 	label   string
 	without []string
 }

@@ -4,6 +4,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"image-capture/identity"
 )
 
 // checkSSHHostKeys asks for the keys by which sshd is known, and for what makes
@@ -11,7 +13,8 @@ import (
 func checkSSHHostKeys(s *survey) {
 	const trap = "sshd does not start without host keys"
 	var keys []string
-	for _, p := range []string{"etc/ssh/ssh_host_*_key", "etc/ssh/ssh_host_*_key.pub", "etc/ssh/ssh_host_key", "etc/ssh/ssh_host_key.pub", "etc/ssh/ssh_host_*_key-cert.pub"} {
+	o := identity.SSHHostKeys
+	for _, p := range o.Paths {
 		keys = append(keys, s.filled(p)...)
 	}
 	slices.Sort(keys)
@@ -20,7 +23,7 @@ func checkSSHHostKeys(s *survey) {
 	hint := "install and enable cloud-init, or a unit that runs ssh-keygen -A before sshd"
 	switch {
 	case len(keys) > 0 && maker == "" && server:
-		s.warn(keys[0], counted("is an SSH host key of the source, and must stay: "+missing, len(keys)), hint+"; then remove the keys")
+		s.warn(keys[0], counted(o.What+", and must stay: "+missing, len(keys)), hint+"; then remove the keys")
 	case len(keys) > 0:
 		if maker == "" {
 			maker = "no server needs them"
@@ -31,10 +34,10 @@ func checkSSHHostKeys(s *survey) {
 				break
 			}
 			if server && !isMade(name) {
-				s.warn(name, "is an SSH host key of the source, by a name under which nothing makes another", "ssh-keygen, on each clone")
+				s.warn(name, o.What+", by a name under which nothing makes another", "ssh-keygen, on each clone")
 				continue
 			}
-			s.warn(name, "is an SSH host key of the source ("+maker+")", "rm "+typed(name)).edit(s, Drop, name)
+			s.warn(name, o.What+" ("+maker+")", "rm "+typed(name)).offer(s, o, name)
 		}
 	case !server:
 		s.ok("", "no SSH host keys, and no server")
@@ -47,10 +50,10 @@ func checkSSHHostKeys(s *survey) {
 	}
 
 	for _, name := range s.otherHostKeys() {
-		s.warn(name, "is an SSH host key of the source, in a place where nothing makes another", "ssh-keygen, on each clone")
+		s.warn(name, o.What+", in a place where nothing makes another", "ssh-keygen, on each clone")
 	}
 	for _, name := range s.filled("etc/dropbear/dropbear_*_host_key") {
-		s.warn(name, "is an SSH host key of the source, for dropbear", "dropbearkey, on each clone")
+		s.warn(name, o.What+", for dropbear", "dropbearkey, on each clone")
 	}
 }
 

@@ -15,6 +15,7 @@ func TestSSHHostKeys(t *testing.T) {
 		trap    = "fail /etc/ssh: no SSH host keys, and nothing makes new ones"
 		noKeys  = "ok: no SSH host keys of the source: "
 		newOnes = " makes new ones"
+		netcat  = "-- usr/lib/systemd/system/cloud-init-local.service --\n[Service]\nExecStart=sh -c 'echo start | nc -Uu -W1 /run/x.sock | sh'\n"
 	)
 	testIdentity(t, []identityCase{
 		{"cloud-init", "ssh-host-keys", "", []string{noKeys + "cloud-init"}},
@@ -30,6 +31,12 @@ func TestSSHHostKeys(t *testing.T) {
 		{"neither, by a socket", "ssh-host-keys", noCloud + "-- etc/systemd/system/multi-user.target.wants/ssh.service [gone] --\n" + unit + "ssh.socket [fill] --\n-- etc/systemd/system/sockets.target.wants/ssh.socket -> /usr/lib/systemd/system/ssh.socket --\n", []string{trap}},
 		{"cloud-init disabled", "ssh-host-keys", "-- etc/cloud/cloud-init.disabled --\n", []string{trap}},
 		{"cloud-init without Python", "ssh-host-keys", "-- usr/bin/python3 [gone] --\n", []string{"warn /etc/ssh: no SSH host keys, and cloud-init, which would make new ones, is not proven to run"}},
+		{"cloud-init off by ds-identify", "ssh-host-keys", keys + "-- usr/lib/cloud-init/ds-identify [fill] --\n-- etc/cloud/ds-identify.cfg --\npolicy: disabled\n", []string{"warn /etc/ssh/ssh_host_rsa_key: is an SSH host key of the source, and must stay: nothing makes new ones"}},
+		{"cloud-init off by ds-identify, nothing reads it", "ssh-host-keys", keys + "-- etc/cloud/ds-identify.cfg --\npolicy: disabled\n", []string{"warn /etc/ssh/ssh_host_rsa_key: is an SSH host key of the source, and must stay: cloud-init, which"}},
+		{"cloud-init off by the command line", "ssh-host-keys", keys + "-- usr/lib/cloud-init/ds-identify [fill] --\n-- etc/default/grub --\nGRUB_CMDLINE_LINUX=ci.di.policy=disabled\n", []string{"warn /etc/ssh/ssh_host_rsa_key: is an SSH host key of the source, and must stay: nothing makes new ones"}},
+		{"cloud-init for another data source", "ssh-host-keys", keys + "-- usr/lib/cloud-init/ds-identify [fill] --\n-- etc/default/grub --\nGRUB_CMDLINE_LINUX=ci.ds=Ec2\n", []string{"warn /etc/ssh/ssh_host_rsa_key: is an SSH host key of the source, and must stay: nothing makes new ones"}},
+		{"cloud-init without nc", "ssh-host-keys", keys + netcat, []string{"warn /etc/ssh/ssh_host_rsa_key: is an SSH host key of the source, and must stay: nothing makes new ones"}},
+		{"cloud-init with nc", "ssh-host-keys", netcat + "-- usr/bin/nc -> /etc/alternatives/nc --\n-- etc/alternatives/nc -> /bin/nc.openbsd --\n-- bin/nc.openbsd [0755 fill] --\n", []string{noKeys + "cloud-init"}},
 		{"cloud-init in doubt", "ssh-host-keys", keys + "-- etc/cloud/cloud.cfg.d/x.cfg --\n[\n", []string{"warn /etc/ssh/ssh_host_rsa_key: is an SSH host key of the source, and must stay"}},
 		{"cloud-init without its module", "ssh-host-keys", "-- etc/cloud/cloud.cfg.d/x.cfg --\ncloud_init_modules: [migrator]\n", []string{"fail /etc/ssh: no SSH host keys, and cloud-init is not told"}},
 		{"cloud-init without key types", "ssh-host-keys", keys + "-- etc/cloud/cloud.cfg.d/x.cfg --\nssh_genkeytypes: ~\n", []string{"warn /etc/ssh/ssh_host_rsa_key: is an SSH host key of the source, and must stay: cloud-init is not told"}},

@@ -2,17 +2,9 @@ package bootcheck
 
 import (
 	"strings"
-)
 
-// diskState is what the source remembers about its disks.
-var diskState = []leftover{
-	{paths: []string{"etc/lvm/devices/system.devices"}, is: "lists the source's disks for LVM", fix: Drop,
-		why: "LVM sees no other disks: the clone's volume groups are not there"},
-	{paths: []string{"etc/zfs/zpool.cache"}, is: "names the source's ZFS pools", fix: Drop, why: "a boot tries to import pools that the clone does not have"},
-	{paths: []string{"etc/multipath/wwids", "etc/multipath/bindings", "var/lib/multipath/wwids", "var/lib/multipath/bindings"}, is: "names the source's multipath disks", note: true},
-	{paths: []string{"etc/lvm/backup/*", "etc/lvm/archive/*"}, is: "describes a volume group of the source", note: true},
-	{paths: []string{"etc/blkid.tab", "etc/blkid/blkid.tab"}, is: "lists the source's disks", note: true},
-}
+	"image-capture/identity"
+)
 
 // storageWords begin the words of a kernel command line that name disks of the
 // source for an initramfs, see dracut.cmdline(7) and
@@ -33,15 +25,15 @@ func isStorageWord(w string) bool {
 // checkStorageIdentity asks for what looks for the source's disks.
 func checkStorageIdentity(s *survey) {
 	before := len(s.findings)
-	for _, l := range diskState {
-		s.leftover(l)
+	for _, o := range identity.Of(s.rule.name) {
+		s.leftover(o)
 	}
 	for _, l := range s.commandLines() {
 		for _, w := range l.words {
 			if isStorageWord(w) {
 				s.warn(l.file, "the kernel's command line names storage of the source: "+shorten(w), "remove the word there").
-					because("the initramfs waits for it, and then gives up into an emergency shell").
-					editWords(s, l.file, isStorageWord)
+					because(identity.StorageWords.Why).
+					offerWords(s, identity.StorageWords, l.file, isStorageWord)
 				break
 			}
 		}
@@ -89,31 +81,16 @@ func checkResume(s *survey) {
 		if name == conf {
 			f.Hint = "set RESUME=none in it"
 		}
-		if real, ok := s.real(name, true); ok {
-			f.Fix = &Fix{Verb: Rewrite, Path: real, Rewrite: rewriteResume}
-		}
+		f.offer(s, identity.ResumeDevice, name)
 	}
 	for _, l := range s.commandLines() {
 		for _, w := range l.words {
 			if isResumeWord(w) {
-				s.warn(l.file, "the kernel's command line names a disk of the source: "+shorten(w), "remove the word there").editWords(s, l.file, isResumeWord)
+				s.warn(l.file, "the kernel's command line names a disk of the source: "+shorten(w), "remove the word there").offerWords(s, identity.ResumeDevice, l.file, isResumeWord)
 				break
 			}
 		}
 	}
 	s.checkInitramfsResume()
 	s.fine(before, "", "nothing waits for a disk to resume from")
-}
-
-// rewriteResume leaves out the lines that set RESUME, and ends with one that
-// resumes from nowhere.
-func rewriteResume(old []byte) ([]byte, error) {
-	out := withoutLines(old, func(line string) bool {
-		key, _, _, ok := assignment(line)
-		return ok && key == "RESUME"
-	})
-	if len(out) > 0 && out[len(out)-1] != '\n' {
-		out = append(out, '\n')
-	}
-	return append(out, "RESUME=none\n"...), nil
 }

@@ -3,6 +3,8 @@ package bootcheck
 import (
 	"io/fs"
 	"strings"
+
+	"image-capture/entry"
 )
 
 // Release names a distribution, as os-release(5) does. Its texts are printable,
@@ -35,7 +37,7 @@ func Identify(fsys fs.FS) System {
 	sys.Arch, _ = t.machine()
 	for _, k := range t.kernels() {
 		if k.complete() {
-			sys.Kernels = append(sys.Kernels, printable(k.version))
+			sys.Kernels = append(sys.Kernels, entry.Printable(k.version))
 		}
 	}
 	return sys
@@ -43,9 +45,9 @@ func Identify(fsys fs.FS) System {
 
 // printable returns r with its texts escaped.
 func (r Release) printable() Release {
-	p := Release{ID: printable(r.ID), VersionID: printable(r.VersionID), PrettyName: printable(r.PrettyName)}
+	p := Release{ID: entry.Printable(r.ID), VersionID: entry.Printable(r.VersionID), PrettyName: entry.Printable(r.PrettyName)}
 	for _, like := range r.IDLike {
-		p.IDLike = append(p.IDLike, printable(like))
+		p.IDLike = append(p.IDLike, entry.Printable(like))
 	}
 	return p
 }

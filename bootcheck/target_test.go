@@ -40,7 +40,7 @@ func machine(t testing.TB, name string) *hardware.Target {
 
 // addKernel installs a kernel with its real database; the modules have the
 // firmware that is named for them.
-func (img image) addKernel(t testing.TB, version string, firmware map[string]string) {
+func (img memTree) addKernel(t testing.TB, version string, firmware map[string]string) {
 	t.Helper()
 	dir := "usr/lib/modules/" + version
 	var text strings.Builder
@@ -104,7 +104,7 @@ func initrd(version string, modules ...string) string {
 }
 
 // lines of one rule, without its name.
-func ruleLines(t testing.TB, img image, opt Options, rule string) []string {
+func ruleLines(t testing.TB, img memTree, opt Options, rule string) []string {
 	t.Helper()
 	report, err := Check(t.Context(), img, opt)
 	require.NoError(t, err)
@@ -227,7 +227,7 @@ func TestTargetDrivers(t *testing.T) {
 }
 
 // debian is the fixture of Debian 12 without its kernel.
-func debian(t testing.TB) image {
+func debian(t testing.TB) memTree {
 	t.Helper()
 	img, _, _ := fixture(t, "debian12")
 	img.add(t, txtar.Parse([]byte("-- usr/lib/modules [gone] --\n-- boot [gone] --\n")))

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"path"
 	"strings"
+
+	"image-capture/entry"
 )
 
 // programDirs are where the deployer's shell finds programs of the image.
@@ -111,7 +113,7 @@ func checkMultiInstall(s *survey) {
 		s.info(name, "only curtin, in an image of the Debian family, runs it in place of grub-install", "")
 		return
 	}
-	s.warn(name, "curtin runs it in place of grub-install", "rm /"+name).fix(Drop, name)
+	s.warn(name, "curtin runs it in place of grub-install", "rm /"+name).fix(entry.Drop, name)
 }
 
 // checkLSBRelease asks for the program that curtin runs in images of the Debian

@@ -84,7 +84,7 @@ func TestCloudInitUsable(t *testing.T) {
 		img, opt, _ := fixture(t, c.on)
 		img.add(t, txtar.Parse([]byte(c.edit)))
 		s := survey{tree: tree{fsys: img}, opt: opt, system: Identify(img)}
-		require.Equal(t, c.want, s.cloudInitUsable(), "%s with %q", c.on, c.edit)
+		require.Equal(t, c.want, s.cloudInitRuns() == does, "%s with %q", c.on, c.edit)
 		require.Empty(t, s.findings)
 		require.Empty(t, s.troubles)
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"image-capture/bootcheck/hardware"
+	"image-capture/identity"
 )
 
 // Wanted is what the rules want of a name in an image that is read once, front to
@@ -40,17 +41,24 @@ func Wants(name string) Wanted {
 		return w
 	case "usr":
 		merged = below
+	case "opt", "srv":
+		w := wantsUnlisted(name)
+		w.Attributes = w.Attributes || identity.Concerns(name)
+		return w
 	case "var", "root", "home":
-		w := Wanted{Attributes: wantsState(name)}
+		w := wantsUnlisted(name)
+		w.Attributes = w.Attributes || wantsState(name)
 		switch {
 		case name == dpkgStatusName:
 			w.Content = maxDpkgStatus + 1
-		case w.Attributes && strings.HasPrefix(name, "var/lib/"):
+		case w.Attributes && (strings.HasPrefix(name, "var/lib/") || identity.Concerns(name)):
 			w.Content = maxState
 		}
 		return w
 	}
-	return wantsProgram(name, merged)
+	w := wantsProgram(name, merged)
+	w.Attributes = w.Attributes || identity.Concerns(name)
+	return w
 }
 
 // maxState bounds what is read of a file below var/lib: ids and the like.
@@ -137,11 +145,11 @@ func isInitramfs(base string) bool { return strings.HasPrefix(base, "initr") }
 // wantsState says whether a name is one of those that tell a machine from its
 // clones, or leads to them.
 func wantsState(name string) bool {
-	most := 3 // var/log/journal/*, home/*/.ssh
+	most := 3 // home/*/.ssh
 	if strings.HasPrefix(name, "var/lib/") {
-		most = 5 // var/lib/ubuntu-advantage/private/machine-token.json
+		most = 5
 	}
-	return strings.Count(name, "/") < most || isBelow(name, "var/lib/amazon/ssm")
+	return strings.Count(name, "/") < most || identity.Concerns(name)
 }
 
 func isBelow(name, dir string) bool { return name == dir || strings.HasPrefix(name, dir+"/") }

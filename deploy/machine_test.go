@@ -69,6 +69,7 @@ func newMachine(t *testing.T, firmware string) *machine {
 		"Boot0003* UEFI PXEv4 (MAC:525400000001)\tPciRoot(0x0)/Pci(0x3,0x0)/MAC(525400000001,1)\n"+
 		"Boot0004* UiApp\tFvFile(462caa21-7614-4503-836e-8ab6f4662331)\n")
 	m.write("run/esp-guid", espGUID)
+	m.nodes = append(m.nodes, "sdz1")
 	m.links = append(m.links, "disk/by-partuuid/cccccccc-0000-4000-8000-000000000001 ../../sdz1")
 	return m
 }
@@ -98,6 +99,9 @@ func (m *machine) disk(name, table string) {
 
 func (m *machine) partition(disk string, n int, tags ...string) {
 	name := fmt.Sprintf("%s%d", disk, n)
+	if strings.HasPrefix(disk, "nvme") {
+		name = fmt.Sprintf("%sp%d", disk, n)
+	}
 	dir := "sys/devices/pci/block/" + disk + "/" + name
 	m.mkdir(dir + "/slaves")
 	m.write(dir+"/partition", fmt.Sprintln(n))
@@ -163,12 +167,12 @@ var layouts = map[string]func(m *machine){
 		m.mountESP("/dev/sda2")
 	},
 	"boot": func(m *machine) { // xfs, /boot of its own, swap
-		m.disk("nvme0n1p", "gpt")
-		m.bios("nvme0n1p")
-		m.partition("nvme0n1p", 2, "TYPE", "vfat", "UUID", uuidESP, "PARTUUID", espGUID)
-		m.partition("nvme0n1p", 3, "TYPE", "ext4", "UUID", uuidBoot)
-		m.partition("nvme0n1p", 4, "TYPE", "swap", "UUID", uuidSwap)
-		m.partition("nvme0n1p", 5, "TYPE", "xfs", "UUID", uuidRoot)
+		m.disk("nvme0n1", "gpt")
+		m.bios("nvme0n1")
+		m.partition("nvme0n1", 2, "TYPE", "vfat", "UUID", uuidESP, "PARTUUID", espGUID)
+		m.partition("nvme0n1", 3, "TYPE", "ext4", "UUID", uuidBoot)
+		m.partition("nvme0n1", 4, "TYPE", "swap", "UUID", uuidSwap)
+		m.partition("nvme0n1", 5, "TYPE", "xfs", "UUID", uuidRoot)
 		m.mount("/", "/dev/nvme0n1p5", "xfs", uuidRoot, "")
 		m.mount("/boot", "/dev/nvme0n1p3", "ext4", uuidBoot, "")
 		m.mountESP("/dev/nvme0n1p2")

@@ -6,16 +6,23 @@ import (
 	"fmt"
 	"slices"
 
-	"image-capture/rootfs"
+	"image-capture/entry"
 )
 
 // addition is a name that the tree may lack: an empty directory or a file.
 type addition struct {
-	typ     rootfs.Type
+	typ     entry.Type
 	perm    uint32
 	content []byte
 	asked   bool // the walk came to the directory above
 	present bool // the tree has the name, and it stays
+}
+
+func (a *addition) op() entry.Op {
+	if a.typ == entry.Dir {
+		return entry.AddDir
+	}
+	return entry.AddFile
 }
 
 // AddDir adds an empty directory of root:root where the image would have nothing
@@ -26,13 +33,13 @@ type addition struct {
 // path the last counts. An added directory stays empty: it is an error to add
 // something below it, or a file in its place.
 func (p *Plan) AddDir(path string, perm uint32) error {
-	return p.add("add directory", path, &addition{typ: rootfs.Dir, perm: perm})
+	return p.add("add directory", path, &addition{typ: entry.Dir, perm: perm})
 }
 
 // AddFile adds a regular file of root:root with at most MaxRewrite bytes, by the
 // rules of AddDir. Empty and Rewrite do not apply to it.
 func (p *Plan) AddFile(path string, perm uint32, content []byte) error {
-	return p.add("add file", path, &addition{typ: rootfs.File, perm: perm, content: bytes.Clone(content)})
+	return p.add("add file", path, &addition{typ: entry.File, perm: perm, content: bytes.Clone(content)})
 }
 
 func (p *Plan) add(what, path string, a *addition) error {
@@ -65,25 +72,17 @@ func (p *Plan) fits(path string, a *addition) error {
 	return nil
 }
 
-// Added returns what the image gets directly below a directory of the tree, sorted
-// by name. Where the tree has an entry of that name, and Drop leaves it in, the walk
-// takes that one instead. The times are zero: the walk sets those of dir, so that an
-// image depends on the tree only.
-func (p *Plan) Added(dir string) []rootfs.Entry {
-	var list []rootfs.Entry
-	for _, path := range p.addedIn(dir) {
-		p.added.byPath[path].asked = true
-		list = append(list, p.entry(path))
+// addedByDir returns the paths to add, sorted, by the directory above.
+func (p *Plan) addedByDir() map[string][]string {
+	if len(p.added.order) == 0 {
+		return nil
 	}
-	return list
-}
-
-// AddedContent returns the content of a file that Added returned.
-func (p *Plan) AddedContent(path string) []byte {
-	if a := p.added.byPath[path]; a != nil {
-		return a.content
+	byDir := map[string][]string{}
+	for _, path := range slices.Sorted(slices.Values(p.added.order)) {
+		dir, _ := splitPath(path)
+		byDir[dir] = append(byDir[dir], path)
 	}
-	return nil
+	return byDir
 }
 
 // addedIn returns the paths to add directly below a directory, sorted.
@@ -98,7 +97,7 @@ func (p *Plan) addedIn(dir string) []string {
 	return list
 }
 
-func (p *Plan) entry(path string) rootfs.Entry {
+func (p *Plan) entry(path string) entry.Entry {
 	a := p.added.byPath[path]
-	return rootfs.Entry{Path: path, Type: a.typ, Perm: a.perm, Size: int64(len(a.content))}
+	return entry.Entry{Path: path, Type: a.typ, Perm: a.perm, Size: int64(len(a.content))}
 }

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	"image-capture/rootfs"
+	"image-capture/entry"
 )
 
 // MaxRewrite is how many bytes a file may have that is rewritten, before and
@@ -21,7 +21,7 @@ type content struct {
 	rewrites []*rewrite // in the order given
 	present  bool       // the tree has the name, and it stays
 	// typ is what the capture met there, zero when it met nothing.
-	typ rootfs.Type
+	typ entry.Type
 }
 
 // rewrite is one edit of a content.
@@ -65,27 +65,6 @@ func (p *Plan) Rewrite(path, why string, f func(old []byte) ([]byte, error)) err
 	return nil
 }
 
-// Content says whether an entry of the tree, one that Drop left in, shall have
-// another content: ok. It is a regular file then. With no rewrite the file is empty,
-// and there is no need to read it; else its content is what rewrite makes of the old
-// one. An error of rewrite, which names the edit but not the path, means that there
-// must be no image. The capture asks about each entry once, and not about what is
-// added. It may ask about several at once.
-func (p *Plan) Content(e *rootfs.Entry) (rewrite func(old []byte) ([]byte, error), ok bool) {
-	c := p.contents.byPath[e.Path]
-	if c == nil {
-		return nil, false
-	}
-	c.typ = e.Type
-	switch {
-	case e.Type != rootfs.File:
-		return nil, false
-	case c.empty:
-		return nil, true
-	}
-	return c.rewriteAndNote, true
-}
-
 // rewriteAndNote notes what was done, for Edits.
 func (c *content) rewriteAndNote(old []byte) ([]byte, error) {
 	b, err := c.rewrite(old)
@@ -125,13 +104,13 @@ func (c *content) unapplied() string {
 		return "it is not there"
 	case c.typ == 0:
 		return notCaptured
-	case c.typ != rootfs.File:
+	case c.typ != entry.File:
 		return "it is no regular file: " + kinds[c.typ]
 	}
 	return ""
 }
 
 var kinds = [...]string{
-	rootfs.File: "a regular file", rootfs.Dir: "a directory", rootfs.Symlink: "a symbolic link", rootfs.CharDevice: "a character device",
-	rootfs.BlockDevice: "a block device", rootfs.FIFO: "a FIFO", rootfs.Socket: "a socket",
+	entry.File: "a regular file", entry.Dir: "a directory", entry.Symlink: "a symbolic link", entry.CharDevice: "a character device",
+	entry.BlockDevice: "a block device", entry.FIFO: "a FIFO", entry.Socket: "a socket",
 }

@@ -1,59 +1,60 @@
-package edit
+package edit_test
 
 import (
 	"bytes"
 	"errors"
-	"slices"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
-	"image-capture/rootfs"
+	"image-capture/edit"
+	"image-capture/entry"
 )
 
 func upper(old []byte) ([]byte, error) { return bytes.ToUpper(old), nil }
 
-// capture does what a capture does with a plan: it walks, and gives each name that
-// is left a content, which is its path; a name that ends with "log" is a link. It
-// returns the contents that are not those of the tree.
-func capture(t *testing.T, p *Plan) map[string]string {
+// capture does what a capture does with a plan: it walks, reads each node, and makes
+// the contents that are not those of the tree, which it returns.
+func capture(t *testing.T, p *edit.Plan) map[string]string {
 	t.Helper()
 	contents := map[string]string{}
-	for _, path := range walk(p) {
-		added, isAdded := strings.CutPrefix(path, "+")
-		name, dir := strings.CutSuffix(path, "/")
-		e := rootfs.Entry{Path: name, Type: rootfs.File}
-		switch {
-		case isAdded:
-			if !slices.Contains(tree, added) || p.Hidden(added) {
-				contents[added] = string(p.AddedContent(added))
-			}
-			continue
-		case dir:
-			e.Type = rootfs.Dir
-		case strings.HasSuffix(path, "log"):
-			e.Type = rootfs.Symlink
+	root := made(t)
+	require.NoError(t, edit.NewTree(root, nil, p).Walk(t.Context(), func(n edit.Node) error {
+		defer n.Release()
+		var e entry.Entry
+		c, _, err := n.Read(&e)
+		require.NoError(t, err)
+		var old []byte
+		if c != nil {
+			defer c.Close()
+			old = make([]byte, e.Size)
+			_, err := c.ReadAt(old, 0)
+			require.NoError(t, err)
 		}
-		rewrite, ok := p.Content(&e)
-		if !ok {
-			require.Nil(t, rewrite)
-			continue
+		switch n.Source(&e) {
+		case edit.Original:
+			return nil
+		case edit.Rewritten:
+			require.EqualValues(t, 1, e.Nlink)
+			old, err = n.Rewrite(old)
+			require.NoError(t, err, n.Path)
+		case edit.Emptied:
+			require.Nil(t, c)
+			require.Zero(t, e.Size+e.Blocks)
+			old = n.Content()
+		case edit.Added:
+			require.Nil(t, c)
+			old = n.Content()
+			require.EqualValues(t, len(old), e.Size)
 		}
-		require.Equal(t, rootfs.File, e.Type)
-		var b []byte
-		if rewrite != nil {
-			var err error
-			b, err = rewrite([]byte(path))
-			require.NoError(t, err, path)
-		}
-		contents[path] = string(b)
-	}
+		contents[n.Path] = string(old)
+		return nil
+	}))
 	return contents
 }
 
 func TestRemove(t *testing.T) {
-	var p Plan
+	var p edit.Plan
 	for _, path := range []string{"./etc/fstab", "./mnt/nas", "./e*", "./var/log/a", "./no/such", "./tmp/x/y", "./proc"} {
 		require.NoError(t, p.Remove(path))
 	}
@@ -62,13 +63,13 @@ func TestRemove(t *testing.T) {
 	require.NoError(t, p.Exclude("./proc"))
 	require.NoError(t, p.AddDir("./proc", 0o555))
 	require.NoError(t, p.AddDir("./mnt/nas/in", 0o755))
-	require.Equal(t, append(without("./etc/fstab", "./mnt/nas", "./tmp/x", "./proc"), "+./proc"), walk(&p))
-	require.Equal(t, []Edit{
-		{Exclude, "./tmp/x", "", 1}, {Exclude, "./proc", "", 1},
-		{Drop, "./etc/fstab", "", 1}, {Drop, "./mnt/nas", "", 1}, {Drop, "./proc", "", 1}, {Add, "./proc", "", 1},
+	require.Equal(t, append(without("./etc/fstab", "./mnt/nas", "./tmp/x", "./proc"), "+./proc"), walk(t, &p))
+	require.Equal(t, []edit.Edit{
+		{entry.Exclude, "./tmp/x", "", 1}, {entry.Exclude, "./proc", "", 1},
+		{entry.Drop, "./etc/fstab", "", 1}, {entry.Drop, "./mnt/nas", "", 1}, {entry.Drop, "./proc", "", 1}, {entry.AddDir, "./proc", "", 1},
 	}, p.Edits(), "not what is not there, or gone with what is above it")
 	require.Empty(t, p.Unmatched(), "neither removals nor what they take along")
-	require.Equal(t, []Unapplied{{Edit{Add, "./mnt/nas/in", "", 0}, "the directory above it is not there, or left out"}}, p.Unapplied())
+	require.Equal(t, []edit.Unapplied{{edit.Edit{entry.AddDir, "./mnt/nas/in", "", 0}, "the directory above it is not there, or left out"}}, p.Unapplied())
 	for path, want := range map[string]bool{
 		"./etc/fstab": true, "./mnt/nas": true, "./mnt/nas/a/b": true, "./mnt/nas/a": true,
 		".": false, "./mnt": false, "./mnt/nas2": false, "./etc/fstab2": false, "./nas": false, "./x/mnt/nas": false, "./etc/mtab": false,
@@ -78,7 +79,7 @@ func TestRemove(t *testing.T) {
 }
 
 func TestContents(t *testing.T) {
-	var p Plan
+	var p edit.Plan
 	add := func(text string) func([]byte) ([]byte, error) {
 		return func(old []byte) ([]byte, error) { return append(old, text...), nil }
 	}
@@ -107,42 +108,45 @@ func TestContents(t *testing.T) {
 		"./etc/mtab": "./ETC/MTAB ONE", "./dev/null": "./DEV/NULL", "./tmp/x/y": "",
 		"./.autorelabel": "", "./etc/new": "new", "./proc/1/fd": "in place",
 	}, capture(t, &p))
-	require.Equal(t, []Edit{
-		{Exclude, "./mnt/nas", "", 1}, {Drop, "./proc/1/fd", "", 1}, {Empty, "./tmp/x/y", "", 1},
-		{Rewrite, "./etc/mtab", "first", 1}, {Rewrite, "./dev/null", "", 1}, {Rewrite, "./etc/mtab", "second", 1},
-		{Add, "./.autorelabel", "", 1}, {Add, "./etc/new", "", 1}, {Add, "./proc/1/fd", "", 1},
+	require.Equal(t, []edit.Edit{
+		{entry.Exclude, "./mnt/nas", "", 1}, {entry.Drop, "./proc/1/fd", "", 1}, {entry.Empty, "./tmp/x/y", "", 1},
+		{entry.Rewrite, "./etc/mtab", "first", 1}, {entry.Rewrite, "./dev/null", "", 1}, {entry.Rewrite, "./etc/mtab", "second", 1},
+		{entry.AddFile, "./.autorelabel", "", 1}, {entry.AddFile, "./etc/new", "", 1}, {entry.AddFile, "./proc/1/fd", "", 1},
 	}, p.Edits())
-	require.Equal(t, []Unapplied{
-		{Edit{Empty, "./etc", "", 0}, "it is no regular file: a directory"},
-		{Edit{Empty, "./var/log/a.log", "", 0}, "it is no regular file: a symbolic link"},
-		{Edit{Rewrite, "./tmp/x/y", "for nothing", 0}, "it is emptied"},
-		{Edit{Rewrite, "./proc/1/fd", "of a new file", 0}, "it is left out"},
-		{Edit{Rewrite, "./var", "why ./var", 0}, "it is no regular file: a directory"},
-		{Edit{Rewrite, "./var/log/b.log", "why ./var/log/b.log", 0}, "it is no regular file: a symbolic link"},
-		{Edit{Rewrite, "./no/such2", "why ./no/such2", 0}, "it is not there"},
-		{Edit{Rewrite, "./mnt/nas/a/b", "why ./mnt/nas/a/b", 0}, "it is left out"},
-		{Edit{Rewrite, "./e*", "why ./e*", 0}, "it is not there"},
+	require.Equal(t, []edit.Unapplied{
+		{edit.Edit{entry.Empty, "./etc", "", 0}, "it is no regular file: a directory"},
+		{edit.Edit{entry.Empty, "./var/log/a.log", "", 0}, "it is no regular file: a symbolic link"},
+		{edit.Edit{entry.Rewrite, "./tmp/x/y", "for nothing", 0}, "it is emptied"},
+		{edit.Edit{entry.Rewrite, "./proc/1/fd", "of a new file", 0}, "it is left out"},
+		{edit.Edit{entry.Rewrite, "./var", "why ./var", 0}, "it is no regular file: a directory"},
+		{edit.Edit{entry.Rewrite, "./var/log/b.log", "why ./var/log/b.log", 0}, "it is no regular file: a symbolic link"},
+		{edit.Edit{entry.Rewrite, "./no/such2", "why ./no/such2", 0}, "it is not there"},
+		{edit.Edit{entry.Rewrite, "./mnt/nas/a/b", "why ./mnt/nas/a/b", 0}, "it is left out"},
+		{edit.Edit{entry.Rewrite, "./e*", "why ./e*", 0}, "it is not there"},
 	}, p.Unapplied())
 	require.Empty(t, p.Unmatched())
-	require.Equal(t, []rootfs.Entry{{Path: "./etc/fstab", Type: rootfs.File, Perm: 0o600, Size: 5}, {Path: "./etc/new", Type: rootfs.File, Perm: 0o640, Size: 3}}, p.Added("./etc"))
-	require.Nil(t, p.AddedContent("./etc"))
 }
 
 // TestNotCaptured: the walk has the name, and the capture asks nothing about it, as
 // it could not be read, or fails.
 func TestNotCaptured(t *testing.T) {
-	var p Plan
+	var p edit.Plan
 	require.NoError(t, p.Empty("./etc/fstab"))
 	require.NoError(t, p.Rewrite("./etc/mtab", "why", upper))
 	require.NoError(t, p.Rewrite("./dev/null", "why", upper))
-	walk(&p)
-	_, ok := p.Content(&rootfs.Entry{Path: "./dev/null", Type: rootfs.File}) // and then it vanishes
-	require.True(t, ok)
+	root := made(t)
+	require.NoError(t, edit.NewTree(root, nil, &p).Walk(t.Context(), func(n edit.Node) error {
+		defer n.Release()
+		if n.Path == "./dev/null" { // and then it vanishes
+			require.Equal(t, edit.Rewritten, n.Source(&entry.Entry{Path: n.Path, Type: entry.File}))
+		}
+		return nil
+	}))
 	require.Empty(t, p.Edits())
-	require.Equal(t, []Unapplied{
-		{Edit{Empty, "./etc/fstab", "", 0}, "it was not captured"},
-		{Edit{Rewrite, "./etc/mtab", "why", 0}, "it was not captured"},
-		{Edit{Rewrite, "./dev/null", "why", 0}, "it was not captured"},
+	require.Equal(t, []edit.Unapplied{
+		{edit.Edit{entry.Empty, "./etc/fstab", "", 0}, "it was not captured"},
+		{edit.Edit{entry.Rewrite, "./etc/mtab", "why", 0}, "it was not captured"},
+		{edit.Edit{entry.Rewrite, "./dev/null", "why", 0}, "it was not captured"},
 	}, p.Unapplied())
 }
 
@@ -157,17 +161,23 @@ func TestRewriteFails(t *testing.T) {
 	}{
 		"of f":          {"drop swap", func([]byte) ([]byte, error) { return nil, bad }, 1, "drop swap: line 3: no such thing"},
 		"without why":   {"", func([]byte) ([]byte, error) { return nil, bad }, 1, "line 3: no such thing"},
-		"too long":      {"drop swap", upper, MaxRewrite + 1, "it has 1048577 bytes, and at most 1048576 are edited"},
-		"gets too long": {"drop swap", longer, MaxRewrite, "drop swap: what comes out: it has 1048577 bytes, and at most 1048576 are edited"},
-		"just fits":     {"drop swap", longer, MaxRewrite - 1, ""},
+		"too long":      {"drop swap", upper, edit.MaxRewrite + 1, "it has 1048577 bytes, and at most 1048576 are edited"},
+		"gets too long": {"drop swap", longer, edit.MaxRewrite, "drop swap: what comes out: it has 1048577 bytes, and at most 1048576 are edited"},
+		"just fits":     {"drop swap", longer, edit.MaxRewrite - 1, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var p Plan
-			require.NoError(t, p.Rewrite("./a", "before", upper))
-			require.NoError(t, p.Rewrite("./a", test.why, test.f))
-			rewrite, ok := p.Content(&rootfs.Entry{Path: "./a", Type: rootfs.File})
-			require.True(t, ok)
-			b, err := rewrite(make([]byte, test.size))
+			var p edit.Plan
+			require.NoError(t, p.Rewrite("./etc/fstab", "before", upper))
+			require.NoError(t, p.Rewrite("./etc/fstab", test.why, test.f))
+			var b []byte
+			var err error
+			require.NoError(t, edit.NewTree(made(t), nil, &p).Walk(t.Context(), func(n edit.Node) error {
+				defer n.Release()
+				if n.Source(&entry.Entry{Path: n.Path, Type: entry.File}) == edit.Rewritten {
+					b, err = n.Rewrite(make([]byte, test.size))
+				}
+				return nil
+			}))
 			if test.err == "" {
 				require.NoError(t, err)
 				require.Len(t, b, test.size+1)
@@ -181,7 +191,7 @@ func TestRewriteFails(t *testing.T) {
 }
 
 func TestEditErrors(t *testing.T) {
-	var p Plan
+	var p edit.Plan
 	for _, path := range []string{"", ".", "./", "a", "/a", "./a/", "./a//b", "./../a", "./a/.", "./a\x00", "./."} {
 		require.ErrorContains(t, p.Remove(path), "not a path below the root", path)
 		require.ErrorContains(t, p.Empty(path), "not a path below the root", path)
@@ -193,40 +203,21 @@ func TestEditErrors(t *testing.T) {
 	require.EqualError(t, p.Rewrite("a", "", upper), `rewrite "a": not a path below the root, such as "./a/b"`)
 	require.EqualError(t, p.Rewrite("./a", "", nil), `rewrite "./a": there is nothing that makes its content`)
 	require.EqualError(t, p.AddFile("./a", 0o100644, nil), `add file "./a": mode 0100644 has bits other than permissions`)
-	require.EqualError(t, p.AddFile("./a", 0o644, make([]byte, MaxRewrite+1)), `add file "./a": it has 1048577 bytes, and at most 1048576 are edited`)
-	require.NoError(t, p.AddFile("./a", 0o644, make([]byte, MaxRewrite)))
+	require.EqualError(t, p.AddFile("./a", 0o644, make([]byte, edit.MaxRewrite+1)), `add file "./a": it has 1048577 bytes, and at most 1048576 are edited`)
+	require.NoError(t, p.AddFile("./a", 0o644, make([]byte, edit.MaxRewrite)))
 	require.EqualError(t, p.AddFile("./a/b", 0o644, nil), `add file "./a/b": "./a" is added too, and stays empty`)
 	require.EqualError(t, p.AddDir("./a", 0o755), `add directory "./a": it is added as a regular file too`)
 	require.NoError(t, p.AddDir("./c", 0o755))
 	require.EqualError(t, p.AddFile("./c", 0o755, nil), `add file "./c": it is added as a directory too`)
-	require.Equal(t, tree, walk(&p)[:len(tree)])
-	require.Equal(t, []Edit{{Add, "./a", "", 1}, {Add, "./c", "", 1}}, p.Edits())
+	require.Equal(t, paths, walk(t, &p)[:len(paths)])
+	require.Equal(t, []edit.Edit{{entry.AddFile, "./a", "", 1}, {entry.AddDir, "./c", "", 1}}, p.Edits())
 }
 
 // TestAddFileKeepsNothing: what the caller does with its bytes later is not added.
 func TestAddFileKeepsNothing(t *testing.T) {
-	var p Plan
+	var p edit.Plan
 	content := []byte("now")
 	require.NoError(t, p.AddFile("./a", 0o644, content))
 	content[0] = '!'
-	require.Equal(t, "now", string(p.AddedContent("./a")))
-}
-
-// TestNoEditsCostNothing: a plan without edits of contents takes nothing for an
-// entry, and one that has some takes nothing for the others.
-func TestNoEditsCostNothing(t *testing.T) {
-	for _, edits := range []bool{false, true} {
-		var p Plan
-		p.Defaults()
-		if edits {
-			require.NoError(t, p.Remove("./etc/a"))
-			require.NoError(t, p.Empty("./etc/b"))
-		}
-		e := &rootfs.Entry{Path: "./usr/lib/some/file", Type: rootfs.File}
-		require.Zero(t, testing.AllocsPerRun(100, func() {
-			if _, ok := p.Content(e); ok || p.Drop(e.Path, false) || p.Hidden(e.Path) || p.Added("./usr/lib/some") != nil {
-				t.Error("an edit of what has none")
-			}
-		}))
-	}
+	require.Equal(t, map[string]string{"./a": "now"}, capture(t, &p))
 }

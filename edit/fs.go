@@ -10,7 +10,8 @@ import (
 	"image-capture/rootfs"
 )
 
-// View is a file system as it will be in the image. Names are written "a/b" as in
+// View is a file system as it will be in the image, but for owners and xattrs at
+// ./boot/efi, which are those of the tree. Names are written "a/b" as in
 // io/fs, but are bytes, not UTF-8. It follows no link, given that what it shows
 // follows none.
 type View struct {
@@ -114,7 +115,7 @@ func (v *View) Open(name string) (fs.File, error) {
 	case added != nil && added.IsDir():
 		return &dirFile{view: v, name: name, File: addedDir{name, added}}, nil
 	case added != nil:
-		return newContentFile(added, v.plan.AddedContent("./"+name)), nil
+		return newContentFile(added, v.plan.added.byPath["./"+name].content), nil
 	}
 	f, err := v.base.Open(name)
 	if err != nil {

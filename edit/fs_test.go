@@ -1,4 +1,4 @@
-package edit
+package edit_test
 
 import (
 	"io"
@@ -13,13 +13,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"image-capture/rootfs"
+	"image-capture/edit"
+	"image-capture/entry"
 )
 
 var (
-	_ fs.ReadLinkFS = (*View)(nil)
-	_ fs.StatFS     = (*View)(nil)
-	_ fs.ReadDirFS  = (*View)(nil)
+	_ fs.ReadLinkFS = (*edit.View)(nil)
+	_ fs.StatFS     = (*edit.View)(nil)
+	_ fs.ReadDirFS  = (*edit.View)(nil)
 )
 
 // memFS is a tree in memory that follows no link. A name that ends with "/" is
@@ -126,9 +127,9 @@ type memInfo struct {
 	mode fs.FileMode
 }
 
-func newView(t *testing.T) *View {
+func newView(t *testing.T) *edit.View {
 	t.Helper()
-	var p Plan
+	var p edit.Plan
 	for _, pattern := range []string{"./proc/*", "*.log", "./gone", "./swap", "./file/hidden", "./bad\xff*"} {
 		require.NoError(t, p.Exclude(pattern))
 	}
@@ -238,7 +239,7 @@ func TestViewShowsWhatIsAdded(t *testing.T) {
 		require.Equal(t, fs.ModeDir|fs.ModeSticky|0o755, info.Mode(), name)
 		require.True(t, info.IsDir())
 		require.Equal(t, int64(1700000000), info.ModTime().Unix(), "the time of the directory above")
-		require.Equal(t, &rootfs.Entry{Path: "./" + name, Type: rootfs.Dir, Perm: 0o1755}, info.Sys())
+		require.Equal(t, &entry.Entry{Path: "./" + name, Type: entry.Dir, Perm: 0o1755}, info.Sys())
 		_, err = v.ReadLink(name)
 		require.ErrorIs(t, err, fs.ErrInvalid)
 		f, err := v.Open(name)
@@ -272,7 +273,7 @@ func TestViewFollowsNoLink(t *testing.T) {
 
 // TestViewCountsNothing also lets the race detector see a view beside a walk.
 func TestViewCountsNothing(t *testing.T) {
-	var p Plan
+	var p edit.Plan
 	p.Defaults()
 	require.NoError(t, p.Exclude("fd"))
 	require.NoError(t, p.KeepOnly("./mnt/nas"))
@@ -294,17 +295,17 @@ func TestViewCountsNothing(t *testing.T) {
 	var wait sync.WaitGroup
 	wait.Go(look)
 	wait.Go(look)
-	walk(&p)
+	walk(t, &p)
 	wait.Wait()
-	require.Equal(t, []Edit{
-		{Exclude, "./proc/*", "", 1}, {Exclude, "./dev/*", "", 1}, {Exclude, "./tmp/*", "", 1}, {KeepOnly, "./mnt/nas", "", 2}, {Add, "./curtin", "", 1},
+	require.Equal(t, []edit.Edit{
+		{entry.Exclude, "./proc/*", "", 1}, {entry.Exclude, "./dev/*", "", 1}, {entry.Exclude, "./tmp/*", "", 1}, {entry.KeepOnly, "./mnt/nas", "", 2}, {entry.AddDir, "./curtin", "", 1},
 	}, p.Edits())
 }
 
 // TestViewIsAFileSystem runs the standard library's checks. They know no view that
 // follows no link, so there is none here.
 func TestViewIsAFileSystem(t *testing.T) {
-	var p Plan
+	var p edit.Plan
 	p.Defaults()
 	require.NoError(t, p.Exclude("*.log"))
 	require.NoError(t, p.AddDir("./curtin", 0o755))

@@ -1,4 +1,4 @@
-package edit
+package edit_test
 
 import (
 	"bytes"
@@ -12,14 +12,15 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"image-capture/rootfs"
+	"image-capture/edit"
+	"image-capture/entry"
 )
 
 // editedView is a view with each kind of edit of contents. A file of memFS holds its
 // name.
-func editedView(t *testing.T) *View {
+func editedView(t *testing.T) (*edit.Plan, *edit.View) {
 	t.Helper()
-	var p Plan
+	var p edit.Plan
 	for _, path := range []string{"./etc/id", "./dir", "./link", "./gone/a", "./none", "./etc/both"} {
 		require.NoError(t, p.Empty(path))
 	}
@@ -30,11 +31,11 @@ func editedView(t *testing.T) *View {
 	require.NoError(t, p.Exclude("./hidden"))
 	require.NoError(t, p.AddFile("./new", 0o4711, []byte("fresh")))
 	require.NoError(t, p.AddFile("./etc/fstab", 0o600, []byte("never")))
-	return p.FS(memFS{"etc/", "etc/id", "etc/fstab", "etc/both", "dir/", "dir/sub/", "link@", "link2@", "gone/", "gone/a", "hidden/", "hidden/a", "raw\xff"})
+	return &p, p.FS(memFS{"etc/", "etc/id", "etc/fstab", "etc/both", "dir/", "dir/sub/", "link@", "link2@", "gone/", "gone/a", "hidden/", "hidden/a", "raw\xff"})
 }
 
 func TestViewContents(t *testing.T) {
-	v := editedView(t)
+	p, v := editedView(t)
 	for name, want := range map[string]string{
 		"etc/id": "", "etc/both": "", "etc/fstab": "ETC/FSTAB", "raw\xff": string(bytes.ToUpper([]byte("raw\xff"))), "new": "fresh",
 	} {
@@ -71,7 +72,7 @@ func TestViewContents(t *testing.T) {
 	info, err := v.Lstat("new")
 	require.NoError(t, err)
 	require.Equal(t, fs.ModeSetuid|0o711, info.Mode())
-	require.Equal(t, &rootfs.Entry{Path: "./new", Type: rootfs.File, Perm: 0o4711, Size: 5}, info.Sys())
+	require.Equal(t, &entry.Entry{Path: "./new", Type: entry.File, Perm: 0o4711, Size: 5}, info.Sys())
 
 	for name, mode := range map[string]fs.FileMode{"dir": fs.ModeDir | 0o755, "dir/sub": fs.ModeDir | 0o755, "link": fs.ModeSymlink | 0o777, "link2": fs.ModeSymlink | 0o777} {
 		info, err := v.Lstat(name)
@@ -96,18 +97,18 @@ func TestViewContents(t *testing.T) {
 		}
 		require.Equal(t, want, got, dir)
 	}
-	require.Empty(t, v.plan.Edits(), "a view counts nothing")
+	require.Empty(t, p.Edits(), "a view counts nothing")
 }
 
 // TestViewOfFailingEdit: what a capture would fail on, a view shows as an error, and
 // lists all the same.
 func TestViewOfFailingEdit(t *testing.T) {
 	bad := errors.New("no such thing")
-	var p Plan
+	var p edit.Plan
 	require.NoError(t, p.Rewrite("./fails", "mend", func([]byte) ([]byte, error) { return nil, bad }))
 	require.NoError(t, p.Rewrite("./long", "mend", upper))
 	require.NoError(t, p.Rewrite("./fits", "mend", upper))
-	v := p.FS(fstest.MapFS{"fails": {}, "long": {Data: make([]byte, MaxRewrite+1)}, "fits": {Data: make([]byte, MaxRewrite)}})
+	v := p.FS(fstest.MapFS{"fails": {}, "long": {Data: make([]byte, edit.MaxRewrite+1)}, "fits": {Data: make([]byte, edit.MaxRewrite)}})
 	_, err := v.Open("fails")
 	require.EqualError(t, err, "open fails: mend: no such thing")
 	_, err = v.Lstat("fails")
@@ -116,7 +117,7 @@ func TestViewOfFailingEdit(t *testing.T) {
 	require.EqualError(t, err, "open long: it has 1048577 bytes, and at most 1048576 are edited")
 	info, err := v.Stat("fits")
 	require.NoError(t, err)
-	require.EqualValues(t, MaxRewrite, info.Size())
+	require.EqualValues(t, edit.MaxRewrite, info.Size())
 	list, err := v.ReadDir(".")
 	require.NoError(t, err)
 	require.Equal(t, []string{"fails", "fits", "long"}, names(list))
@@ -136,7 +137,7 @@ func (x xattrFS) Xattr(name, attr string) ([]byte, error) {
 }
 
 func TestViewXattr(t *testing.T) {
-	var p Plan
+	var p edit.Plan
 	require.NoError(t, p.Remove("./gone"))
 	require.NoError(t, p.Empty("./a"))
 	require.NoError(t, p.AddFile("./new", 0o644, nil))
@@ -164,7 +165,7 @@ func TestViewXattr(t *testing.T) {
 
 // TestViewOfContentsIsAFileSystem runs the standard library's checks.
 func TestViewOfContentsIsAFileSystem(t *testing.T) {
-	var p Plan
+	var p edit.Plan
 	require.NoError(t, p.Empty("./etc/machine-id"))
 	require.NoError(t, p.Rewrite("./etc/fstab", "shout", upper))
 	require.NoError(t, p.Remove("./tmp/x"))

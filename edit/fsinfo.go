@@ -8,7 +8,7 @@ import (
 	"syscall"
 	"time"
 
-	"image-capture/rootfs"
+	"image-capture/entry"
 )
 
 // content returns what is planned for the content of a name, nil for nothing.
@@ -79,7 +79,7 @@ func (p *Plan) addedInfo(path string, parent fs.FileInfo) *fileInfo {
 	_, name := splitPath(path)
 	e := p.entry(path)
 	mode := fs.FileMode(e.Perm & 0o777)
-	if e.Type == rootfs.Dir {
+	if e.Type == entry.Dir {
 		mode |= fs.ModeDir
 	}
 	for _, b := range setBits {
@@ -93,7 +93,7 @@ func (p *Plan) addedInfo(path string, parent fs.FileInfo) *fileInfo {
 // editedInfo describes a file of the tree whose content is another.
 func editedInfo(info fs.FileInfo, size int64) *fileInfo {
 	i := &fileInfo{info.Name(), size, info.Mode(), info.ModTime(), info.Sys()}
-	if e, ok := i.sys.(*rootfs.Entry); ok {
+	if e, ok := i.sys.(*entry.Entry); ok {
 		// As archive writes it: a file of its own.
 		own := *e
 		own.Size, own.Blocks, own.Nlink = size, (size+511)/512, 1

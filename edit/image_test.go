@@ -20,7 +20,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"image-capture/archive"
+	"image-capture/compress"
 	"image-capture/edit"
+	"image-capture/entry"
 	"image-capture/rootfs"
 	"image-capture/rootfs/roottest"
 )
@@ -31,7 +33,7 @@ import (
 func TestViewShowsTheImage(t *testing.T) {
 	_, err := exec.LookPath("tar")
 	roottest.Need(t, err == nil, "tar")
-	edits := map[edit.Verb]int{}
+	edits := map[entry.Op]int{}
 	unapplied := 0
 	for seed := range uint64(60) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -60,7 +62,7 @@ func TestViewShowsTheImage(t *testing.T) {
 
 			for _, m := range members {
 				n := shown[strings.TrimPrefix(m.Path, "./")]
-				if m.Type == rootfs.File {
+				if m.Type == entry.File {
 					require.Equal(t, n.size, m.Size, m.Path)
 					sum := sha256.Sum256([]byte(n.content))
 					require.Equal(t, sum[:], m.SHA256, m.Path)
@@ -68,28 +70,28 @@ func TestViewShowsTheImage(t *testing.T) {
 			}
 			require.Len(t, members, len(shown))
 			for _, e := range g.p.Edits() {
-				edits[e.Verb]++
+				edits[e.Op]++
 			}
 			unapplied += len(g.p.Unapplied())
 		})
 	}
 	t.Log(edits, unapplied)
 	// Else the trees and plans prove nothing.
-	for _, verb := range []edit.Verb{edit.Exclude, edit.KeepOnly, edit.Drop, edit.Empty, edit.Rewrite, edit.Add} {
-		require.Greater(t, edits[verb], 10, verb)
+	for _, op := range []entry.Op{entry.Exclude, entry.KeepOnly, entry.Drop, entry.Empty, entry.Rewrite, entry.AddFile} {
+		require.Greater(t, edits[op], 10, op)
 	}
+	require.Positive(t, edits[entry.AddDir])
 	require.Greater(t, unapplied, 20)
 }
 
 // write makes the image of the tree with the plan.
-func write(t *testing.T, root *rootfs.Root, p *edit.Plan) ([]archive.Member, []byte) {
+func write(t *testing.T, root *rootfs.Root, p *edit.Plan) ([]entry.Member, []byte) {
 	t.Helper()
-	var members []archive.Member
+	var members []entry.Member
 	var image bytes.Buffer
-	sum, err := archive.Write(context.Background(), &image, root, archive.Options{
-		Codec: archive.None, Jobs: 2,
-		Walk: rootfs.WalkOptions{Drop: p.Drop, Added: p.Added}, Content: p.Content, AddedContent: p.AddedContent,
-		Member: func(m *archive.Member) error { members = append(members, *m); return nil },
+	sum, err := archive.Write(context.Background(), &image, edit.NewTree(root, nil, p), archive.Options{
+		Codec: compress.None, Jobs: 2,
+		Member: func(m *entry.Member) error { members = append(members, *m); return nil },
 	})
 	require.NoError(t, err)
 	require.Empty(t, sum.Unreadable)
@@ -97,7 +99,7 @@ func write(t *testing.T, root *rootfs.Root, p *edit.Plan) ([]archive.Member, []b
 	return members, image.Bytes()
 }
 
-type xattrFS interface {
+type withXattrs interface {
 	Xattr(name, attr string) ([]byte, error)
 }
 
@@ -116,7 +118,7 @@ type node struct {
 func tree(t *testing.T, fsys rootfs.NoFollowFS) map[string]node {
 	t.Helper()
 	all := map[string]node{}
-	inodes := map[rootfs.FileID][]string{}
+	inodes := map[entry.FileID][]string{}
 	var read func(name string)
 	read = func(name string) {
 		info, err := fsys.Lstat(name)
@@ -135,10 +137,10 @@ func tree(t *testing.T, fsys rootfs.NoFollowFS) map[string]node {
 			n.link, err = fsys.ReadLink(name)
 			require.NoError(t, err)
 		}
-		if e := info.Sys().(*rootfs.Entry); e.Nlink > 1 && !info.IsDir() {
+		if e := info.Sys().(*entry.Entry); e.Nlink > 1 && !info.IsDir() {
 			inodes[e.ID] = append(inodes[e.ID], name)
 		}
-		switch b, err := fsys.(xattrFS).Xattr(name, "user.note"); {
+		switch b, err := fsys.(withXattrs).Xattr(name, "user.note"); {
 		case err == nil:
 			n.xattr = "has " + string(b)
 		default:
@@ -298,11 +300,6 @@ var rewrites = []func([]byte) ([]byte, error){
 	func([]byte) ([]byte, error) { return nil, nil },
 }
 
-// TestRewriteBound: package and capture agree on it.
-func TestRewriteBound(t *testing.T) {
-	require.Equal(t, archive.MaxRewrite, edit.MaxRewrite)
-}
-
 // TestFailedEditEndsTheCapture, and says of which path.
 func TestFailedEditEndsTheCapture(t *testing.T) {
 	bad := errors.New("line 3: no such thing")
@@ -320,7 +317,7 @@ func TestFailedEditEndsTheCapture(t *testing.T) {
 		require.NoError(t, err)
 		var p edit.Plan
 		require.NoError(t, p.Rewrite(path, "drop swap", test.f))
-		_, err = archive.Write(context.Background(), io.Discard, root, archive.Options{Walk: rootfs.WalkOptions{Drop: p.Drop}, Content: p.Content})
+		_, err = archive.Write(context.Background(), io.Discard, edit.NewTree(root, nil, &p), archive.Options{})
 		require.EqualError(t, err, test.err)
 		require.Empty(t, p.Edits())
 		root.Close()

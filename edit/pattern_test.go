@@ -235,6 +235,6 @@ func BenchmarkDrop(b *testing.B) {
 	require.NoError(b, p.Exclude("lost+found"))
 	b.ReportAllocs()
 	for b.Loop() {
-		p.Drop("./usr/lib/python3/dist-packages/some/package/module/__init__.py", false)
+		p.drop("./usr/lib/python3/dist-packages/some/package/module/__init__.py", false)
 	}
 }

@@ -1,7 +1,7 @@
 // Package edit plans what shall differ between a tree and its image: what is left
 // out, which directories are shipped empty, which files are emptied or get another
-// content, which names are added. The source itself is never touched; a walk asks
-// the plan about each name.
+// content, which names are added. The source itself is never touched: a Tree walks it by the plan, and
+// gives the entries as they will be in the image.
 //
 // Paths are written as tar writes them with -C ROOT: "." and "./a/b", in bytes,
 // without a slash at the end. Names need not be UTF-8.
@@ -17,6 +17,12 @@
 //
 // To rewrite takes memory for the old content and the new, MaxRewrite bytes each.
 // Nothing is read of a file that is emptied.
+//
+// # Attributes
+//
+// One rule needs no plan: at ./boot/efi and below, owners are 0 and there are no xattrs,
+// inode flags and hard links. It is vfat where the image is deployed, and an extracting
+// tar fails when it has to make them.
 //
 // # Exclude patterns
 //
@@ -55,14 +61,14 @@ import (
 	"io"
 	"strings"
 
+	"image-capture/entry"
 	"image-capture/rootfs"
 )
 
-// Plan is what shall differ. The zero value changes nothing. It is built first.
-// Then one walk uses Drop and Added, in its order, from one goroutine, and Content
-// of what Drop left in, from any; after the walk Unmatched, Edits and Unapplied tell
-// what came of it. Hidden, and a View, only read what was built and may be used by
-// several goroutines, during the walk too.
+// Plan is what shall differ. The zero value changes nothing. It is built first. Then a
+// Tree is walked with it, once; after the walk Unmatched, Edits and Unapplied tell what
+// came of it. Hidden, and a View, only read what was built and may be used by several
+// goroutines, during the walk too.
 type Plan struct {
 	excludes excludes
 	removed  places[removal]
@@ -146,6 +152,16 @@ func (p *Plan) Defaults() {
 	}
 }
 
+// ExcludeAlways is Exclude for a pattern that nobody typed: Unmatched never names it.
+func (p *Plan) ExcludeAlways(pattern string) error {
+	c, err := compile(pattern)
+	if err != nil {
+		return err
+	}
+	p.excludes.add(c, true)
+	return nil
+}
+
 // KeepOnly keeps a directory, such as a mount point that is left out, and drops
 // what it holds. No character of the path has a special meaning. The root cannot be
 // emptied.
@@ -167,10 +183,33 @@ func (p *Plan) Remove(path string) error {
 	return nil
 }
 
-// Drop says whether to leave the path out, and counts what matched. The walk calls
+// Apply plans an edit by the name of its operation, as a finding offers it. subject is
+// a pattern to Exclude, else a path; why and f are for Rewrite. What is added is empty,
+// a directory with mode 755 or a file with mode 644.
+func (p *Plan) Apply(op entry.Op, subject, why string, f func(old []byte) ([]byte, error)) error {
+	switch op {
+	case entry.Exclude:
+		return p.Exclude(subject)
+	case entry.KeepOnly:
+		return p.KeepOnly(subject)
+	case entry.Drop:
+		return p.Remove(subject)
+	case entry.Empty:
+		return p.Empty(subject)
+	case entry.Rewrite:
+		return p.Rewrite(subject, why, f)
+	case entry.AddDir:
+		return p.AddDir(subject, 0o755)
+	case entry.AddFile:
+		return p.AddFile(subject, 0o644, nil)
+	}
+	return fmt.Errorf("there is no edit %q", op)
+}
+
+// drop says whether to leave the path out, and counts what matched. The walk calls
 // it once for each name, and not for what is below a dropped one. dir says that the
 // path is a directory. The root is never dropped.
-func (p *Plan) Drop(path string, dir bool) bool {
+func (p *Plan) drop(path string, dir bool) bool {
 	dropped := false
 	for e := range p.excludes.matching(path) {
 		e.count++
@@ -193,12 +232,6 @@ func (p *Plan) Drop(path string, dir bool) bool {
 	if k := p.kept.byPath[path]; k != nil && dir {
 		k.seen = true
 		p.excludes.cover(path)
-	}
-	if c := p.contents.byPath[path]; c != nil {
-		c.present = true
-	}
-	if a := p.added.byPath[path]; a != nil {
-		a.present = true
 	}
 	return false
 }

@@ -1,57 +1,81 @@
-package edit
+package edit_test
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
 
 	"github.com/stretchr/testify/require"
 
+	"image-capture/edit"
+	"image-capture/entry"
 	"image-capture/rootfs"
 )
 
-// tree is a list of paths in walk order; directories end with a slash.
-var tree = []string{
+// paths are in walk order; directories end with a slash.
+var paths = []string{
 	"./dev/", "./dev/null", "./etc/", "./etc/fstab", "./etc/mtab", "./mnt/", "./mnt/nas/", "./mnt/nas/a/", "./mnt/nas/a/b",
 	"./mnt/nas/c", "./proc/", "./proc/1/", "./proc/1/fd", "./tmp/", "./tmp/x/", "./tmp/x/y", "./var/", "./var/log/",
 	"./var/log/a.log", "./var/log/b.log", "./var/tmp/",
 }
 
-// walk does what a walk does with a plan, and returns what is left.
-func walk(p *Plan) []string {
-	var kept []string
-	dropped := ""
-	dirs := []string{"."}
-	for _, path := range tree {
-		if dropped != "" && strings.HasPrefix(path, dropped) {
-			continue
-		}
-		name, dir := strings.CutSuffix(path, "/")
-		if p.Drop(name, dir) {
-			dropped = path
-			if !dir {
-				dropped = ""
-			}
-			continue
-		}
-		if dir {
-			dirs = append(dirs, name)
-		}
-		kept = append(kept, path)
-	}
-	for _, dir := range dirs {
-		for _, e := range p.Added(dir) {
-			kept = append(kept, "+"+e.Path)
+// made makes a root of them: files have their path as content, and what ends with
+// "log" is a link.
+func made(t *testing.T) *rootfs.Root {
+	t.Helper()
+	dir := t.TempDir()
+	for _, path := range paths {
+		full := filepath.Join(dir, path)
+		switch {
+		case strings.HasSuffix(path, "/"):
+			require.NoError(t, os.Mkdir(full, 0o755))
+		case strings.HasSuffix(path, "log"):
+			require.NoError(t, os.Symlink("target", full))
+		default:
+			require.NoError(t, os.WriteFile(full, []byte(path), 0o644))
 		}
 	}
-	return kept
+	root, err := rootfs.Open(dir)
+	require.NoError(t, err)
+	t.Cleanup(func() { root.Close() })
+	return root
+}
+
+// walk returns what a walk with the plan gives, without the root: what is added is at
+// the end, and has a plus sign.
+func walk(t *testing.T, p *edit.Plan) []string {
+	t.Helper()
+	var kept, added []string
+	root := made(t)
+	require.NoError(t, edit.NewTree(root, nil, p).Walk(t.Context(), func(n edit.Node) error {
+		defer n.Release()
+		var e entry.Entry
+		require.NoError(t, n.Stat(&e))
+		require.Equal(t, n.Path, e.Path)
+		path := n.Path
+		if n.Dir {
+			path += "/"
+		}
+		switch {
+		case path == "./":
+		case slices.Contains(paths, path) && !p.Hidden(n.Path):
+			kept = append(kept, path)
+		default:
+			added = append(added, "+"+n.Path)
+		}
+		return nil
+	}))
+	return append(kept, added...)
 }
 
 func without(dropped ...string) []string {
 	var kept []string
 next:
-	for _, path := range tree {
+	for _, path := range paths {
 		for _, d := range dropped {
 			if strings.HasPrefix(path, d) {
 				continue next
@@ -63,25 +87,25 @@ next:
 }
 
 func TestZeroPlanChangesNothing(t *testing.T) {
-	var p Plan
-	require.Equal(t, tree, walk(&p))
+	var p edit.Plan
+	require.Equal(t, paths, walk(t, &p))
 	require.False(t, p.Hidden("./etc"))
 	require.Empty(t, p.Edits())
 	require.Empty(t, p.Unmatched())
 }
 
 func TestDefaults(t *testing.T) {
-	var p Plan
+	var p edit.Plan
 	p.Defaults()
-	require.Equal(t, without("./dev/n", "./proc/1", "./tmp/x"), walk(&p))
-	require.Equal(t, []Edit{{Exclude, "./proc/*", "", 1}, {Exclude, "./dev/*", "", 1}, {Exclude, "./tmp/*", "", 1}}, p.Edits())
+	require.Equal(t, without("./dev/n", "./proc/1", "./tmp/x"), walk(t, &p))
+	require.Equal(t, []edit.Edit{{entry.Exclude, "./proc/*", "", 1}, {entry.Exclude, "./dev/*", "", 1}, {entry.Exclude, "./tmp/*", "", 1}}, p.Edits())
 	require.Empty(t, p.Unmatched(), "./sys, ./run and ./var/tmp hold nothing here")
 	require.True(t, p.Hidden("./proc/1/fd"))
 	require.False(t, p.Hidden("./proc"))
 }
 
 func TestUnmatched(t *testing.T) {
-	var p Plan
+	var p edit.Plan
 	for _, pattern := range []string{
 		"./no/such", "*.log", "./var/log/b.log", "./sys/*", "./tmp/x/y", "./tmp/x/y/z*", "fd", `\fd`, "./no/such", "./mnt/nas/c", "./mnt/nas/a/b", "./etc/*/x", "./mnt/nas/z",
 	} {
@@ -89,67 +113,66 @@ func TestUnmatched(t *testing.T) {
 	}
 	p.Defaults()
 	require.NoError(t, p.KeepOnly("./mnt/nas"))
-	walk(&p)
+	walk(t, &p)
 	require.Equal(t, []string{"./no/such", "fd", `\fd`, "./etc/*/x"}, p.Unmatched(),
 		"not what a default repeats, what another pattern drops too, or what is below a dropped or emptied directory")
-	require.Equal(t, []Edit{
-		{Exclude, "*.log", "", 2}, {Exclude, "./var/log/b.log", "", 1}, {Exclude, "./mnt/nas/c", "", 1},
-		{Exclude, "./proc/*", "", 1}, {Exclude, "./dev/*", "", 1}, {Exclude, "./tmp/*", "", 1}, {KeepOnly, "./mnt/nas", "", 2},
+	require.Equal(t, []edit.Edit{
+		{entry.Exclude, "*.log", "", 2}, {entry.Exclude, "./var/log/b.log", "", 1}, {entry.Exclude, "./mnt/nas/c", "", 1},
+		{entry.Exclude, "./proc/*", "", 1}, {entry.Exclude, "./dev/*", "", 1}, {entry.Exclude, "./tmp/*", "", 1}, {entry.KeepOnly, "./mnt/nas", "", 2},
 	}, p.Edits())
 }
 
 func TestPatternWrittenTwice(t *testing.T) {
-	var p Plan
+	var p edit.Plan
 	for _, pattern := range []string{"null", `n\ull`, "null", "./etc/mtab", `./etc\/mtab`} {
 		require.NoError(t, p.Exclude(pattern))
 	}
-	walk(&p)
-	require.Equal(t, []Edit{
-		{Exclude, "null", "", 1}, {Exclude, `n\ull`, "", 1}, {Exclude, "./etc/mtab", "", 1}, {Exclude, `./etc\/mtab`, "", 1},
+	walk(t, &p)
+	require.Equal(t, []edit.Edit{
+		{entry.Exclude, "null", "", 1}, {entry.Exclude, `n\ull`, "", 1}, {entry.Exclude, "./etc/mtab", "", 1}, {entry.Exclude, `./etc\/mtab`, "", 1},
 	}, p.Edits())
 }
 
 func TestRootStays(t *testing.T) {
-	var p Plan
+	var p edit.Plan
 	require.EqualError(t, p.Exclude("*"), `exclude pattern "*": it matches the root itself: the image would be empty`)
 	require.NoError(t, p.Exclude("./*"))
-	require.False(t, p.Drop(".", true))
 	require.False(t, p.Hidden("."))
-	require.Empty(t, walk(&p))
+	require.Empty(t, walk(t, &p))
 }
 
 func TestExcludeFrom(t *testing.T) {
-	var p Plan
+	var p edit.Plan
 	require.NoError(t, p.ExcludeFrom("list", strings.NewReader("*.log \r\n\n./etc/mtab")))
-	require.Equal(t, without("./var/log/a", "./var/log/b", "./etc/mtab"), walk(&p))
+	require.Equal(t, without("./var/log/a", "./var/log/b", "./etc/mtab"), walk(t, &p))
 
 	tests := map[string]struct{ text, err string }{
 		"bad line": {"*.txt\n\n/etc\n", `list, line 3: exclude pattern "/etc": it starts with a slash, and names in the image start with "./"`},
 		"NUL":      {"a\x00b\x00", `list, line 1: exclude pattern "a\x00b\x00": it holds a NUL byte, and no name does`},
-		"too big":  {strings.Repeat("a\n", MaxExcludeFile/2) + "b", "exclude patterns of list: more than 1048576 bytes"},
+		"too big":  {strings.Repeat("a\n", edit.MaxExcludeFile/2) + "b", "exclude patterns of list: more than 1048576 bytes"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			var p Plan
+			var p edit.Plan
 			require.EqualError(t, p.ExcludeFrom("list", strings.NewReader(test.text)), test.err)
-			require.Equal(t, tree, walk(&p), "the plan is as it was")
+			require.Equal(t, paths, walk(t, &p), "the plan is as it was")
 			require.Empty(t, p.Unmatched())
 		})
 	}
-	require.NoError(t, p.ExcludeFrom("list", strings.NewReader(strings.Repeat("a\n", MaxExcludeFile/2))))
+	require.NoError(t, p.ExcludeFrom("list", strings.NewReader(strings.Repeat("a\n", edit.MaxExcludeFile/2))))
 	failed := errors.New("input/output error")
 	require.ErrorIs(t, p.ExcludeFrom("list", iotest.ErrReader(failed)), failed)
 }
 
 func TestKeepOnly(t *testing.T) {
-	var p Plan
+	var p edit.Plan
 	require.NoError(t, p.KeepOnly("./mnt/nas"))
 	require.NoError(t, p.KeepOnly("./var/tmp"))
 	require.NoError(t, p.KeepOnly("./not/there"))
 	require.NoError(t, p.KeepOnly("./etc/fstab"))
 	require.NoError(t, p.KeepOnly("./e*"))
-	require.Equal(t, without("./mnt/nas/a", "./mnt/nas/c"), walk(&p))
-	require.Equal(t, []Edit{{KeepOnly, "./mnt/nas", "", 2}, {KeepOnly, "./var/tmp", "", 0}}, p.Edits())
+	require.Equal(t, without("./mnt/nas/a", "./mnt/nas/c"), walk(t, &p))
+	require.Equal(t, []edit.Edit{{entry.KeepOnly, "./mnt/nas", "", 2}, {entry.KeepOnly, "./var/tmp", "", 0}}, p.Edits())
 	require.False(t, p.Hidden("./mnt/nas"))
 	require.True(t, p.Hidden("./mnt/nas/a/b"))
 	require.False(t, p.Hidden("./mnt/nas2"))
@@ -157,24 +180,21 @@ func TestKeepOnly(t *testing.T) {
 }
 
 func TestAddDir(t *testing.T) {
-	var p Plan
+	var p edit.Plan
 	require.NoError(t, p.Exclude("./tmp"))
 	require.NoError(t, p.Exclude("./curtin"))
 	for _, path := range []string{"./var/b", "./curtin", "./tmp", "./dev", "./var/a", "./no/parent", "./etc/fstab/x"} {
 		require.NoError(t, p.AddDir(path, 0o755))
 	}
 	require.NoError(t, p.AddDir("./var/a", 0o1777))
-	require.Equal(t, append(without("./tmp/"), "+./curtin", "+./dev", "+./tmp", "+./var/a", "+./var/b"), walk(&p))
-	require.Equal(t, []rootfs.Entry{
-		{Path: "./var/a", Type: rootfs.Dir, Perm: 0o1777}, {Path: "./var/b", Type: rootfs.Dir, Perm: 0o755},
-	}, p.Added("./var"))
-	require.Equal(t, []Edit{
-		{Exclude, "./tmp", "", 1}, {Add, "./var/b", "", 1}, {Add, "./curtin", "", 1}, {Add, "./tmp", "", 1}, {Add, "./var/a", "", 1},
+	require.Equal(t, append(without("./tmp/"), "+./curtin", "+./tmp", "+./var/a", "+./var/b"), walk(t, &p))
+	require.Equal(t, []edit.Edit{
+		{entry.Exclude, "./tmp", "", 1}, {entry.AddDir, "./var/b", "", 1}, {entry.AddDir, "./curtin", "", 1}, {entry.AddDir, "./tmp", "", 1}, {entry.AddDir, "./var/a", "", 1},
 	}, p.Edits(), "not what the tree has, or where it has no directory")
 }
 
 func TestPathErrors(t *testing.T) {
-	var p Plan
+	var p edit.Plan
 	for _, path := range []string{"", ".", "./", "a", "/a", "./a/", "./a//b", "./../a", "./a/.", "./a\x00", "./."} {
 		require.ErrorContains(t, p.KeepOnly(path), "not a path below the root", path)
 		require.ErrorContains(t, p.AddDir(path, 0o755), "not a path below the root", path)
@@ -186,5 +206,5 @@ func TestPathErrors(t *testing.T) {
 	require.NoError(t, p.AddDir("./ab", 0o755))
 	require.NoError(t, p.AddDir("./c/d", 0o755))
 	require.EqualError(t, p.AddDir("./c", 0o755), `add directory "./c": "./c" is added too, and stays empty`)
-	require.Equal(t, tree, walk(&p)[:len(tree)])
+	require.Equal(t, paths, walk(t, &p)[:len(paths)])
 }

@@ -1,23 +1,14 @@
 package edit
 
-import "image-capture/rootfs"
+import (
+	"fmt"
 
-// Verb is a kind of edit.
-type Verb string
-
-// The verbs, as Plan's methods of like names do them.
-const (
-	Exclude  Verb = "exclude"
-	KeepOnly Verb = "keep-only"
-	Drop     Verb = "drop" // Remove
-	Empty    Verb = "empty"
-	Rewrite  Verb = "rewrite"
-	Add      Verb = "add"
+	"image-capture/entry"
 )
 
 // Edit is one difference between the tree and the image.
 type Edit struct {
-	Verb Verb
+	Op entry.Op
 	// Subject is the pattern of an exclude, else the path. It is bytes: escape it
 	// before it is shown.
 	Subject string
@@ -28,43 +19,55 @@ type Edit struct {
 	Count int
 }
 
+// Note is the edit in the words of the MANIFEST: "excluded 3", "rewritten (why)".
+func (e Edit) Note() entry.Note {
+	reason := e.Op.Done()
+	switch {
+	case e.Op == entry.Exclude:
+		reason = fmt.Sprintf("%s %d", reason, e.Count)
+	case e.Why != "":
+		reason += " (" + e.Why + ")"
+	}
+	return entry.Note{Path: e.Subject, Reason: reason}
+}
+
 // Edits returns what the walk did: the excludes and removals that dropped
 // something, the directories that were shipped empty (also when nothing below them
 // was met), the files that were emptied or rewritten (also when they were so
 // before), and what was added; each kind in the order given.
 func (p *Plan) Edits() []Edit {
 	var list []Edit
-	add := func(verb Verb, subject, why string, count int) {
-		list = append(list, Edit{verb, subject, why, count})
+	add := func(op entry.Op, subject, why string, count int) {
+		list = append(list, Edit{op, subject, why, count})
 	}
 	for _, e := range p.excludes.list {
 		if e.count > 0 {
-			add(Exclude, e.text, "", e.count)
+			add(entry.Exclude, e.text, "", e.count)
 		}
 	}
 	for _, path := range p.kept.order {
 		if k := p.kept.byPath[path]; k.seen {
-			add(KeepOnly, path, "", k.count)
+			add(entry.KeepOnly, path, "", k.count)
 		}
 	}
 	for _, path := range p.removed.order {
 		if p.removed.byPath[path].seen {
-			add(Drop, path, "", 1)
+			add(entry.Drop, path, "", 1)
 		}
 	}
 	for _, path := range p.contents.order {
-		if c := p.contents.byPath[path]; c.empty && c.typ == rootfs.File {
-			add(Empty, path, "", 1)
+		if c := p.contents.byPath[path]; c.empty && c.typ == entry.File {
+			add(entry.Empty, path, "", 1)
 		}
 	}
 	for _, r := range p.rewrites {
 		if r.done {
-			add(Rewrite, r.path, r.why, 1)
+			add(entry.Rewrite, r.path, r.why, 1)
 		}
 	}
 	for _, path := range p.added.order {
 		if a := p.added.byPath[path]; a.asked && !a.present {
-			add(Add, path, "", 1)
+			add(a.op(), path, "", 1)
 		}
 	}
 	return list
@@ -84,13 +87,13 @@ type Unapplied struct {
 // left out, to add what is there.
 func (p *Plan) Unapplied() []Unapplied {
 	var list []Unapplied
-	add := func(verb Verb, path, why, reason string) {
-		list = append(list, Unapplied{Edit{verb, path, why, 0}, reason})
+	add := func(op entry.Op, path, why, reason string) {
+		list = append(list, Unapplied{Edit{op, path, why, 0}, reason})
 	}
 	for _, path := range p.contents.order {
 		c := p.contents.byPath[path]
 		if reason := c.unapplied(); c.empty && c.present && reason != "" {
-			add(Empty, path, "", reason)
+			add(entry.Empty, path, "", reason)
 		}
 	}
 	for _, r := range p.rewrites {
@@ -107,11 +110,11 @@ func (p *Plan) Unapplied() []Unapplied {
 		case reason == "":
 			reason = notCaptured // it vanished, or could not be read
 		}
-		add(Rewrite, r.path, r.why, reason)
+		add(entry.Rewrite, r.path, r.why, reason)
 	}
 	for _, path := range p.added.order {
-		if !p.added.byPath[path].asked {
-			add(Add, path, "", "the directory above it is not there, or left out")
+		if a := p.added.byPath[path]; !a.asked {
+			add(a.op(), path, "", "the directory above it is not there, or left out")
 		}
 	}
 	return list

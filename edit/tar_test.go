@@ -92,7 +92,7 @@ func (g gnuTar) walk(p *Plan) (walked, shown []string) {
 		}
 		for _, d := range entries {
 			path := path + "/" + d.Name()
-			in := in && !p.Drop(path, d.IsDir())
+			in := in && !p.drop(path, d.IsDir())
 			if d.IsDir() {
 				list(path, in)
 				continue

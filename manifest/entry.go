@@ -10,16 +10,8 @@ import (
 	"strconv"
 	"strings"
 
-	"image-capture/rootfs"
+	"image-capture/entry"
 )
-
-// Entry is one name in the image, with what the capture found out about it.
-type Entry struct {
-	rootfs.Entry
-	HardLink     string // path of the first name, for a later name of the same inode
-	SHA256       []byte // of the content of a File, 32 bytes; nil when not taken
-	SparseSHA256 []byte // instead, for a very sparse File: over the stored map and data (see package archive)
-}
 
 // gomtreeXattr is the size in bytes of the buffers for a list of names (each with
 // a NUL) and for a value in gomtree's xattr package. When one attribute does not
@@ -27,17 +19,17 @@ type Entry struct {
 const gomtreeXattr = 1024
 
 var flagNames = []struct {
-	flag rootfs.Flags
+	flag entry.Flags
 	name string
-}{{rootfs.Immutable, "schg"}, {rootfs.AppendOnly, "sappnd"}, {rootfs.NoDump, "nodump"}}
+}{{entry.Immutable, "schg"}, {entry.AppendOnly, "sappnd"}, {entry.NoDump, "nodump"}}
 
-// check refuses what a MANIFEST cannot say, or would say ambiguously.
-func (e *Entry) check() error {
-	file := e.Type == rootfs.File
+// checkMember refuses what a MANIFEST cannot say, or would say ambiguously.
+func checkMember(e *entry.Member) error {
+	file := e.Type == entry.File
 	switch {
 	case !validPath(e.Path):
 		return errors.New(`the path is neither "." nor a clean "./..."`)
-	case e.Type < rootfs.File || e.Type >= rootfs.Socket:
+	case e.Type < entry.File || e.Type >= entry.Socket:
 		return fmt.Errorf("type %v cannot be in an image", e.Type)
 	case e.Perm > 0o7777:
 		return fmt.Errorf("mode %#o has more than permission bits", e.Perm)
@@ -45,11 +37,11 @@ func (e *Entry) check() error {
 		return fmt.Errorf("size %d of a %v", e.Size, e.Type)
 	case e.Mtime.Nsec > 999999999:
 		return fmt.Errorf("%d nanoseconds in a time", e.Mtime.Nsec)
-	case (e.Type == rootfs.Symlink) != (e.Link != "") || strings.IndexByte(e.Link, 0) >= 0:
+	case (e.Type == entry.Symlink) != (e.Link != "") || strings.IndexByte(e.Link, 0) >= 0:
 		return fmt.Errorf("link target %q of a %v", e.Link, e.Type)
-	case e.Flags >= rootfs.NoDump<<1:
+	case e.Flags >= entry.NoDump<<1:
 		return fmt.Errorf("unknown flags %#x", uint8(e.Flags))
-	case e.HardLink != "" && (e.Type == rootfs.Dir || e.HardLink == e.Path || !validPath(e.HardLink)):
+	case e.HardLink != "" && (e.Type == entry.Dir || e.HardLink == e.Path || !validPath(e.HardLink)):
 		return fmt.Errorf("hard link to %q", e.HardLink)
 	case e.SHA256 != nil && e.SparseSHA256 != nil:
 		return errors.New("two digests of one content")
@@ -90,11 +82,11 @@ func validPath(p string) bool {
 
 // xattrLines tells where the extended attributes go: to the entry's line, to "#: "
 // lines, or, when a name holds "=", to both.
-func (e *Entry) xattrLines() (entry, extra bool) {
+func xattrLines(e *entry.Member) (line, extra bool) {
 	if len(e.Xattrs) == 0 {
 		return false, false
 	}
-	if e.Type != rootfs.File && e.Type != rootfs.Dir {
+	if e.Type != entry.File && e.Type != entry.Dir {
 		return false, true // gomtree looks only at these two types' xattrs
 	}
 	list := 0
@@ -121,26 +113,26 @@ type encoder struct {
 
 // encode fills line, nlink and extra. The keywords' order is the one that
 // parseEntry takes.
-func (c *encoder) encode(e *Entry) {
+func (c *encoder) encode(e *entry.Member) {
 	b := appendVis(c.line[:0], e.Path, visWord)
 	b = append(append(b, " type="...), e.Type.String()...)
 	b = appendMode(append(b, " mode="...), e.Perm)
 	b = strconv.AppendUint(append(b, " uid="...), uint64(e.UID), 10)
 	b = strconv.AppendUint(append(b, " gid="...), uint64(e.GID), 10)
-	if e.Type == rootfs.File {
+	if e.Type == entry.File {
 		b = strconv.AppendInt(append(b, " size="...), e.Size, 10)
 	}
 	b = appendTime(append(b, " time="...), e.Mtime)
-	if e.Type == rootfs.Symlink {
+	if e.Type == entry.Symlink {
 		b = appendVis(append(b, " link="...), e.Link, visWord)
 	}
 	c.nlink = 0
-	if e.Type != rootfs.Dir {
+	if e.Type != entry.Dir {
 		b = append(b, " nlink="...)
 		c.nlink = len(b)
 	}
 	c.digest = e.SHA256
-	inLine, inExtra := e.xattrLines()
+	inLine, inExtra := xattrLines(e)
 	if inLine {
 		for _, x := range e.Xattrs {
 			b = c.appendXattr(append(b, ' '), x, visWord)
@@ -158,13 +150,13 @@ func appendDigest(b, digest []byte) []byte {
 	return hex.AppendEncode(append(b, " sha256digest="...), digest)
 }
 
-func (c *encoder) encodeExtra(e *Entry, xattrs bool) {
+func (c *encoder) encodeExtra(e *entry.Member, xattrs bool) {
 	c.extra = c.extra[:0]
 	b := append(c.tmp[:0], "#:"...)
 	if e.HardLink != "" {
 		b = appendVis(append(b, " hardlink="...), e.HardLink, visWord)
 	}
-	if e.Type == rootfs.CharDevice || e.Type == rootfs.BlockDevice {
+	if e.Type == entry.CharDevice || e.Type == entry.BlockDevice {
 		b = strconv.AppendUint(append(b, " device=native,"...), uint64(e.Major), 10)
 		b = strconv.AppendUint(append(b, ','), uint64(e.Minor), 10)
 	}
@@ -193,7 +185,7 @@ func (c *encoder) encodeExtra(e *Entry, xattrs bool) {
 	}
 }
 
-func (c *encoder) appendXattr(b []byte, x rootfs.Xattr, p *plain) []byte {
+func (c *encoder) appendXattr(b []byte, x entry.Xattr, p *plain) []byte {
 	b = appendVis(append(b, "xattr."...), x.Name, p)
 	return base64.StdEncoding.AppendEncode(append(b, '='), []byte(x.Value))
 }
@@ -209,7 +201,7 @@ func appendMode(b []byte, perm uint32) []byte {
 
 // appendTime writes seconds, rounded down, and nine digits of nanoseconds that are
 // added to them: half a second before the epoch is -1.500000000, as in gomtree.
-func appendTime(b []byte, t rootfs.Time) []byte {
+func appendTime(b []byte, t entry.Time) []byte {
 	b = strconv.AppendInt(b, t.Sec, 10)
 	b = append(b, '.')
 	for unit := uint32(100000000); unit > 0; unit /= 10 {
@@ -220,7 +212,7 @@ func appendTime(b []byte, t rootfs.Time) []byte {
 
 // sameXattrs tells whether the words that stood on an entry's line are what encode
 // writes there for xattrs.
-func (c *encoder) sameXattrs(words []byte, xattrs []rootfs.Xattr) bool {
+func (c *encoder) sameXattrs(words []byte, xattrs []entry.Xattr) bool {
 	c.tmp = c.tmp[:0]
 	for _, x := range xattrs {
 		c.tmp = c.appendXattr(append(c.tmp, ' '), x, visWord)

@@ -8,16 +8,12 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"image-capture/entry"
 )
 
 // maxFacts bounds the text of all facts, so that Parse's memory is bounded.
 const maxFacts = 256 << 20
-
-// Note is something that happened to one path.
-type Note struct {
-	Path   string // bytes, like rootfs.Entry.Path
-	Reason string // one sentence without a period, or one word
-}
 
 // Facts tell what a MANIFEST's image is and where it comes from. Strings may hold
 // any bytes. An empty string and an empty list are not written.
@@ -38,12 +34,12 @@ type Facts struct {
 	Kernels        []string // versions, none of them empty
 	Source         string   // what was captured: a path, a device, a host
 	AgentVersion   string
-	Check          string   // the boot check's verdict
-	Findings       []string // of the boot check
-	Mounts         []Note   // mount points in the source, and what became of them
-	Edits          []Note   // where the image differs from the source on purpose
-	Omitted        []Note   // what could not be captured
-	Changed        []Note   // what changed while it was read
+	Check          string       // the boot check's verdict
+	Findings       []string     // of the boot check
+	Mounts         []entry.Note // mount points in the source, and what became of them
+	Edits          []entry.Note // where the image differs from the source on purpose
+	Omitted        []entry.Note // what could not be captured
+	Changed        []entry.Note // what changed while it was read
 }
 
 // fact is one key. The keys of the job log's block come first, in its order.
@@ -75,10 +71,10 @@ var facts = []fact{
 	text("agent version", func(f *Facts) *string { return &f.AgentVersion }),
 	text("check", func(f *Facts) *string { return &f.Check }),
 	{key: "finding", repeats: true, values: findingValues, set: setFinding},
-	notes("mount", func(f *Facts) *[]Note { return &f.Mounts }),
-	notes("edit", func(f *Facts) *[]Note { return &f.Edits }),
-	notes("omitted", func(f *Facts) *[]Note { return &f.Omitted }),
-	notes("changed", func(f *Facts) *[]Note { return &f.Changed }),
+	notes("mount", func(f *Facts) *[]entry.Note { return &f.Mounts }),
+	notes("edit", func(f *Facts) *[]entry.Note { return &f.Edits }),
+	notes("omitted", func(f *Facts) *[]entry.Note { return &f.Omitted }),
+	notes("changed", func(f *Facts) *[]entry.Note { return &f.Changed }),
 }
 
 func text(key string, field func(*Facts) *string) fact {
@@ -111,7 +107,7 @@ func number(key string, field func(*Facts) *int64) fact {
 	}
 }
 
-func notes(key string, field func(*Facts) *[]Note) fact {
+func notes(key string, field func(*Facts) *[]entry.Note) fact {
 	return fact{
 		key:     key,
 		repeats: true,
@@ -128,7 +124,7 @@ func notes(key string, field func(*Facts) *[]Note) fact {
 			if !ok {
 				return errors.New(`no ": " after the path`)
 			}
-			var n Note
+			var n entry.Note
 			var err error
 			if n.Path, err = unvis(path, visWord); err != nil {
 				return err

@@ -9,7 +9,7 @@ import (
 	"fmt"
 	"strconv"
 
-	"image-capture/rootfs"
+	"image-capture/entry"
 )
 
 // words takes the words of a line one by one.
@@ -62,7 +62,7 @@ func parsed[T any](w *words, keyword string, parse func([]byte) (T, error)) T {
 
 // parseEntry reads an entry's line, but leaves its xattr words, each with a space
 // before it, to parseXattrs: "#: " lines may replace them.
-func parseEntry(e *Entry, line []byte) (xattrs []byte, err error) {
+func parseEntry(e *entry.Member, line []byte) (xattrs []byte, err error) {
 	n := bytes.IndexByte(line, ' ')
 	if n < 0 {
 		return nil, errors.New("neither an entry nor a comment of ours")
@@ -75,15 +75,15 @@ func parseEntry(e *Entry, line []byte) (xattrs []byte, err error) {
 	e.Perm = parsed(w, "mode", parseMode)
 	e.UID = uint32(w.number("uid", 32))
 	e.GID = uint32(w.number("gid", 32))
-	if e.Type == rootfs.File {
+	if e.Type == entry.File {
 		e.Size = int64(w.number("size", 63))
 	}
 	e.Mtime = parsed(w, "time", parseTime)
-	if e.Type == rootfs.Symlink {
+	if e.Type == entry.Symlink {
 		e.Link = parsed(w, "link", func(b []byte) (string, error) { return unvis(b, visWord) })
 	}
 	e.Nlink = 1
-	if e.Type != rootfs.Dir {
+	if e.Type != entry.Dir {
 		e.Nlink = w.number("nlink", 64)
 		if w.err == nil && e.Nlink == 0 {
 			w.err = errors.New("nlink: 0")
@@ -102,7 +102,7 @@ func parseEntry(e *Entry, line []byte) (xattrs []byte, err error) {
 }
 
 // parseXattrs reads words like " xattr.user.a=Yg==".
-func parseXattrs(e *Entry, rest []byte) error {
+func parseXattrs(e *entry.Member, rest []byte) error {
 	for len(rest) > 0 {
 		word := rest[1:]
 		if n := bytes.IndexByte(word, ' '); n >= 0 {
@@ -116,13 +116,13 @@ func parseXattrs(e *Entry, rest []byte) error {
 	return nil
 }
 
-func parseXattr(e *Entry, word []byte, p *plain) error {
+func parseXattr(e *entry.Member, word []byte, p *plain) error {
 	name, value, ok := bytes.Cut(word, []byte("="))
 	name, ours := bytes.CutPrefix(name, []byte("xattr."))
 	if !ok || !ours {
 		return fmt.Errorf("unknown or misplaced word %.80q", word)
 	}
-	var x rootfs.Xattr
+	var x entry.Xattr
 	var err error
 	if x.Name, err = unvis(name, p); err != nil {
 		return fmt.Errorf("xattr %.80q: %w", name, err)
@@ -148,7 +148,7 @@ type extraWords struct {
 }
 
 // line reads one line.
-func (x *extraWords) line(e *Entry, line []byte) error {
+func (x *extraWords) line(e *entry.Member, line []byte) error {
 	w := &words{rest: line[len("#:"):]}
 	if len(w.rest) == 0 || w.rest[0] != ' ' {
 		return errors.New(`no space after "#:"`)
@@ -187,8 +187,8 @@ func (x *extraWords) once(i int, keyword string) error {
 }
 
 // check tells whether the lines were those that the type needs.
-func (x *extraWords) check(t rootfs.Type) error {
-	if device := t == rootfs.CharDevice || t == rootfs.BlockDevice; device != x.seen[1] {
+func (x *extraWords) check(t entry.Type) error {
+	if device := t == entry.CharDevice || t == entry.BlockDevice; device != x.seen[1] {
 		return fmt.Errorf("device: missing, or not of a device (type %v)", t)
 	}
 	return nil
@@ -214,8 +214,8 @@ func parseUint(b []byte, bits int) (uint64, error) {
 	return n, nil
 }
 
-func parseType(b []byte) (rootfs.Type, error) {
-	for t := rootfs.File; t < rootfs.Socket; t++ {
+func parseType(b []byte) (entry.Type, error) {
+	for t := entry.File; t < entry.Socket; t++ {
 		if t.String() == string(b) {
 			return t, nil
 		}
@@ -231,13 +231,13 @@ func parseMode(b []byte) (uint32, error) {
 	return uint32(n), nil
 }
 
-func parseTime(b []byte) (rootfs.Time, error) {
-	var t rootfs.Time
+func parseTime(b []byte) (entry.Time, error) {
+	var t entry.Time
 	sec, nsec, _ := bytes.Cut(b, []byte("."))
 	s, err := strconv.ParseInt(string(sec), 10, 64)
 	n, err2 := strconv.ParseUint(string(nsec), 10, 30)
 	if err == nil && err2 == nil && n < 1e9 {
-		t = rootfs.Time{Sec: s, Nsec: uint32(n)}
+		t = entry.Time{Sec: s, Nsec: uint32(n)}
 	}
 	if string(appendTime(nil, t)) != string(b) {
 		return t, fmt.Errorf("bad time %.80q", b)
@@ -265,7 +265,7 @@ func parseDevice(b []byte) (dev [2]uint32, err error) {
 }
 
 // parseFlags reads names in their fixed order.
-func parseFlags(b []byte) (flags rootfs.Flags, err error) {
+func parseFlags(b []byte) (flags entry.Flags, err error) {
 	rest := string(b)
 	for name := range bytes.SplitSeq(b, []byte(",")) {
 		i := 0

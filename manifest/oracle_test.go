@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
-	"image-capture/rootfs"
+	"image-capture/entry"
 )
 
 // skip ends a test that cannot run here; in CI that is a failure.
@@ -143,15 +143,15 @@ func makeTree(t *testing.T) string {
 
 // scan lists dir as a capture would: sorted by bytes, a directory before what it
 // holds.
-func scan(t *testing.T, dir string) []*Entry {
+func scan(t *testing.T, dir string) []*entry.Member {
 	t.Helper()
-	var entries []*Entry
-	first := map[rootfs.FileID]string{}
+	var entries []*entry.Member
+	first := map[entry.FileID]string{}
 	require.NoError(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		require.NoError(t, err)
 		e := lstat(t, path)
 		e.Path = "." + strings.TrimPrefix(path, dir)
-		if e.Nlink > 1 && e.Type != rootfs.Dir {
+		if e.Nlink > 1 && e.Type != entry.Dir {
 			if e.HardLink = first[e.ID]; e.HardLink == "" {
 				first[e.ID] = e.Path
 			}
@@ -162,32 +162,32 @@ func scan(t *testing.T, dir string) []*Entry {
 	return entries
 }
 
-func lstat(t *testing.T, path string) *Entry {
+func lstat(t *testing.T, path string) *entry.Member {
 	t.Helper()
 	var st syscall.Stat_t
 	require.NoError(t, syscall.Lstat(path, &st))
-	e := &Entry{Entry: rootfs.Entry{Perm: st.Mode & 0o7777, UID: st.Uid, GID: st.Gid, Nlink: uint64(st.Nlink),
-		Mtime: rootfs.Time{Sec: st.Mtim.Sec, Nsec: uint32(st.Mtim.Nsec)}, ID: rootfs.FileID{Dev: uint64(st.Dev), Ino: st.Ino}}}
+	e := &entry.Member{Entry: entry.Entry{Perm: st.Mode & 0o7777, UID: st.Uid, GID: st.Gid, Nlink: uint64(st.Nlink),
+		Mtime: entry.Time{Sec: st.Mtim.Sec, Nsec: uint32(st.Mtim.Nsec)}, ID: entry.FileID{Dev: uint64(st.Dev), Ino: st.Ino}}}
 	var err error
 	switch st.Mode & syscall.S_IFMT {
 	case syscall.S_IFREG:
-		e.Type, e.Size = rootfs.File, st.Size
+		e.Type, e.Size = entry.File, st.Size
 		b, err := os.ReadFile(path)
 		require.NoError(t, err)
 		sum := sha256.Sum256(b)
 		e.SHA256 = sum[:]
 	case syscall.S_IFDIR:
-		e.Type = rootfs.Dir
+		e.Type = entry.Dir
 	case syscall.S_IFLNK:
-		e.Type = rootfs.Symlink
+		e.Type = entry.Symlink
 		e.Link, err = os.Readlink(path)
 		require.NoError(t, err)
 	case syscall.S_IFIFO:
-		e.Type = rootfs.FIFO
+		e.Type = entry.FIFO
 	case syscall.S_IFCHR, syscall.S_IFBLK:
-		e.Type = rootfs.CharDevice
+		e.Type = entry.CharDevice
 		if st.Mode&syscall.S_IFMT == syscall.S_IFBLK {
-			e.Type = rootfs.BlockDevice
+			e.Type = entry.BlockDevice
 		}
 		e.Major, e.Minor = unix.Major(uint64(st.Rdev)), unix.Minor(uint64(st.Rdev))
 	}
@@ -201,7 +201,7 @@ func lstat(t *testing.T, path string) *Entry {
 		value := make([]byte, 64<<10)
 		n, err := unix.Lgetxattr(path, name, value)
 		require.NoError(t, err)
-		e.Xattrs = append(e.Xattrs, rootfs.Xattr{Name: name, Value: string(value[:n])})
+		e.Xattrs = append(e.Xattrs, entry.Xattr{Name: name, Value: string(value[:n])})
 	}
 	sort.Slice(e.Xattrs, func(i, j int) bool { return e.Xattrs[i].Name < e.Xattrs[j].Name })
 	return e
@@ -285,7 +285,7 @@ func utimes(path string, sec, nsec int64) error {
 func TestNlinkInImage(t *testing.T) {
 	bin := gomtree(t)
 	dir := makeTree(t)
-	var kept []*Entry
+	var kept []*entry.Member
 	for _, e := range scan(t, dir) {
 		if e.Path != "./hard2" && e.Path != "./link2" {
 			kept = append(kept, e)
@@ -308,8 +308,8 @@ func TestBsdtar(t *testing.T) {
 	if err != nil {
 		skip(t, "no bsdtar: %v", err)
 	}
-	entries := append(scan(t, makeTree(t)), entry(rootfs.Entry{Path: "./z" + strings.Repeat("/"+strings.Repeat("\\", 200), 19),
-		Type: rootfs.Symlink, Link: strings.Repeat(`\`+"\xff", 5000)}))
+	entries := append(scan(t, makeTree(t)), inode(entry.Entry{Path: "./z" + strings.Repeat("/"+strings.Repeat("\\", 200), 19),
+		Type: entry.Symlink, Link: strings.Repeat(`\`+"\xff", 5000)}))
 	file := filepath.Join(t.TempDir(), "MANIFEST.txt")
 	require.NoError(t, os.WriteFile(file, write(t, sampleFacts, entries...), 0o644))
 	cmd := exec.Command(bin, "-tf", file)

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"image-capture/entry"
 )
 
 // signature is the first line of an mtree specification.
@@ -47,7 +49,7 @@ func (r *Reader) Facts() Facts { return r.facts }
 //
 // Any other error names the line. A MANIFEST that is cut short, or has another
 // number of entries than its facts say, gives an error and no io.EOF.
-func (r *Reader) Next() (*Entry, error) {
+func (r *Reader) Next() (*entry.Member, error) {
 	if r.err != nil {
 		return nil, r.err
 	}
@@ -59,7 +61,7 @@ func (r *Reader) Next() (*Entry, error) {
 	return e, err
 }
 
-func (r *Reader) next() (*Entry, error) {
+func (r *Reader) next() (*entry.Member, error) {
 	l := r.lines
 	switch {
 	case l.err != nil:
@@ -69,7 +71,7 @@ func (r *Reader) next() (*Entry, error) {
 	case r.seen == r.facts.Entries:
 		return nil, fmt.Errorf("more than the %d entries that the facts say", r.facts.Entries)
 	}
-	e := new(Entry)
+	e := new(entry.Member)
 	words, err := parseEntry(e, l.line)
 	if err != nil {
 		return nil, err
@@ -105,7 +107,7 @@ func (r *Reader) cutShort() error {
 }
 
 // finish looks at what lines of the entry say together.
-func (r *Reader) finish(e *Entry) error {
+func (r *Reader) finish(e *entry.Member) error {
 	if len(e.Xattrs) == 0 {
 		if err := parseXattrs(e, r.words); err != nil {
 			return err
@@ -113,7 +115,7 @@ func (r *Reader) finish(e *Entry) error {
 	} else if len(r.words) > 0 && !r.enc.sameXattrs(r.words, e.Xattrs) {
 		return errors.New(`the xattrs differ from those after "#:"`)
 	}
-	return e.check()
+	return checkMember(e)
 }
 
 // end is at the last line.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"image-capture/rootfs"
+	"image-capture/entry"
 )
 
 const smallHead = "#mtree\n# size: 0\n# format: tgz\n# unpacked size: 0\n# entries: 1\n"
@@ -144,7 +144,7 @@ func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrClosedPipe }
 
 // rewrite makes a MANIFEST of what was read. The inodes, which it does not hold,
 // are made up of the names.
-func rewrite(t testing.TB, f Facts, entries []*Entry) []byte {
+func rewrite(t testing.TB, f Facts, entries []*entry.Member) []byte {
 	inode := map[string]uint64{}
 	for i, e := range entries {
 		first := e.Path
@@ -154,7 +154,7 @@ func rewrite(t testing.TB, f Facts, entries []*Entry) []byte {
 		if _, ok := inode[first]; !ok {
 			inode[first] = uint64(i + 1)
 		}
-		e.ID = rootfs.FileID{Ino: inode[first]}
+		e.ID = entry.FileID{Ino: inode[first]}
 	}
 	return write(t, f, entries...)
 }
@@ -183,15 +183,15 @@ func FuzzParse(f *testing.F) {
 func FuzzRoundTrip(f *testing.F) {
 	f.Add("a b\n", "target\xff", "user.x=", "v", "reason: \\", int64(-1), uint8(2))
 	f.Fuzz(func(t *testing.T, name, link, xname, xvalue, reason string, sec int64, typ uint8) {
-		e := entry(rootfs.Entry{Path: "./" + name, Type: rootfs.Type(typ), Mtime: rootfs.Time{Sec: sec}, Link: link,
-			Xattrs: []rootfs.Xattr{{Name: xname, Value: xvalue}}})
-		if e.check() != nil {
+		e := inode(entry.Entry{Path: "./" + name, Type: entry.Type(typ), Mtime: entry.Time{Sec: sec}, Link: link,
+			Xattrs: []entry.Xattr{{Name: xname, Value: xvalue}}})
+		if checkMember(e) != nil {
 			return
 		}
-		facts := Facts{Source: reason, Findings: []string{reason}, Changed: []Note{{name, reason}}, Entries: 1}
+		facts := Facts{Source: reason, Findings: []string{reason}, Changed: []entry.Note{{Path: name, Reason: reason}}, Entries: 1}
 		facts2, entries, err := readAll(bytes.NewReader(write(t, facts, e)))
 		require.NoError(t, err)
 		require.Equal(t, facts, facts2)
-		require.Equal(t, []*Entry{e}, entries)
+		require.Equal(t, []*entry.Member{e}, entries)
 	})
 }

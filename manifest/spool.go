@@ -8,7 +8,7 @@ import (
 	"os"
 	"strconv"
 
-	"image-capture/rootfs"
+	"image-capture/entry"
 )
 
 // endLine ends a MANIFEST.
@@ -24,7 +24,7 @@ const endLine = "# end"
 type Spool struct {
 	file    *spoolFile
 	enc     encoder
-	links   map[rootfs.FileID]uint64
+	links   map[entry.FileID]uint64
 	entries int64
 	// whole: all of it is in the file and nothing can be added.
 	whole bool
@@ -34,7 +34,7 @@ type Spool struct {
 // NewSpool takes over f, which should be an empty and unlinked temporary file, and
 // writes it from its beginning.
 func NewSpool(f *os.File) *Spool {
-	s := &Spool{links: make(map[rootfs.FileID]uint64)}
+	s := &Spool{links: make(map[entry.FileID]uint64)}
 	s.file, s.err = newSpoolFile(f)
 	return s
 }
@@ -46,14 +46,14 @@ func (s *Spool) Entries() int64 { return s.entries }
 // directory before what it holds. It keeps nothing of e.
 //
 // Names of one inode are recognised by ID where Nlink is over 1 or HardLink is set.
-func (s *Spool) Add(e *Entry) error {
+func (s *Spool) Add(e *entry.Member) error {
 	if s.err != nil {
 		return s.err
 	}
 	if s.whole {
 		return errors.New("add to the manifest: it is written already")
 	}
-	if err := e.check(); err != nil {
+	if err := checkMember(e); err != nil {
 		return fmt.Errorf("add %q to the manifest: %w", e.Path, err)
 	}
 	c := &s.enc

@@ -14,9 +14,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/require"
+	"image-capture/entry"
 
-	"image-capture/rootfs"
+	"github.com/stretchr/testify/require"
 )
 
 func newSpool(t testing.TB) *Spool {
@@ -29,7 +29,7 @@ func newSpool(t testing.TB) *Spool {
 	return s
 }
 
-func write(t testing.TB, f Facts, entries ...*Entry) []byte {
+func write(t testing.TB, f Facts, entries ...*entry.Member) []byte {
 	t.Helper()
 	s := newSpool(t)
 	for _, e := range entries {
@@ -42,12 +42,12 @@ func write(t testing.TB, f Facts, entries ...*Entry) []byte {
 
 func digest(b byte) []byte { return bytes.Repeat([]byte{b}, 32) }
 
-// entry makes one with the metadata of e.
-func entry(e rootfs.Entry, change ...func(*Entry)) *Entry {
+// inode makes one with the metadata of e.
+func inode(e entry.Entry, change ...func(*entry.Member)) *entry.Member {
 	if e.Nlink == 0 {
 		e.Nlink = 1
 	}
-	out := &Entry{Entry: e}
+	out := &entry.Member{Entry: e}
 	for _, c := range change {
 		c(out)
 	}
@@ -62,48 +62,48 @@ var sampleFacts = Facts{
 	SHA256: sum, Format: TarZst, UnpackedSize: math.MaxInt64, OS: "Rocky Linux 9 (Blue Onyx)", Arch: "x86_64",
 	Kernels: []string{"5.14.0-1.el9.x86_64", "odd kernel"}, Source: "/mnt/root", AgentVersion: "1.2.3",
 	Check: "warn", Findings: []string{"warn: no virtio_blk", "pass: /curtin", ""},
-	Mounts:  []Note{{"./boot", "ext4 on /dev/vda2, captured"}, {"./proc", "proc, left out"}},
-	Edits:   []Note{{"./etc/machine-id", "emptied"}},
-	Omitted: []Note{{"./run/a: b\n", "socket"}, {"", ""}},
-	Changed: []Note{{"./var/log/x:", "grew: \x1b[31m10 bytes"}},
+	Mounts:  []entry.Note{{Path: "./boot", Reason: "ext4 on /dev/vda2, captured"}, {Path: "./proc", Reason: "proc, left out"}},
+	Edits:   []entry.Note{{Path: "./etc/machine-id", Reason: "emptied"}},
+	Omitted: []entry.Note{{Path: "./run/a: b\n", Reason: "socket"}, {Path: "", Reason: ""}},
+	Changed: []entry.Note{{Path: "./var/log/x:", Reason: "grew: \x1b[31m10 bytes"}},
 }
 
 // sample is one entry of each kind, and the hard cases of names and values.
-func sample() []*Entry {
-	at := rootfs.Time{Sec: 1604619475, Nsec: 5}
-	id := rootfs.FileID{Dev: 1, Ino: 10}
-	return []*Entry{
-		entry(rootfs.Entry{Path: ".", Type: rootfs.Dir, Perm: 0o1755, Mtime: at, Nlink: 20}),
-		entry(rootfs.Entry{Path: "./a", Type: rootfs.File, Perm: 0o4755, UID: 1, GID: 2, Size: 3, Mtime: at, ID: id, Nlink: 4,
-			Xattrs: []rootfs.Xattr{{Name: "security.capability", Value: "\x01\x00\x00\x02"}, {Name: "user.empty"}}},
-			func(e *Entry) { e.SHA256 = digest(1) }),
-		entry(rootfs.Entry{Path: "./b c", Type: rootfs.File, Perm: 0o4755, UID: 1, GID: 2, Size: 3, Mtime: at, ID: id, Nlink: 4,
-			Xattrs: []rootfs.Xattr{{Name: "security.capability", Value: "\x01\x00\x00\x02"}, {Name: "user.empty"}}},
-			func(e *Entry) { e.SHA256 = digest(1); e.HardLink = "./a" }),
-		entry(rootfs.Entry{Path: "./d", Type: rootfs.File, ID: rootfs.FileID{Dev: 2, Ino: 10}, Nlink: 2,
-			Size: math.MaxInt64, Mtime: rootfs.Time{Sec: math.MinInt64, Nsec: 999999999}, UID: math.MaxUint32, GID: math.MaxUint32},
-			func(e *Entry) { e.SparseSHA256 = digest(2) }),
-		entry(rootfs.Entry{Path: "./e\n", Type: rootfs.Symlink, Perm: 0o777, Link: "\xff\\", Mtime: rootfs.Time{Sec: -1, Nsec: 5e8},
-			Xattrs: []rootfs.Xattr{{Name: "trusted.x=y", Value: "v"}}}),
-		entry(rootfs.Entry{Path: "./f", Type: rootfs.CharDevice, Perm: 0o600, Major: 5, Minor: math.MaxUint32, Mtime: at}),
-		entry(rootfs.Entry{Path: "./g", Type: rootfs.BlockDevice, Perm: 0o660, Mtime: at}),
-		entry(rootfs.Entry{Path: "./h", Type: rootfs.FIFO, Perm: 0o4, Mtime: at}),
-		entry(rootfs.Entry{Path: "./i", Type: rootfs.Dir, Perm: 0o2755, Mtime: at,
-			Flags:  rootfs.Immutable | rootfs.AppendOnly | rootfs.NoDump,
-			Xattrs: []rootfs.Xattr{{Name: "user.a=bcd"}, {Name: "user.a=bcd=", Value: "v"}}}),
-		entry(rootfs.Entry{Path: "./i/j", Type: rootfs.File, Perm: 0o644, Mtime: at, Size: 9,
-			Xattrs: []rootfs.Xattr{{Name: "user.big", Value: strings.Repeat("\xff", 1025)}, {Name: "user.small", Value: "x"}}},
-			func(e *Entry) { e.SHA256 = digest(3) }),
+func sample() []*entry.Member {
+	at := entry.Time{Sec: 1604619475, Nsec: 5}
+	id := entry.FileID{Dev: 1, Ino: 10}
+	return []*entry.Member{
+		inode(entry.Entry{Path: ".", Type: entry.Dir, Perm: 0o1755, Mtime: at, Nlink: 20}),
+		inode(entry.Entry{Path: "./a", Type: entry.File, Perm: 0o4755, UID: 1, GID: 2, Size: 3, Mtime: at, ID: id, Nlink: 4,
+			Xattrs: []entry.Xattr{{Name: "security.capability", Value: "\x01\x00\x00\x02"}, {Name: "user.empty"}}},
+			func(e *entry.Member) { e.SHA256 = digest(1) }),
+		inode(entry.Entry{Path: "./b c", Type: entry.File, Perm: 0o4755, UID: 1, GID: 2, Size: 3, Mtime: at, ID: id, Nlink: 4,
+			Xattrs: []entry.Xattr{{Name: "security.capability", Value: "\x01\x00\x00\x02"}, {Name: "user.empty"}}},
+			func(e *entry.Member) { e.SHA256 = digest(1); e.HardLink = "./a" }),
+		inode(entry.Entry{Path: "./d", Type: entry.File, ID: entry.FileID{Dev: 2, Ino: 10}, Nlink: 2,
+			Size: math.MaxInt64, Mtime: entry.Time{Sec: math.MinInt64, Nsec: 999999999}, UID: math.MaxUint32, GID: math.MaxUint32},
+			func(e *entry.Member) { e.SparseSHA256 = digest(2) }),
+		inode(entry.Entry{Path: "./e\n", Type: entry.Symlink, Perm: 0o777, Link: "\xff\\", Mtime: entry.Time{Sec: -1, Nsec: 5e8},
+			Xattrs: []entry.Xattr{{Name: "trusted.x=y", Value: "v"}}}),
+		inode(entry.Entry{Path: "./f", Type: entry.CharDevice, Perm: 0o600, Major: 5, Minor: math.MaxUint32, Mtime: at}),
+		inode(entry.Entry{Path: "./g", Type: entry.BlockDevice, Perm: 0o660, Mtime: at}),
+		inode(entry.Entry{Path: "./h", Type: entry.FIFO, Perm: 0o4, Mtime: at}),
+		inode(entry.Entry{Path: "./i", Type: entry.Dir, Perm: 0o2755, Mtime: at,
+			Flags:  entry.Immutable | entry.AppendOnly | entry.NoDump,
+			Xattrs: []entry.Xattr{{Name: "user.a=bcd"}, {Name: "user.a=bcd=", Value: "v"}}}),
+		inode(entry.Entry{Path: "./i/j", Type: entry.File, Perm: 0o644, Mtime: at, Size: 9,
+			Xattrs: []entry.Xattr{{Name: "user.big", Value: strings.Repeat("\xff", 1025)}, {Name: "user.small", Value: "x"}}},
+			func(e *entry.Member) { e.SHA256 = digest(3) }),
 	}
 }
 
 // readAll reads a whole MANIFEST.
-func readAll(r io.Reader) (Facts, []*Entry, error) {
+func readAll(r io.Reader) (Facts, []*entry.Member, error) {
 	p, err := Parse(r)
 	if err != nil {
 		return Facts{}, nil, err
 	}
-	var all []*Entry
+	var all []*entry.Member
 	for {
 		e, err := p.Next()
 		if err == io.EOF {
@@ -131,7 +131,7 @@ func TestRoundTrip(t *testing.T) {
 	require.Len(t, got, len(entries))
 	nlinks := map[string]uint64{"./a": 2, "./b c": 2}
 	for i, e := range entries {
-		e.ID = rootfs.FileID{}
+		e.ID = entry.FileID{}
 		e.Nlink = max(1, nlinks[e.Path])
 		require.Equal(t, e, got[i])
 	}
@@ -145,8 +145,8 @@ func TestRoundTrip(t *testing.T) {
 func TestLines(t *testing.T) {
 	link := strings.Repeat(`\`, 40000) + strings.Repeat("\xff\\", 20000)
 	for shift := range 8 { // so that folds meet every place of an escape
-		e := entry(rootfs.Entry{Path: "./" + strings.Repeat("x", shift) + strings.Repeat("/\n", 30000), Type: rootfs.Symlink, Link: link,
-			Xattrs: []rootfs.Xattr{{Name: "user.x", Value: link}}})
+		e := inode(entry.Entry{Path: "./" + strings.Repeat("x", shift) + strings.Repeat("/\n", 30000), Type: entry.Symlink, Link: link,
+			Xattrs: []entry.Xattr{{Name: "user.x", Value: link}}})
 		e.Nlink = 1
 		f := Facts{Source: strings.Repeat("y", shift) + link}
 		e.Path = strings.Replace(e.Path, ".//", "./x/", 1)
@@ -166,41 +166,41 @@ func TestLines(t *testing.T) {
 		back, got, err := readAll(bytes.NewReader(text))
 		require.NoError(t, err)
 		require.Equal(t, f.Source, back.Source)
-		require.Equal(t, []*Entry{e}, got)
+		require.Equal(t, []*entry.Member{e}, got)
 	}
 }
 
 func TestAddRefuses(t *testing.T) {
-	for want, e := range map[string]rootfs.Entry{
-		`neither "." nor a clean`:   {Path: "etc", Type: rootfs.Dir},
-		`"./a/"`:                    {Path: "./a/", Type: rootfs.Dir},
-		`"./../a"`:                  {Path: "./../a", Type: rootfs.Dir},
-		`"./a\x00"`:                 {Path: "./a\x00", Type: rootfs.Dir},
-		"type socket":               {Path: "./a", Type: rootfs.Socket},
+	for want, e := range map[string]entry.Entry{
+		`neither "." nor a clean`:   {Path: "etc", Type: entry.Dir},
+		`"./a/"`:                    {Path: "./a/", Type: entry.Dir},
+		`"./../a"`:                  {Path: "./../a", Type: entry.Dir},
+		`"./a\x00"`:                 {Path: "./a\x00", Type: entry.Dir},
+		"type socket":               {Path: "./a", Type: entry.Socket},
 		"type unknown":              {Path: "./a"},
-		"mode 0100644":              {Path: "./a", Type: rootfs.File, Perm: 0o100644},
-		"size -1":                   {Path: "./a", Type: rootfs.File, Size: -1},
-		"size 4096 of a dir":        {Path: "./a", Type: rootfs.Dir, Size: 4096},
-		"nanoseconds":               {Path: "./a", Type: rootfs.File, Mtime: rootfs.Time{Nsec: 1e9}},
-		`link target "" of a link`:  {Path: "./a", Type: rootfs.Symlink},
-		`link target "x" of a file`: {Path: "./a", Type: rootfs.File, Link: "x"},
-		"unknown flags 0x8":         {Path: "./a", Type: rootfs.File, Flags: 8},
-		`"user.a" is bad or out of`: {Path: "./a", Type: rootfs.File, Xattrs: []rootfs.Xattr{{Name: "user.b"}, {Name: "user.a"}}},
-		`xattr name "" is bad`:      {Path: "./a", Type: rootfs.File, Xattrs: []rootfs.Xattr{{}}},
-		"names and attributes are over": {Path: "./a", Type: rootfs.File,
-			Xattrs: []rootfs.Xattr{{Name: "user.a", Value: strings.Repeat("x", 7<<20)}}},
+		"mode 0100644":              {Path: "./a", Type: entry.File, Perm: 0o100644},
+		"size -1":                   {Path: "./a", Type: entry.File, Size: -1},
+		"size 4096 of a dir":        {Path: "./a", Type: entry.Dir, Size: 4096},
+		"nanoseconds":               {Path: "./a", Type: entry.File, Mtime: entry.Time{Nsec: 1e9}},
+		`link target "" of a link`:  {Path: "./a", Type: entry.Symlink},
+		`link target "x" of a file`: {Path: "./a", Type: entry.File, Link: "x"},
+		"unknown flags 0x8":         {Path: "./a", Type: entry.File, Flags: 8},
+		`"user.a" is bad or out of`: {Path: "./a", Type: entry.File, Xattrs: []entry.Xattr{{Name: "user.b"}, {Name: "user.a"}}},
+		`xattr name "" is bad`:      {Path: "./a", Type: entry.File, Xattrs: []entry.Xattr{{}}},
+		"names and attributes are over": {Path: "./a", Type: entry.File,
+			Xattrs: []entry.Xattr{{Name: "user.a", Value: strings.Repeat("x", 7<<20)}}},
 	} {
 		s := newSpool(t)
-		require.ErrorContains(t, s.Add(&Entry{Entry: e}), want)
+		require.ErrorContains(t, s.Add(&entry.Member{Entry: e}), want)
 		require.Zero(t, s.Entries())
 	}
 	s := newSpool(t)
-	require.ErrorContains(t, s.Add(entry(rootfs.Entry{Path: "./a", Type: rootfs.File}, func(e *Entry) { e.SHA256 = []byte{1} })), "digest of 1 bytes")
-	require.ErrorContains(t, s.Add(entry(rootfs.Entry{Path: "./a", Type: rootfs.Dir}, func(e *Entry) { e.SHA256 = digest(1) })), "of a dir")
-	require.ErrorContains(t, s.Add(entry(rootfs.Entry{Path: "./a", Type: rootfs.File},
-		func(e *Entry) { e.SHA256 = digest(1); e.SparseSHA256 = digest(1) })), "two digests")
-	require.ErrorContains(t, s.Add(entry(rootfs.Entry{Path: "./a", Type: rootfs.File}, func(e *Entry) { e.HardLink = "./a" })), "hard link")
-	require.NoError(t, s.Add(entry(rootfs.Entry{Path: "./a", Type: rootfs.File})), "the spool is still good")
+	require.ErrorContains(t, s.Add(inode(entry.Entry{Path: "./a", Type: entry.File}, func(e *entry.Member) { e.SHA256 = []byte{1} })), "digest of 1 bytes")
+	require.ErrorContains(t, s.Add(inode(entry.Entry{Path: "./a", Type: entry.Dir}, func(e *entry.Member) { e.SHA256 = digest(1) })), "of a dir")
+	require.ErrorContains(t, s.Add(inode(entry.Entry{Path: "./a", Type: entry.File},
+		func(e *entry.Member) { e.SHA256 = digest(1); e.SparseSHA256 = digest(1) })), "two digests")
+	require.ErrorContains(t, s.Add(inode(entry.Entry{Path: "./a", Type: entry.File}, func(e *entry.Member) { e.HardLink = "./a" })), "hard link")
+	require.NoError(t, s.Add(inode(entry.Entry{Path: "./a", Type: entry.File})), "the spool is still good")
 }
 
 func TestWriteRefuses(t *testing.T) {
@@ -301,7 +301,7 @@ func TestSpoolErrors(t *testing.T) {
 }
 
 // manyEntry is a usual file of a big tree.
-func manyEntry(e *Entry, path []byte, i int) []byte {
+func manyEntry(e *entry.Member, path []byte, i int) []byte {
 	path = fmt.Appendf(path[:0], "./usr/share/directory%d/file-%d.txt", i/100, i)
 	return path
 }
@@ -312,8 +312,8 @@ func TestMemory(t *testing.T) {
 		n = 10_000
 	}
 	s := newSpool(t)
-	e := entry(rootfs.Entry{Type: rootfs.File, Perm: 0o644, Size: 4096, Mtime: rootfs.Time{Sec: 1604619475, Nsec: 123456789},
-		Xattrs: []rootfs.Xattr{{Name: "security.selinux", Value: "system_u:object_r:usr_t:s0\x00"}}})
+	e := inode(entry.Entry{Type: entry.File, Perm: 0o644, Size: 4096, Mtime: entry.Time{Sec: 1604619475, Nsec: 123456789},
+		Xattrs: []entry.Xattr{{Name: "security.selinux", Value: "system_u:object_r:usr_t:s0\x00"}}})
 	e.SHA256 = digest(7)
 	paths := make([]string, 1000)
 	for i := range paths {
@@ -352,7 +352,7 @@ func TestMemory(t *testing.T) {
 
 func BenchmarkAdd(b *testing.B) {
 	s := newSpool(b)
-	e := entry(rootfs.Entry{Type: rootfs.File, Perm: 0o644, Size: 4096})
+	e := inode(entry.Entry{Type: entry.File, Perm: 0o644, Size: 4096})
 	var path []byte
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
@@ -368,7 +368,7 @@ func BenchmarkAdd(b *testing.B) {
 
 func BenchmarkWrite(b *testing.B) {
 	s := newSpool(b)
-	e := entry(rootfs.Entry{Type: rootfs.File, Perm: 0o644, Size: 4096})
+	e := inode(entry.Entry{Type: entry.File, Perm: 0o644, Size: 4096})
 	for i := range 100_000 {
 		e.Path = string(manyEntry(e, nil, i))
 		sum := sha256.Sum256([]byte(e.Path))

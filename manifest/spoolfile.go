@@ -12,7 +12,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
-	"image-capture/rootfs"
+	"image-capture/entry"
 )
 
 // spoolBlock is how many bytes of records are compressed at once, or a single longer
@@ -48,7 +48,7 @@ func newSpoolFile(f *os.File) (*spoolFile, error) {
 // add takes a record: the lengths of the line and the extra lines, where the link
 // count goes (0: nowhere), what follows, the inode if that count is still open, and
 // the text.
-func (s *spoolFile) add(c *encoder, counted bool, id rootfs.FileID) error {
+func (s *spoolFile) add(c *encoder, counted bool, id entry.FileID) error {
 	b := binary.AppendUvarint(s.block, uint64(len(c.line)))
 	b = binary.AppendUvarint(b, uint64(len(c.extra)))
 	b = binary.AppendUvarint(b, uint64(c.nlink))
@@ -102,7 +102,7 @@ type record struct {
 	nlink   int    // where they go in line; 0: nowhere
 	extra   []byte
 	counted bool
-	id      rootfs.FileID
+	id      entry.FileID
 	digest  []byte // nil: none
 }
 

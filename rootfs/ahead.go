@@ -1,6 +1,10 @@
 package rootfs
 
-import "golang.org/x/sys/unix"
+import (
+	"golang.org/x/sys/unix"
+
+	"image-capture/entry"
+)
 
 // file opens the name when the listing of its directory says that it is a regular file.
 // Should something else be in its place by now, openFlags make the opening harmless, and
@@ -36,8 +40,8 @@ func (n *Node) WillNeed(room func(size int64) int64) int64 {
 		return 0
 	}
 	defer unix.Close(fd)
-	var e Entry
-	if _, err := statFD(fd, &e); err != nil || e.Type != File || e.Size == 0 {
+	var e entry.Entry
+	if _, err := statFD(fd, &e); err != nil || e.Type != entry.File || e.Size == 0 {
 		return 0
 	}
 	bytes := room(e.Size)

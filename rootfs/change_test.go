@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"image-capture/entry"
 	"image-capture/rootfs/roottest"
 )
 
@@ -53,7 +54,7 @@ func TestDirectorySwappedForLink(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, []string{".", "./a", "./a/inside", "./b"}, order)
 		require.NoError(t, all["./b"].err)
-		require.Equal(t, Symlink, all["./b"].entry.Type)
+		require.Equal(t, entry.Symlink, all["./b"].entry.Type)
 		require.Equal(t, outside, all["./b"].entry.Link)
 	})
 	t.Run("after", func(t *testing.T) {
@@ -85,16 +86,16 @@ func TestDirectorySwappedForLink(t *testing.T) {
 		require.Len(t, list, 5)
 		for _, n := range list[1:] {
 			require.NoError(t, n.Err)
-			var e Entry
+			var e entry.Entry
 			c, _, err := n.Read(&e)
 			switch n.Path {
 			case "./file":
 				require.NoError(t, err)
-				require.Equal(t, File, e.Type)
+				require.Equal(t, entry.File, e.Type)
 				require.NoError(t, c.Close())
 			case "./fifo":
 				require.NoError(t, err)
-				require.Equal(t, FIFO, e.Type)
+				require.Equal(t, entry.FIFO, e.Type)
 			case "./gone":
 				require.ErrorIs(t, err, fs.ErrNotExist)
 			case "./again":
@@ -117,7 +118,7 @@ func TestReplacedBeforeRead(t *testing.T) {
 		},
 		"nothing": func(*testing.T, string) {},
 	}
-	types := map[string]Type{"file": File, "fifo": FIFO, "symlink": Symlink, "socket": Socket}
+	types := map[string]entry.Type{"file": entry.File, "fifo": entry.FIFO, "symlink": entry.Symlink, "socket": entry.Socket}
 	for was, before := range makers {
 		if was == "nothing" || was == "dir" {
 			continue
@@ -139,7 +140,7 @@ func TestReplacedBeforeRead(t *testing.T) {
 				fds := openDescriptors(t)
 				require.NoError(t, os.Remove(dir+"/x"))
 				after(t, dir+"/x")
-				var e Entry
+				var e entry.Entry
 				c, _, err := n.Read(&e)
 				if c != nil {
 					require.NoError(t, c.Close())
@@ -177,11 +178,11 @@ func TestNamesVanish(t *testing.T) {
 	require.NoError(t, os.RemoveAll(dir))
 	for i := range nodes {
 		n := &nodes[i]
-		var e Entry
+		var e entry.Entry
 		_, _, err := n.Read(&e)
 		if n.Dir {
 			require.NoError(t, err, "it is still open")
-			require.Equal(t, Dir, e.Type)
+			require.Equal(t, entry.Dir, e.Type)
 		} else {
 			require.ErrorIs(t, err, fs.ErrNotExist)
 		}

@@ -7,17 +7,14 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"image-capture/entry"
 )
 
 // Content is a regular file opened for reading.
 type Content struct {
 	fd   int
 	path string
-}
-
-// Extent is a run of bytes in a file.
-type Extent struct {
-	Offset, Length int64
 }
 
 // openFlags never follow a link, never block (a FIFO put in a file's place), never
@@ -89,8 +86,8 @@ func (c *Content) ReadAt(p []byte, off int64) (int, error) {
 
 // Stat returns the file's state now: the fields that a change of the file
 // changes (Size, Mtime, Ctime) and the others of its inode.
-func (c *Content) Stat() (Entry, error) {
-	var e Entry
+func (c *Content) Stat() (entry.Entry, error) {
+	var e entry.Entry
 	if _, err := statFD(c.fd, &e); err != nil {
 		return e, fmt.Errorf("stat %s: %w", c.path, err)
 	}
@@ -107,15 +104,15 @@ func (c *Content) WillNeed(n int64) {
 // Data returns the runs of the file's first size bytes that hold data, in order;
 // what lies between them are holes, which read as zeros and are never read. A
 // filesystem that knows no holes gives one run.
-func (c *Content) Data(size int64) ([]Extent, error) {
-	var runs []Extent
+func (c *Content) Data(size int64) ([]entry.Extent, error) {
+	var runs []entry.Extent
 	for off := int64(0); off < size; {
 		start, err := unix.Seek(c.fd, off, unix.SEEK_DATA)
 		if err == unix.ENXIO {
 			break // nothing but a hole up to the end
 		}
 		if err == unix.EINVAL || err == unix.ENOTSUP {
-			return []Extent{{0, size}}, nil
+			return []entry.Extent{{Offset: 0, Length: size}}, nil
 		}
 		if err != nil {
 			return nil, fmt.Errorf("find data of %s: %w", c.path, err)
@@ -137,7 +134,7 @@ func (c *Content) Data(size int64) ([]Extent, error) {
 		if n := len(runs); n > 0 && runs[n-1].Offset+runs[n-1].Length == start {
 			runs[n-1].Length = end - runs[n-1].Offset
 		} else {
-			runs = append(runs, Extent{start, end - start})
+			runs = append(runs, entry.Extent{Offset: start, Length: end - start})
 		}
 		off = end
 	}

@@ -10,6 +10,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"image-capture/entry"
 )
 
 // dir is an open directory, shared by the walk and by the nodes that still have
@@ -17,11 +19,11 @@ import (
 type dir struct {
 	fd   int
 	path string
-	id   FileID
+	id   entry.FileID
 	refs atomic.Int32
 }
 
-func newDir(fd int, path string, id FileID) *dir {
+func newDir(fd int, path string, id entry.FileID) *dir {
 	d := &dir{fd: fd, path: path, id: id}
 	d.refs.Store(1)
 	return d
@@ -61,7 +63,7 @@ const listTries = 3
 // did.
 func (l *listing) settle(fd int, buf []byte) (bool, error) {
 	for try := 1; ; try++ {
-		var before, after Entry
+		var before, after entry.Entry
 		_, errBefore := statFD(fd, &before)
 		at := time.Now()
 		if err := l.read(fd, buf); err != nil {
@@ -77,7 +79,7 @@ func (l *listing) settle(fd int, buf []byte) (bool, error) {
 		if try == listTries {
 			return false, nil
 		}
-		time.Sleep(Tick)
+		time.Sleep(entry.Tick)
 	}
 }
 

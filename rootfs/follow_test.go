@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"image-capture/entry"
 	"image-capture/rootfs/roottest"
 )
 
@@ -43,7 +44,7 @@ func TestFollow(t *testing.T) {
 		info, err := view.Stat(name)
 		require.NoError(t, err)
 		require.True(t, info.Mode().IsRegular())
-		require.Equal(t, File, info.Sys().(*Entry).Type)
+		require.Equal(t, entry.File, info.Sys().(*entry.Entry).Type)
 	}
 	for name, want := range map[string]error{
 		"loop": unix.ELOOP, "ping": unix.ELOOP, "loop/x": unix.ELOOP, "dangling": fs.ErrNotExist, "absent/x": fs.ErrNotExist, "into-file": unix.ENOTDIR, "plain/x": unix.ENOTDIR,
@@ -163,7 +164,7 @@ func TestFollowAsKernel(t *testing.T) {
 					how.Flags |= unix.O_NOFOLLOW
 					stat = view.Lstat
 				}
-				var want Entry
+				var want entry.Entry
 				fd, werr := unix.Openat2(r.dir.fd, name, &how)
 				if werr == nil {
 					_, err := statFD(fd, &want)
@@ -177,7 +178,7 @@ func TestFollowAsKernel(t *testing.T) {
 					continue
 				}
 				require.NoError(t, err, "seed %d: %s", seed, name)
-				require.Equal(t, want.ID, info.Sys().(*Entry).ID, "seed %d: %s", seed, name)
+				require.Equal(t, want.ID, info.Sys().(*entry.Entry).ID, "seed %d: %s", seed, name)
 				outcomes[want.Type.String()]++
 			}
 		}

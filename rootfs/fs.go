@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"image-capture/entry"
 )
 
 // View is the tree as an fs.FS without links followed: every part of a name must
@@ -39,8 +41,8 @@ func (v *View) parent(op, name string) (dirfd int, last string, err error) {
 		up := fd
 		fd, err = unix.Openat(up, part, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 		if err == unix.ENOTDIR {
-			var e Entry
-			if _, serr := statName(up, part, &e); serr == nil && e.Type == Symlink {
+			var e entry.Entry
+			if _, serr := statName(up, part, &e); serr == nil && e.Type == entry.Symlink {
 				err = ErrLink
 			}
 		}
@@ -60,7 +62,7 @@ func (v *View) Lstat(name string) (fs.FileInfo, error) {
 		return nil, err
 	}
 	defer unix.Close(fd)
-	var e Entry
+	var e entry.Entry
 	if _, err := statName(fd, last, &e); err != nil {
 		return nil, &fs.PathError{Op: "lstat", Path: name, Err: err}
 	}
@@ -116,16 +118,16 @@ func (v *View) Open(name string) (fs.File, error) {
 		return nil, err
 	}
 	defer unix.Close(fd)
-	var e Entry
+	var e entry.Entry
 	if _, err := statName(fd, last, &e); err != nil {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
 	}
 	flags := 0
 	switch e.Type {
-	case File:
-	case Dir:
+	case entry.File:
+	case entry.Dir:
 		flags = unix.O_DIRECTORY
-	case Symlink:
+	case entry.Symlink:
 		return nil, &fs.PathError{Op: "open", Path: name, Err: ErrLink}
 	default:
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fmt.Errorf("is a %s: %w", e.Type, fs.ErrInvalid)}
@@ -139,9 +141,9 @@ func (v *View) Open(name string) (fs.File, error) {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
 	}
 	switch e.Type {
-	case File:
+	case entry.File:
 		return &file{os.NewFile(uintptr(ffd), name), info{last, e}}, nil
-	case Dir:
+	case entry.Dir:
 		return &dirFile{fd: ffd, name: name, info: info{last, e}}, nil
 	}
 	unix.Close(ffd)
@@ -192,12 +194,12 @@ func NextEntries(rest *[]fs.DirEntry, n int) ([]fs.DirEntry, error) {
 // info is an Entry as an fs.FileInfo.
 type info struct {
 	name  string
-	entry Entry
+	entry entry.Entry
 }
 
 func (i *info) Name() string       { return i.name }
 func (i *info) Size() int64        { return i.entry.Size }
-func (i *info) IsDir() bool        { return i.entry.Type == Dir }
+func (i *info) IsDir() bool        { return i.entry.Type == entry.Dir }
 func (i *info) Sys() any           { return &i.entry }
 func (i *info) ModTime() time.Time { return time.Unix(i.entry.Mtime.Sec, int64(i.entry.Mtime.Nsec)) }
 
@@ -211,25 +213,25 @@ func (i *info) Mode() fs.FileMode {
 			mode |= b.mode
 		}
 	}
-	return mode | i.entry.Type.mode()
+	return mode | modeOf(i.entry.Type)
 }
 
-// mode returns the type bits of the type.
-func (t Type) mode() fs.FileMode {
+// modeOf returns the type bits of the type.
+func modeOf(t entry.Type) fs.FileMode {
 	switch t {
-	case Dir:
+	case entry.Dir:
 		return fs.ModeDir
-	case Symlink:
+	case entry.Symlink:
 		return fs.ModeSymlink
-	case CharDevice:
+	case entry.CharDevice:
 		return fs.ModeDevice | fs.ModeCharDevice
-	case BlockDevice:
+	case entry.BlockDevice:
 		return fs.ModeDevice
-	case FIFO:
+	case entry.FIFO:
 		return fs.ModeNamedPipe
-	case Socket:
+	case entry.Socket:
 		return fs.ModeSocket
-	case File:
+	case entry.File:
 		return 0
 	}
 	return fs.ModeIrregular
@@ -281,7 +283,7 @@ func (d *dirFile) ReadDir(n int) ([]fs.DirEntry, error) {
 		}
 		for _, item := range l.items {
 			name := string(l.name(item))
-			var e Entry
+			var e entry.Entry
 			if _, err := statName(d.fd, name, &e); err != nil {
 				continue
 			}

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"image-capture/entry"
 	"image-capture/rootfs/roottest"
 )
 
@@ -92,8 +93,8 @@ func TestViewOpensFilesAndDirectoriesOnly(t *testing.T) {
 		require.Len(t, list, 7)
 		require.Equal(t, "la\xfftin", list[2].Name())
 	}
-	require.Equal(t, fs.ModeIrregular, Type(0).mode())
-	require.Equal(t, "unknown", Type(0).String())
+	require.Equal(t, fs.ModeIrregular, modeOf(0))
+	require.Equal(t, "unknown", entry.Type(0).String())
 }
 
 func TestViewFiles(t *testing.T) {

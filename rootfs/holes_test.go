@@ -16,13 +16,14 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"image-capture/entry"
 	"image-capture/rootfs/roottest"
 )
 
 // content opens a file of the tree by a walk.
-func content(t testing.TB, dir, name string) (*Content, Entry) {
+func content(t testing.TB, dir, name string) (*Content, entry.Entry) {
 	t.Helper()
-	var e Entry
+	var e entry.Entry
 	var c *Content
 	require.NoError(t, open(t, dir).Walk(context.Background(), WalkOptions{}, func(n Node) error {
 		defer n.Release()
@@ -39,7 +40,7 @@ func content(t testing.TB, dir, name string) (*Content, Entry) {
 }
 
 // written makes a file with data where want says.
-func written(t testing.TB, path string, size int64, want []Extent) {
+func written(t testing.TB, path string, size int64, want []entry.Extent) {
 	t.Helper()
 	f, err := os.Create(path)
 	require.NoError(t, err)
@@ -55,16 +56,16 @@ func checkHoles(t *testing.T, dir string) {
 	const page = 4096
 	tests := map[string]struct {
 		size int64
-		data []Extent
+		data []entry.Extent
 	}{
 		"empty":         {0, nil},
 		"hole":          {10 * page, nil},
-		"all data":      {3 * page, []Extent{{0, 3 * page}}},
-		"odd size":      {2*page + 7, []Extent{{0, 2*page + 7}}},
-		"hole then end": {64*page + 7, []Extent{{64 * page, 7}}},
-		"data at start": {64 * page, []Extent{{0, page}}},
-		"three":         {100*page + 1, []Extent{{page, 2 * page}, {32 * page, page}, {100 * page, 1}}},
-		"big":           {5 << 30, []Extent{{4 << 30, page}}},
+		"all data":      {3 * page, []entry.Extent{{Offset: 0, Length: 3 * page}}},
+		"odd size":      {2*page + 7, []entry.Extent{{Offset: 0, Length: 2*page + 7}}},
+		"hole then end": {64*page + 7, []entry.Extent{{Offset: 64 * page, Length: 7}}},
+		"data at start": {64 * page, []entry.Extent{{Offset: 0, Length: page}}},
+		"three":         {100*page + 1, []entry.Extent{{Offset: page, Length: 2 * page}, {Offset: 32 * page, Length: page}, {Offset: 100 * page, Length: 1}}},
+		"big":           {5 << 30, []entry.Extent{{Offset: 4 << 30, Length: page}}},
 	}
 	for name, tt := range tests {
 		written(t, dir+"/"+name, tt.size, tt.data)
@@ -77,10 +78,10 @@ func checkHoles(t *testing.T, dir string) {
 		for _, size := range []int64{0, 1, page + 1, 33 * page} {
 			got, err := c.Data(size)
 			require.NoError(t, err)
-			var want []Extent
+			var want []entry.Extent
 			for _, x := range tt.data {
 				if x.Offset < size {
-					want = append(want, Extent{x.Offset, min(x.Length, size-x.Offset)})
+					want = append(want, entry.Extent{Offset: x.Offset, Length: min(x.Length, size-x.Offset)})
 				}
 			}
 			require.Equal(t, want, got, "%s to %d", name, size)
@@ -92,12 +93,12 @@ func checkHoles(t *testing.T, dir string) {
 	// At random, pages apart.
 	for seed := range uint64(20) {
 		rng := rand.New(rand.NewPCG(seed, 2))
-		var want []Extent
+		var want []entry.Extent
 		at := int64(0)
 		for range rng.IntN(20) {
 			at += int64(1+rng.IntN(30)) * page
 			length := int64(1+rng.IntN(10)) * page
-			want = append(want, Extent{at, length})
+			want = append(want, entry.Extent{Offset: at, Length: length})
 			at += length
 		}
 		size := at + int64(rng.IntN(3))*page
@@ -126,11 +127,11 @@ func TestHoles(t *testing.T) {
 		privateMounts(t)
 		dir := made(t)
 		mount(t, "ramfs", dir, "ramfs", 0, "")
-		written(t, dir+"/x", 1<<20, []Extent{{8192, 4096}})
+		written(t, dir+"/x", 1<<20, []entry.Extent{{Offset: 8192, Length: 4096}})
 		c, e := content(t, dir, "x")
 		got, err := c.Data(e.Size)
 		require.NoError(t, err)
-		require.Equal(t, []Extent{{0, 1 << 20}}, got)
+		require.Equal(t, []entry.Extent{{Offset: 0, Length: 1 << 20}}, got)
 	})
 }
 
@@ -141,11 +142,11 @@ func TestHolesFilefrag(t *testing.T) {
 	ext4(t, dir)
 	_, err := exec.LookPath("filefrag")
 	roottest.Need(t, err == nil, "filefrag")
-	written(t, dir+"/x", 3<<20, []Extent{{8192, 100000}, {1 << 20, 5000}, {2<<20 + 4096, 1}})
+	written(t, dir+"/x", 3<<20, []entry.Extent{{Offset: 8192, Length: 100000}, {Offset: 1 << 20, Length: 5000}, {Offset: 2<<20 + 4096, Length: 1}})
 	unix.Sync()
 	out, err := exec.Command("filefrag", "-b1", "-e", dir+"/x").Output()
 	require.NoError(t, err)
-	var want []Extent
+	var want []entry.Extent
 	for _, m := range regexp.MustCompile(`(?m)^ *\d+: *(\d+)\.\. *(\d+):`).FindAllStringSubmatch(string(out), -1) {
 		from, _ := strconv.ParseInt(m[1], 10, 64)
 		to, _ := strconv.ParseInt(m[2], 10, 64)
@@ -153,7 +154,7 @@ func TestHolesFilefrag(t *testing.T) {
 			want[n-1].Length = to + 1 - want[n-1].Offset
 			continue
 		}
-		want = append(want, Extent{from, to + 1 - from})
+		want = append(want, entry.Extent{Offset: from, Length: to + 1 - from})
 	}
 	require.Len(t, want, 3, "%s", out)
 	c, e := content(t, dir, "x")
@@ -168,14 +169,14 @@ func TestHolesHuge(t *testing.T) {
 	dir := made(t)
 	mount(t, "tmpfs", dir, "tmpfs", 0, "")
 	const size = math.MaxInt64 - 4095
-	written(t, dir+"/x", size, []Extent{{0, 4096}, {size - 4096, 4096}})
+	written(t, dir+"/x", size, []entry.Extent{{Offset: 0, Length: 4096}, {Offset: size - 4096, Length: 4096}})
 	start := time.Now()
 	c, e := content(t, dir, "x")
 	require.Equal(t, int64(size), e.Size)
 	require.Equal(t, int64(16), e.Blocks)
 	got, err := c.Data(e.Size)
 	require.NoError(t, err)
-	require.Equal(t, []Extent{{0, 4096}, {size - 4096, 4096}}, got)
+	require.Equal(t, []entry.Extent{{Offset: 0, Length: 4096}, {Offset: size - 4096, Length: 4096}}, got)
 	require.Less(t, time.Since(start), 5*time.Second)
 	b := make([]byte, 8192)
 	n, err := c.ReadAt(b, size-4096)

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"image-capture/entry"
 	"image-capture/rootfs/roottest"
 )
 
@@ -53,11 +54,11 @@ func requireUnder(t *testing.T, s seen, name string) {
 	require.NoError(t, s.err)
 	require.NoError(t, s.lost)
 	e := s.entry
-	require.Equal(t, Dir, e.Type)
+	require.Equal(t, entry.Dir, e.Type)
 	require.Equal(t, uint32(0o710), e.Perm)
 	require.Equal(t, []uint32{12, 34}, []uint32{e.UID, e.GID})
 	require.Equal(t, fixed.Unix(), e.Mtime.Sec)
-	require.Equal(t, []Xattr{{"trusted.under", name}}, e.Xattrs)
+	require.Equal(t, []entry.Xattr{{Name: "trusted.under", Value: name}}, e.Xattrs)
 }
 
 func TestMountedTree(t *testing.T) {
@@ -137,7 +138,7 @@ func TestMountedFiles(t *testing.T) {
 	require.NoError(t, all["./etc/hosts"].err)
 	require.Equal(t, "mounted", all["./etc/hosts"].content)
 	require.NoError(t, all["./etc/masked"].err)
-	require.Equal(t, CharDevice, all["./etc/masked"].entry.Type)
+	require.Equal(t, entry.CharDevice, all["./etc/masked"].entry.Type)
 	_, all = walk(t, r, WalkOptions{Mounts: mounts(t, r, MountOptions{Exclude: []string{"etc/masked"}})})
 	require.Equal(t, "etc/masked", all["./etc/masked"].content)
 
@@ -168,13 +169,13 @@ func TestMountedWithoutPrivilege(t *testing.T) {
 	dropSysAdmin(t)
 	r := open(t, dir)
 	m := mounts(t, r, MountOptions{})
-	m.at("./nfs").FSType = "nfs"
+	m.at("./nfs").Kind = NetworkFS
 	order, all := walk(t, r, WalkOptions{Mounts: m})
 	require.Equal(t, []string{".", "./a", "./nfs", "./tmpfs"}, order)
 	require.NoError(t, all["./tmpfs"].err)
 	require.Equal(t, uint32(0o700), all["./tmpfs"].entry.Perm, "the mounted directory")
 	require.NoError(t, all["./nfs"].err)
-	require.Equal(t, Entry{Path: "./nfs", Type: Dir, Perm: 0o755, Nlink: 1, Mtime: all["."].entry.Mtime}, all["./nfs"].entry, "not touched")
+	require.Equal(t, entry.Entry{Path: "./nfs", Type: entry.Dir, Perm: 0o755, Nlink: 1, Mtime: all["."].entry.Mtime}, all["./nfs"].entry, "not touched")
 }
 
 func TestMountAppearsDuringWalk(t *testing.T) {
@@ -207,7 +208,7 @@ func TestMountAppearsDuringWalk(t *testing.T) {
 	requireUnder(t, all["./b"], "b")
 	list := m.List()
 	require.Len(t, list, 3)
-	require.Equal(t, Mount{Path: "./b", FSType: "tmpfs", Source: "tmpfs", Reason: "pseudo filesystem tmpfs"}, list[0])
+	require.Equal(t, Mount{Path: "./b", Kind: PseudoFS, Dev: list[0].Dev, FSType: "tmpfs", Source: "tmpfs", Reason: "pseudo filesystem tmpfs"}, list[0])
 	require.Equal(t, "./c", list[1].Path)
 	require.True(t, list[1].Captured)
 	require.Equal(t, "./d", list[2].Path)
@@ -280,4 +281,47 @@ func TestLeftOutIsNotWoken(t *testing.T) {
 	order, all := walk(t, r, WalkOptions{Mounts: m})
 	require.Equal(t, []string{".", "./a", "./auto", "./z"}, order)
 	requireUnder(t, all["./auto"], "auto")
+}
+
+// A walk goes by the table that it is given, whatever the mounts of this process are.
+func TestMountsFromElsewhere(t *testing.T) {
+	privateMounts(t)
+	dir := made(t, "a", "plain/x")
+	under(t, dir, "tmpfs", "disk", "unlisted")
+	for _, name := range []string{"tmpfs", "disk", "unlisted"} {
+		mount(t, "tmpfs", dir+"/"+name, "tmpfs", 0, "")
+		fill(t, dir, name+"/in")
+	}
+	r := open(t, dir)
+	list, err := DecideMounts(mountTable(t, `
+		1 0 8:2 / /elsewhere ext4 /dev/sda2
+		2 1 8:3 / /elsewhere/tmpfs xfs /dev/sda3
+		3 1 0:9 / /elsewhere/disk tmpfs none
+		4 1 0:7 / /elsewhere/plain proc proc
+`), "/elsewhere", MountOptions{})
+	require.NoError(t, err)
+	require.Equal(t, Mount{Path: "./tmpfs", Kind: LocalFS, FSType: "xfs", Source: "/dev/sda3", Dev: unix.Mkdev(8, 3), Captured: true, Reason: "local filesystem xfs on /dev/sda3"}, list[2])
+	m := NewMounts(list)
+	copied := m.Copy()
+	want := []string{".", "./a", "./disk", "./plain", "./tmpfs", "./tmpfs/in"}
+	var e entry.Entry
+	mounted, err := statName(r.dir.fd, "unlisted", &e)
+	require.NoError(t, err)
+	if mounted == mountYes {
+		want = append(want, "./unlisted")
+	} else { // the kernel does not tell it from a subvolume
+		want = append(want, "./unlisted", "./unlisted/in")
+	}
+	order, all := walk(t, r, WalkOptions{Mounts: m})
+	require.Equal(t, want, order)
+	requireUnder(t, all["./disk"], "disk")
+	require.Len(t, m.List(), 4)
+	if mounted == mountYes {
+		requireUnder(t, all["./unlisted"], "unlisted")
+		require.Equal(t, "./unlisted left out: not in the table of mounts", m.List()[3].String())
+	}
+	require.Len(t, copied.List(), 3, "what the walk met is its own")
+	require.Equal(t, want, names(t, r, WalkOptions{Mounts: copied}))
+	_, known := m.Used()
+	require.False(t, known)
 }

@@ -217,7 +217,7 @@ func TestDecide(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := decide(mountTable(t, tt.table), tt.root, tt.opt)
+			got, err := DecideMounts(mountTable(t, tt.table), tt.root, tt.opt)
 			if tt.err != "" {
 				require.EqualError(t, err, tt.err)
 				var no *NoMountError
@@ -286,7 +286,7 @@ func FuzzMountTree(f *testing.F) {
 		if err != nil || !strings.HasPrefix(root, "/") {
 			t.Skip()
 		}
-		list, err := decide(infos, root, MountOptions{})
+		list, err := DecideMounts(infos, root, MountOptions{})
 		require.NoError(t, err)
 		for _, m := range list {
 			require.True(t, strings.HasPrefix(m.Path, "./"), m.Path)

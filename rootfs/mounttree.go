@@ -2,18 +2,16 @@ package rootfs
 
 import (
 	"strings"
-
-	"github.com/moby/sys/mountinfo"
 )
 
 // mountTree answers which mount a path leads to.
-type mountTree map[*mountinfo.Info][]*mountinfo.Info
+type mountTree map[*MountInfo][]*MountInfo
 
 // newMountTree keeps for each mount those that are mounted in it. Nil stands for
 // what is above the mounts that the kernel lists: a process in a chroot is not
 // told what holds its root.
-func newMountTree(infos []*mountinfo.Info) mountTree {
-	byID := map[int]*mountinfo.Info{}
+func newMountTree(infos []*MountInfo) mountTree {
+	byID := map[int]*MountInfo{}
 	for _, m := range infos {
 		byID[m.ID] = m
 	}
@@ -31,10 +29,10 @@ func newMountTree(infos []*mountinfo.Info) mountTree {
 // at goes down from mount to mount as the kernel does when it looks up a path: in
 // each, the first mount point on the way is entered. A mount on top of another,
 // or over the way to it, so hides it. The result is nil for a path above all.
-func (t mountTree) at(path string) *mountinfo.Info {
-	var in *mountinfo.Info
+func (t mountTree) at(path string) *MountInfo {
+	var in *MountInfo
 	for {
-		var next *mountinfo.Info
+		var next *MountInfo
 		for _, m := range t[in] {
 			if within(m.Mountpoint, path) && (next == nil || len(m.Mountpoint) <= len(next.Mountpoint)) {
 				next = m
@@ -47,7 +45,7 @@ func (t mountTree) at(path string) *mountinfo.Info {
 	}
 }
 
-func devOf(m *mountinfo.Info) [2]int { return [2]int{m.Major, m.Minor} }
+func devOf(m *MountInfo) [2]int { return [2]int{m.Major, m.Minor} }
 
 // within says whether path is dir or lies below it. Both are clean.
 func within(dir, path string) bool {

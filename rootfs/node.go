@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"golang.org/x/sys/unix"
+
+	"image-capture/entry"
 )
 
 // Node is a name that the walk came to. It holds on to the directory that the
@@ -21,11 +23,12 @@ type Node struct {
 	Unsettled bool
 
 	root *Root
-	// Either own, the directory itself, is set, or at and name are, or added.
-	own   *dir
-	at    *dir
-	name  string
-	added *Entry
+	// Either own, the directory itself, is set, or at and name are. standIn is for what
+	// must not be touched.
+	own     *dir
+	at      *dir
+	name    string
+	standIn *entry.Entry
 	// covered: at shows what lies under a mount that is left out, where the
 	// directory may be opened without waking that mount.
 	covered bool
@@ -33,6 +36,10 @@ type Node struct {
 	hidden bool
 	kind   uint8
 }
+
+// Entered says whether the walk goes on with what the directory holds, as far as it
+// could be listed.
+func (n *Node) Entered() bool { return n.own != nil }
 
 // Release lets go of the directory.
 func (n *Node) Release() {
@@ -47,12 +54,12 @@ func (n *Node) Release() {
 
 // Stat fills e with the name's inode only: no link target, no xattrs, nothing
 // opened.
-func (n *Node) Stat(e *Entry) error {
-	*e = Entry{Path: n.Path}
+func (n *Node) Stat(e *entry.Entry) error {
+	*e = entry.Entry{Path: n.Path}
 	var err error
 	switch {
-	case n.added != nil:
-		*e = *n.added
+	case n.standIn != nil:
+		*e = *n.standIn
 	case n.own != nil:
 		_, err = statFD(n.own.fd, e)
 	default:
@@ -68,12 +75,12 @@ func (n *Node) Stat(e *Entry) error {
 // file. lost tells of attributes that were there and could not be read. When err
 // is not nil, e is at least named; err wraps fs.ErrNotExist when the name
 // vanished. Nodes may be read from several goroutines, each node from one.
-func (n *Node) Read(e *Entry) (c *Content, lost, err error) {
-	if n.added != nil {
-		*e = *n.added
+func (n *Node) Read(e *entry.Entry) (c *Content, lost, err error) {
+	if n.standIn != nil {
+		*e = *n.standIn
 		return nil, nil, nil
 	}
-	*e = Entry{Path: n.Path}
+	*e = entry.Entry{Path: n.Path}
 	if n.own != nil {
 		if _, err := statFD(n.own.fd, e); err != nil {
 			return nil, nil, fmt.Errorf("stat %s: %w", n.Path, err)
@@ -89,20 +96,20 @@ func (n *Node) Read(e *Entry) (c *Content, lost, err error) {
 			return nil, nil, fmt.Errorf("stat %s: %w", n.Path, err)
 		}
 		switch {
-		case e.Type == Symlink:
+		case e.Type == entry.Symlink:
 			if e.Link, err = readLink(n.at.fd, n.name); err != nil {
 				return nil, nil, fmt.Errorf("read link %s: %w", n.Path, err)
 			}
-		case e.Type == Dir && n.covered:
+		case e.Type == entry.Dir && n.covered:
 			return nil, n.readCovered(e), nil
-		case e.Type == Dir && n.hidden:
+		case e.Type == entry.Dir && n.hidden:
 			return nil, nil, nil // the mounted directory: opening it could wake it
-		case e.Type == Dir && n.Err != nil:
+		case e.Type == entry.Dir && n.Err != nil:
 			return nil, n.root.readXattrs(xattrsOfName(n.at.fd, n.name), e), nil
-		case e.Type == Dir:
+		case e.Type == entry.Dir:
 			return nil, nil, fmt.Errorf("list %s: the directory took the place of what was listed", n.Path)
 		}
-		if e.Type != File {
+		if e.Type != entry.File {
 			return nil, n.root.readXattrs(xattrsOfName(n.at.fd, n.name), e), nil
 		}
 	}
@@ -112,17 +119,17 @@ func (n *Node) Read(e *Entry) (c *Content, lost, err error) {
 // open opens a regular file. The listing of the directory says that it is one;
 // should something else be in its place by now, openFlags make the opening
 // harmless and fstat tells.
-func (n *Node) open(e *Entry) (c *Content, lost, err error) {
+func (n *Node) open(e *entry.Entry) (c *Content, lost, err error) {
 	fd, err := openAt(n.at.fd, n.name, 0)
 	if err != nil {
-		e.Type = File
+		e.Type = entry.File
 		return nil, nil, fmt.Errorf("open %s: %w", n.Path, err)
 	}
 	if _, err := statFD(fd, e); err != nil {
 		unix.Close(fd)
 		return nil, nil, fmt.Errorf("stat %s: %w", n.Path, err)
 	}
-	if e.Type != File {
+	if e.Type != entry.File {
 		unix.Close(fd)
 		return nil, nil, fmt.Errorf("open %s: a %s took the place of the file", n.Path, e.Type)
 	}
@@ -130,7 +137,7 @@ func (n *Node) open(e *Entry) (c *Content, lost, err error) {
 	return &Content{fd, n.Path}, n.root.readXattrs(xattrsOfFD(fd), e), nil
 }
 
-func (n *Node) readCovered(e *Entry) error {
+func (n *Node) readCovered(e *entry.Entry) error {
 	fd, err := openAt(n.at.fd, n.name, unix.O_DIRECTORY)
 	if err != nil {
 		return fmt.Errorf("open %s: %w", n.Path, err)

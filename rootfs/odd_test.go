@@ -10,24 +10,25 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"image-capture/entry"
 	"image-capture/rootfs/roottest"
 )
 
 // TestImpossibleTime reads an inode whose nanoseconds are more than a second.
 func TestImpossibleTime(t *testing.T) {
-	require.Equal(t, Time{6, 73741823}, timeOf(5, 1<<30-1))
-	require.Equal(t, Time{-1, 999999999}, timeOf(-1, 999999999))
+	require.Equal(t, entry.Time{Sec: 6, Nsec: 73741823}, timeOf(5, 1<<30-1))
+	require.Equal(t, entry.Time{Sec: -1, Nsec: 999999999}, timeOf(-1, 999999999))
 }
 
 // TestXattrTwice lists an attribute twice.
 func TestXattrTwice(t *testing.T) {
 	r := open(t, t.TempDir())
-	var e Entry
+	var e entry.Entry
 	require.NoError(t, r.readXattrs(xattrCalls{
 		list: func(b []byte) (int, error) { return copy(b, "user.b\x00user.a\x00user.b\x00"), nil },
 		get:  func(_ string, b []byte) (int, error) { return copy(b, "v"), nil },
 	}, &e))
-	require.Equal(t, []Xattr{{"user.a", "v"}, {"user.b", "v"}}, e.Xattrs)
+	require.Equal(t, []entry.Xattr{{Name: "user.a", Value: "v"}, {Name: "user.b", Value: "v"}}, e.Xattrs)
 }
 
 // TestLease opens a file that another holds a lease on, which is asked to give it up.

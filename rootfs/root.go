@@ -24,6 +24,8 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"image-capture/entry"
 )
 
 // Root is a directory opened as the root of a tree. It may be used from several
@@ -51,7 +53,7 @@ func Open(path string) (*Root, error) {
 		return nil, fmt.Errorf("cannot name the root %s: /proc is needed and is not mounted: %w", path, err)
 	}
 	r := &Root{path: real}
-	var e Entry
+	var e entry.Entry
 	if _, err := statFD(fd, &e); err != nil {
 		unix.Close(fd)
 		return nil, &os.PathError{Op: "stat root", Path: path, Err: err}

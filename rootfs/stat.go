@@ -3,9 +3,10 @@ package rootfs
 import (
 	"errors"
 	"sync/atomic"
-	"time"
 
 	"golang.org/x/sys/unix"
+
+	"image-capture/entry"
 )
 
 // statxMissing is set when the kernel (before 4.11) or a seccomp filter of an old
@@ -22,17 +23,17 @@ const (
 )
 
 // statFD fills e, but for its path, link target and xattrs, from a descriptor.
-func statFD(fd int, e *Entry) (mountRoot, error) {
+func statFD(fd int, e *entry.Entry) (mountRoot, error) {
 	return statAt(fd, "", unix.AT_EMPTY_PATH, e)
 }
 
 // statName fills e from a name in a directory, without following a link and
 // without triggering an automount.
-func statName(dirfd int, name string, e *Entry) (mountRoot, error) {
+func statName(dirfd int, name string, e *entry.Entry) (mountRoot, error) {
 	return statAt(dirfd, name, unix.AT_SYMLINK_NOFOLLOW|unix.AT_NO_AUTOMOUNT, e)
 }
 
-func statAt(dirfd int, name string, flags int, e *Entry) (mountRoot, error) {
+func statAt(dirfd int, name string, flags int, e *entry.Entry) (mountRoot, error) {
 	if statxMissing.Load() {
 		return mountUnknown, fstatAt(dirfd, name, flags, e)
 	}
@@ -50,17 +51,17 @@ func statAt(dirfd int, name string, flags int, e *Entry) (mountRoot, error) {
 	e.Size, e.Blocks = int64(st.Size), int64(st.Blocks)
 	e.Mtime = timeOf(st.Mtime.Sec, st.Mtime.Nsec)
 	e.Ctime = timeOf(st.Ctime.Sec, st.Ctime.Nsec)
-	e.ID = FileID{unix.Mkdev(st.Dev_major, st.Dev_minor), st.Ino}
+	e.ID = entry.FileID{Dev: unix.Mkdev(st.Dev_major, st.Dev_minor), Ino: st.Ino}
 	e.Nlink = uint64(st.Nlink)
 	e.Major, e.Minor = st.Rdev_major, st.Rdev_minor
 	e.Flags = 0
 	for _, f := range []struct {
 		bit  uint64
-		flag Flags
+		flag entry.Flags
 	}{
-		{unix.STATX_ATTR_IMMUTABLE, Immutable},
-		{unix.STATX_ATTR_APPEND, AppendOnly},
-		{unix.STATX_ATTR_NODUMP, NoDump},
+		{unix.STATX_ATTR_IMMUTABLE, entry.Immutable},
+		{unix.STATX_ATTR_APPEND, entry.AppendOnly},
+		{unix.STATX_ATTR_NODUMP, entry.NoDump},
 	} {
 		if st.Attributes&f.bit != 0 {
 			e.Flags |= f.flag
@@ -78,7 +79,7 @@ func statAt(dirfd int, name string, flags int, e *Entry) (mountRoot, error) {
 
 // fstatAt is statAt for kernels without statx. Inode flags need a descriptor
 // there, so they are left to readFlags.
-func fstatAt(dirfd int, name string, flags int, e *Entry) error {
+func fstatAt(dirfd int, name string, flags int, e *entry.Entry) error {
 	var st unix.Stat_t
 	var err error
 	if name == "" {
@@ -94,7 +95,7 @@ func fstatAt(dirfd int, name string, flags int, e *Entry) error {
 	e.Size, e.Blocks = st.Size, st.Blocks
 	e.Mtime = timeOf(st.Mtim.Sec, uint32(st.Mtim.Nsec))
 	e.Ctime = timeOf(st.Ctim.Sec, uint32(st.Ctim.Nsec))
-	e.ID = FileID{st.Dev, st.Ino}
+	e.ID = entry.FileID{Dev: st.Dev, Ino: st.Ino}
 	e.Nlink = uint64(st.Nlink)
 	e.Major, e.Minor = unix.Major(st.Rdev), unix.Minor(st.Rdev)
 	clean(e)
@@ -103,26 +104,13 @@ func fstatAt(dirfd int, name string, flags int, e *Entry) error {
 
 // timeOf carries nanoseconds that are a second or more, which a damaged inode can have:
 // ext4 keeps 30 bits of them, and the kernel passes them on as they are.
-func timeOf(sec int64, nsec uint32) Time {
-	return Time{sec + int64(nsec/1e9), nsec % 1e9}
-}
-
-// Tick is longer than the time for which the kernel gives changes of an inode the
-// same ctime: a tick of its clock, at most 10 ms, before Linux 6.13. A filesystem that
-// keeps whole seconds only hides more than that.
-const Tick = 20 * time.Millisecond
-
-// Fresh says whether the inode had changed so shortly before it was read, at that
-// time, that another change could go with the same ctime.
-func (e *Entry) Fresh(at time.Time) bool {
-	age := at.Sub(time.Unix(e.Ctime.Sec, int64(e.Ctime.Nsec)))
-	// A time well in the future is that of another host's clock.
-	return age < Tick && age > -time.Second
+func timeOf(sec int64, nsec uint32) entry.Time {
+	return entry.Time{Sec: sec + int64(nsec/1e9), Nsec: nsec % 1e9}
 }
 
 // readFlags adds the inode flags of an open file or directory where statx did
 // not tell them; see ioctl_iflags(2).
-func readFlags(fd int, e *Entry) {
+func readFlags(fd int, e *entry.Entry) {
 	if !statxMissing.Load() {
 		return
 	}
@@ -133,43 +121,43 @@ func readFlags(fd int, e *Entry) {
 	// linux/fs.h
 	const immutable, appendOnly, noDump = 0x10, 0x20, 0x40
 	if bits&immutable != 0 {
-		e.Flags |= Immutable
+		e.Flags |= entry.Immutable
 	}
 	if bits&appendOnly != 0 {
-		e.Flags |= AppendOnly
+		e.Flags |= entry.AppendOnly
 	}
 	if bits&noDump != 0 {
-		e.Flags |= NoDump
+		e.Flags |= entry.NoDump
 	}
 }
 
 // clean drops what the kernel reports but has no meaning for the type.
-func clean(e *Entry) {
-	if e.Type != File {
+func clean(e *entry.Entry) {
+	if e.Type != entry.File {
 		e.Size, e.Blocks = 0, 0
 	}
-	if e.Type != CharDevice && e.Type != BlockDevice {
+	if e.Type != entry.CharDevice && e.Type != entry.BlockDevice {
 		e.Major, e.Minor = 0, 0
 	}
 }
 
-func setMode(e *Entry, mode uint32) {
+func setMode(e *entry.Entry, mode uint32) {
 	e.Perm = mode & 0o7777
 	switch mode & unix.S_IFMT {
 	case unix.S_IFREG:
-		e.Type = File
+		e.Type = entry.File
 	case unix.S_IFDIR:
-		e.Type = Dir
+		e.Type = entry.Dir
 	case unix.S_IFLNK:
-		e.Type = Symlink
+		e.Type = entry.Symlink
 	case unix.S_IFCHR:
-		e.Type = CharDevice
+		e.Type = entry.CharDevice
 	case unix.S_IFBLK:
-		e.Type = BlockDevice
+		e.Type = entry.BlockDevice
 	case unix.S_IFIFO:
-		e.Type = FIFO
+		e.Type = entry.FIFO
 	case unix.S_IFSOCK:
-		e.Type = Socket
+		e.Type = entry.Socket
 	default:
 		e.Type = 0
 	}

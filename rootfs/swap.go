@@ -7,20 +7,22 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"image-capture/entry"
 )
 
 // SwapFiles returns the swap files in use on this host, from /proc/swaps: their
 // content is the memory of running programs. A host without swap, or whose files
 // are out of reach, has none to tell.
-func SwapFiles() []FileID {
+func SwapFiles() []entry.FileID {
 	f, err := os.Open("/proc/swaps")
 	if err != nil {
 		return nil
 	}
 	defer f.Close()
-	var ids []FileID
+	var ids []entry.FileID
 	for _, path := range swapPaths(f) {
-		var e Entry
+		var e entry.Entry
 		if _, err := statName(unix.AT_FDCWD, path, &e); err == nil {
 			ids = append(ids, e.ID)
 		}

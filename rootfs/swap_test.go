@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"image-capture/entry"
 	"image-capture/rootfs/roottest"
 )
 
@@ -65,5 +66,5 @@ func TestSwapFiles(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, exec.Command("swapoff", swap).Run()) })
 	var st unix.Stat_t
 	require.NoError(t, unix.Stat(swap, &st))
-	require.ElementsMatch(t, append(before, FileID{st.Dev, st.Ino}), SwapFiles())
+	require.ElementsMatch(t, append(before, entry.FileID{Dev: st.Dev, Ino: st.Ino}), SwapFiles())
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"image-capture/entry"
 	"image-capture/rootfs/roottest"
 )
 
@@ -24,9 +25,10 @@ func open(t testing.TB, dir string) *Root {
 
 // seen is what one node of a walk gave.
 type seen struct {
-	entry   Entry
+	entry   entry.Entry
 	content string
 	node    Node // released
+	entered bool
 	lost    error
 	err     error
 }
@@ -36,7 +38,7 @@ func walk(t testing.TB, r *Root, opt WalkOptions) (order []string, all map[strin
 	t.Helper()
 	all = map[string]seen{}
 	err := r.Walk(context.Background(), opt, func(n Node) error {
-		s := seen{node: n}
+		s := seen{node: n, entered: n.Entered()}
 		var c *Content
 		c, s.lost, s.err = n.Read(&s.entry)
 		if c != nil {

@@ -6,23 +6,20 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
+
+	"image-capture/entry"
 )
 
-// WalkOptions say what the walk leaves out and adds. The functions are called by
-// the walking goroutine, in order.
+// WalkOptions say where the walk does not go.
 type WalkOptions struct {
-	// Mounts decides which mount points are entered; see Root.Mounts. Nil enters
-	// none.
+	// Mounts says which mount points are entered, and nothing else does: see Root.Mounts
+	// and NewMounts. Nil enters none.
 	Mounts *Mounts
-	// Drop says whether to leave out a path, and all that is below it. Nil drops
-	// nothing.
+	// Drop says whether to leave out a path, and all that is below it: nothing of it is
+	// opened. The walking goroutine asks about each name once, in order, but not about
+	// the root. Nil drops nothing.
 	Drop func(path string, dir bool) bool
-	// Added returns what the tree shall hold directly below a directory besides
-	// what it holds, sorted by path. It gets the modification time of that
-	// directory. A name that the tree has already is left as it is. Nil adds nothing.
-	Added func(dir string) []Entry
 }
 
 // maxOpenDirs bounds the descriptors that a deep path takes; directories further
@@ -38,7 +35,7 @@ const maxOpenDirs = 128
 // in it, as the names that it still has to give cannot be reached.
 func (r *Root) Walk(ctx context.Context, opt WalkOptions, visit func(Node) error) error {
 	if opt.Mounts == nil {
-		opt.Mounts = &Mounts{root: r, opt: MountOptions{OneFileSystem: true}}
+		opt.Mounts = r.noMounts()
 	}
 	w := &walker{ctx: ctx, root: r, opt: opt, visit: visit, buf: make([]byte, 64<<10)}
 	// The root's own descriptor has one position for all who list it, and was opened
@@ -65,7 +62,7 @@ type walker struct {
 type frame struct {
 	d    *dir // nil while closed to save descriptors
 	path string
-	id   FileID
+	id   entry.FileID
 	gone error // why d is nil though the walk is back in it
 }
 
@@ -85,35 +82,14 @@ func (w *walker) dir(d *dir) error {
 	if err := w.visit(Node{Path: d.path, Dir: true, Err: err, Unsettled: !settled, root: w.root, own: d.retain()}); err != nil {
 		return err
 	}
-	added, err := w.added(f)
-	if err != nil {
-		return err
-	}
 	for _, item := range list.items {
 		if err := w.ctx.Err(); err != nil {
 			return err
 		}
 		name := string(list.name(item))
 		path := f.path + "/" + name
-		for len(added) > 0 && added[0].Path < path {
-			if err := w.visitAdded(&added[0]); err != nil {
-				return err
-			}
-			added = added[1:]
-		}
 		isDir := w.isDir(f, name, item.kind)
-		dropped := w.opt.Drop != nil && w.opt.Drop(path, isDir)
-		if len(added) > 0 && added[0].Path == path {
-			if dropped {
-				if err := w.visitAdded(&added[0]); err != nil {
-					return err
-				}
-				added = added[1:]
-				continue
-			}
-			added = added[1:]
-		}
-		if dropped {
+		if w.opt.Drop != nil && w.opt.Drop(path, isDir) {
 			continue
 		}
 		if isDir {
@@ -125,11 +101,6 @@ func (w *walker) dir(d *dir) error {
 			err = w.visit(w.leaf(f, path, name, item.kind))
 		}
 		if err != nil {
-			return err
-		}
-	}
-	for i := range added {
-		if err := w.visitAdded(&added[i]); err != nil {
 			return err
 		}
 	}
@@ -164,7 +135,7 @@ func (w *walker) enter(f *frame, path, name string) error {
 		// Else it vanished or something took its place: reading the node tells.
 		return w.visit(node)
 	}
-	var e Entry
+	var e entry.Entry
 	mounted, err := statFD(fd, &e)
 	if err != nil {
 		unix.Close(fd)
@@ -172,7 +143,7 @@ func (w *walker) enter(f *frame, path, name string) error {
 		return w.visit(node)
 	}
 	if mounted == mountYes || e.ID.Dev != f.id.Dev {
-		captured, err := w.opt.Mounts.crossed(path)
+		captured, err := w.opt.Mounts.crossed(path, mounted)
 		if err != nil {
 			unix.Close(fd)
 			node.Release()
@@ -212,40 +183,14 @@ func (w *walker) covered(n Node, m *Mount) Node {
 	if !n.Dir {
 		return n
 	}
-	switch kindOf(&mountinfo.Info{FSType: m.FSType, Source: m.Source}) {
-	case kindNetwork, kindFUSE:
-		var above Entry
+	switch m.Kind {
+	case NetworkFS, FUSE:
+		var above entry.Entry
 		if _, err := statFD(n.at.fd, &above); err == nil {
-			n.added = &Entry{Path: n.Path, Type: Dir, Perm: 0o755, Mtime: above.Mtime, Nlink: 1}
+			n.standIn = &entry.Entry{Path: n.Path, Type: entry.Dir, Perm: 0o755, Mtime: above.Mtime, Nlink: 1}
 		}
 	}
 	return n
-}
-
-func (w *walker) visitAdded(e *Entry) error {
-	return w.visit(Node{Path: e.Path, Dir: e.Type == Dir, root: w.root, added: e})
-}
-
-// added returns what to add below the directory, with its time.
-func (w *walker) added(f *frame) ([]Entry, error) {
-	if w.opt.Added == nil {
-		return nil, nil
-	}
-	list := w.opt.Added(f.path)
-	if len(list) == 0 {
-		return nil, nil
-	}
-	var e Entry
-	if _, err := statFD(f.d.fd, &e); err != nil {
-		return nil, fmt.Errorf("stat %s: %w", f.path, err)
-	}
-	out := make([]Entry, len(list))
-	for i := range list {
-		out[i] = list[i]
-		out[i].Mtime = e.Mtime
-		out[i].Nlink = 1
-	}
-	return out, nil
 }
 
 // isDir tells by the listing, or by lstat where the filesystem does not say.
@@ -253,12 +198,12 @@ func (w *walker) isDir(f *frame, name string, kind uint8) bool {
 	if kind != unix.DT_UNKNOWN {
 		return kind == unix.DT_DIR
 	}
-	var e Entry
+	var e entry.Entry
 	_, err := statName(f.d.fd, name, &e)
-	return err == nil && e.Type == Dir
+	return err == nil && e.Type == entry.Dir
 }
 
-func (w *walker) above(id FileID) bool {
+func (w *walker) above(id entry.FileID) bool {
 	for _, f := range w.stack {
 		if f.id == id {
 			return true
@@ -332,7 +277,7 @@ func (w *walker) reopen(f *frame, below *dir) {
 
 // sameDir takes over fd when it is the directory of the frame, else closes it.
 func sameDir(fd int, f *frame) (*dir, error) {
-	var e Entry
+	var e entry.Entry
 	_, err := statFD(fd, &e)
 	if err == nil && e.ID != f.id {
 		err = errMoved

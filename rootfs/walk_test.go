@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"image-capture/entry"
 	"image-capture/rootfs/roottest"
 )
 
@@ -59,32 +60,32 @@ func TestWalkHostile(t *testing.T) {
 
 		var st unix.Stat_t
 		require.NoError(t, unix.Lstat(filepath.Join(dir, path), &st))
-		want := Entry{
+		want := entry.Entry{
 			Path: path, Perm: st.Mode & 0o7777, UID: st.Uid, GID: st.Gid, Nlink: uint64(st.Nlink),
-			Mtime: Time{st.Mtim.Sec, uint32(st.Mtim.Nsec)}, Ctime: Time{st.Ctim.Sec, uint32(st.Ctim.Nsec)},
-			ID: FileID{st.Dev, st.Ino},
+			Mtime: entry.Time{Sec: st.Mtim.Sec, Nsec: uint32(st.Mtim.Nsec)}, Ctime: entry.Time{Sec: st.Ctim.Sec, Nsec: uint32(st.Ctim.Nsec)},
+			ID: entry.FileID{Dev: st.Dev, Ino: st.Ino},
 		}
 		switch st.Mode & unix.S_IFMT {
 		case unix.S_IFREG:
-			want.Type, want.Size, want.Blocks = File, st.Size, st.Blocks
+			want.Type, want.Size, want.Blocks = entry.File, st.Size, st.Blocks
 		case unix.S_IFDIR:
-			want.Type = Dir
+			want.Type = entry.Dir
 		case unix.S_IFLNK:
-			want.Type = Symlink
+			want.Type = entry.Symlink
 			var err error
 			want.Link, err = os.Readlink(filepath.Join(dir, path))
 			require.NoError(t, err)
 		case unix.S_IFCHR:
-			want.Type, want.Major, want.Minor = CharDevice, unix.Major(st.Rdev), unix.Minor(st.Rdev)
+			want.Type, want.Major, want.Minor = entry.CharDevice, unix.Major(st.Rdev), unix.Minor(st.Rdev)
 		case unix.S_IFBLK:
-			want.Type, want.Major, want.Minor = BlockDevice, unix.Major(st.Rdev), unix.Minor(st.Rdev)
+			want.Type, want.Major, want.Minor = entry.BlockDevice, unix.Major(st.Rdev), unix.Minor(st.Rdev)
 		case unix.S_IFIFO:
-			want.Type = FIFO
+			want.Type = entry.FIFO
 		}
 		got := s.entry
 		got.Xattrs = nil // see TestXattrs
 		require.Equal(t, want, got)
-		if want.Type == File && want.Size <= 1<<20 {
+		if want.Type == entry.File && want.Size <= 1<<20 {
 			b, err := os.ReadFile(filepath.Join(dir, path))
 			require.NoError(t, err)
 			require.True(t, string(b) == s.content, "content of %q", path)
@@ -124,9 +125,9 @@ func TestInodeFlags(t *testing.T) {
 		statxMissing.Store(missing)
 		defer statxMissing.Store(false)
 		_, all := walk(t, r, WalkOptions{})
-		for name, want := range map[string]Flags{
-			"plain": 0, "dir": 0, "immutable": Immutable, "append": AppendOnly, "nodump": NoDump,
-			"all": Immutable | AppendOnly | NoDump, "sealed": Immutable,
+		for name, want := range map[string]entry.Flags{
+			"plain": 0, "dir": 0, "immutable": entry.Immutable, "append": entry.AppendOnly, "nodump": entry.NoDump,
+			"all": entry.Immutable | entry.AppendOnly | entry.NoDump, "sealed": entry.Immutable,
 		} {
 			require.Equal(t, want, all["./"+name].entry.Flags, "%s, statx missing: %v", name, missing)
 		}
@@ -143,14 +144,14 @@ func TestWalkUnknownKind(t *testing.T) {
 	for name, want := range map[string]bool{"file": false, "dir": true, "link": false, "absent": false} {
 		require.Equal(t, want, w.isDir(f, name, unix.DT_UNKNOWN), name)
 	}
-	for name, want := range map[string]Type{"file": File, "link": Symlink} {
+	for name, want := range map[string]entry.Type{"file": entry.File, "link": entry.Symlink} {
 		n := Node{Path: "./" + name, root: r, at: r.dir.retain(), name: name, kind: unix.DT_UNKNOWN}
-		var e Entry
+		var e entry.Entry
 		c, lost, err := n.Read(&e)
 		require.NoError(t, err)
 		require.NoError(t, lost)
 		require.Equal(t, want, e.Type)
-		require.Equal(t, want == File, c != nil)
+		require.Equal(t, want == entry.File, c != nil)
 		if c != nil {
 			c.Close()
 		}
@@ -302,43 +303,26 @@ func TestWalkUnreadableDirectory(t *testing.T) {
 	require.ErrorIs(t, all["./shut"].node.Err, fs.ErrPermission)
 	require.ErrorContains(t, all["./shut"].node.Err, "open ./shut: ")
 	require.NoError(t, all["./shut"].err, "the directory itself may be read")
-	require.Equal(t, Dir, all["./shut"].entry.Type)
+	require.Equal(t, entry.Dir, all["./shut"].entry.Type)
 	require.ErrorIs(t, all["./z"].err, fs.ErrPermission)
 	require.NotErrorIs(t, all["./z"].err, fs.ErrNotExist)
 	require.ErrorIs(t, all["./blind/x"].err, fs.ErrPermission)
 	require.NoError(t, all["./open/x"].err)
 }
 
-func TestDropAndAdded(t *testing.T) {
+func TestDrop(t *testing.T) {
 	dir := made(t, "a/x", "b", "c/y", "d")
-	require.NoError(t, os.Chtimes(dir, fixed, fixed))
-	require.NoError(t, os.Chtimes(dir+"/c", fixed, fixed.Add(7)))
-	entry := func(path string) Entry { return Entry{Path: path, Type: Dir, Perm: 0o700} }
 	var asked []string
 	order, all := walk(t, open(t, dir), WalkOptions{
 		Drop: func(path string, dir bool) bool {
 			asked = append(asked, fmt.Sprint(path, " ", dir))
 			return path == "./a" || path == "./b"
 		},
-		Added: func(dir string) []Entry {
-			switch dir {
-			case ".":
-				return []Entry{entry("./0"), entry("./a"), entry("./aa"), entry("./d"), entry("./z")}
-			case "./a":
-				t.Error("asked for what is dropped")
-			case "./c":
-				return []Entry{entry("./c/x"), entry("./c/z")}
-			}
-			return nil
-		},
 	})
-	require.Equal(t, []string{".", "./0", "./a", "./aa", "./c", "./c/x", "./c/y", "./c/z", "./d", "./z"}, order)
+	require.Equal(t, []string{".", "./c", "./c/y", "./d"}, order)
 	require.Equal(t, []string{"./a true", "./b false", "./c true", "./c/y false", "./d false"}, asked)
-	top := Time{fixed.Unix(), uint32(fixed.Nanosecond())}
-	require.Equal(t, Entry{Path: "./a", Type: Dir, Perm: 0o700, Mtime: top, Nlink: 1}, all["./a"].entry)
-	require.Equal(t, Time{top.Sec, top.Nsec + 7}, all["./c/x"].entry.Mtime)
-	require.Equal(t, File, all["./d"].entry.Type, "what the tree has goes before what is added")
-	require.True(t, all["./z"].node.Dir)
+	require.True(t, all["./c"].entered)
+	require.False(t, all["./d"].entered)
 }
 
 // A listing that fails half way is used as far as it goes.

@@ -9,6 +9,8 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"image-capture/entry"
 )
 
 // xattrBuf serves the usual case, few and short attributes, without an
@@ -42,7 +44,7 @@ func xattrsOfName(dirfd int, name string) xattrCalls {
 // readXattrs fills e.Xattrs, sorted by name. An attribute that is listed but
 // cannot be read is left out and its error is in the result, joined; one that
 // was removed between the two calls was never there.
-func (r *Root) readXattrs(c xattrCalls, e *Entry) error {
+func (r *Root) readXattrs(c xattrCalls, e *entry.Entry) error {
 	e.Xattrs = nil
 	if _, none := r.noXattr.Load(e.ID.Dev); none {
 		return nil
@@ -53,7 +55,7 @@ func (r *Root) readXattrs(c xattrCalls, e *Entry) error {
 	if errors.Is(err, unix.ENOTSUP) {
 		// Of a link or a device it says nothing about the filesystem: some have
 		// attributes on files and directories only.
-		if e.Type == File || e.Type == Dir {
+		if e.Type == entry.File || e.Type == entry.Dir {
 			r.noXattr.Store(e.ID.Dev, true)
 		}
 		return nil
@@ -77,11 +79,11 @@ func (r *Root) readXattrs(c xattrCalls, e *Entry) error {
 			lost = append(lost, fmt.Errorf("read xattr %s of %s: %w", name, e.Path, err))
 			continue
 		}
-		e.Xattrs = append(e.Xattrs, Xattr{name, string(value)})
+		e.Xattrs = append(e.Xattrs, entry.Xattr{Name: name, Value: string(value)})
 	}
 	sort.Slice(e.Xattrs, func(i, j int) bool { return e.Xattrs[i].Name < e.Xattrs[j].Name })
 	// NFS 4.2 lists security.selinux twice on some kernels.
-	e.Xattrs = slices.CompactFunc(e.Xattrs, func(a, b Xattr) bool { return a.Name == b.Name })
+	e.Xattrs = slices.CompactFunc(e.Xattrs, func(a, b entry.Xattr) bool { return a.Name == b.Name })
 	return errors.Join(lost...)
 }
 

@@ -15,11 +15,12 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"image-capture/entry"
 	"image-capture/rootfs/roottest"
 )
 
 // getfattr reads the attributes of everything in a directory by getfattr(1).
-func getfattr(t *testing.T, dir string) map[string][]Xattr {
+func getfattr(t *testing.T, dir string) map[string][]entry.Xattr {
 	t.Helper()
 	_, err := exec.LookPath("getfattr")
 	roottest.Need(t, err == nil, "getfattr")
@@ -27,7 +28,7 @@ func getfattr(t *testing.T, dir string) map[string][]Xattr {
 	cmd.Dir = dir
 	out, err := cmd.Output()
 	require.NoError(t, err)
-	all := map[string][]Xattr{}
+	all := map[string][]entry.Xattr{}
 	var path string
 	// getfattr writes what is odd in a name as \ooo.
 	unquote := func(s string) string {
@@ -62,7 +63,7 @@ func getfattr(t *testing.T, dir string) map[string][]Xattr {
 		}
 		raw, err := hex.DecodeString(value)
 		require.NoError(t, err, line)
-		all[path] = append(all[path], Xattr{strings.TrimSuffix(unquote(name), `=""`), string(raw)})
+		all[path] = append(all[path], entry.Xattr{Name: strings.TrimSuffix(unquote(name), `=""`), Value: string(raw)})
 	}
 	for _, list := range all {
 		sort.Slice(list, func(i, j int) bool { return list[i].Name < list[j].Name })
@@ -95,7 +96,7 @@ func TestXattrsOfDevices(t *testing.T) {
 	}
 	_, all := walk(t, open(t, dir), WalkOptions{})
 	for _, name := range []string{"fifo", "null", "socket"} {
-		require.Equal(t, []Xattr{{"trusted.kind", name}}, all["./"+name].entry.Xattrs)
+		require.Equal(t, []entry.Xattr{{Name: "trusted.kind", Value: name}}, all["./"+name].entry.Xattrs)
 	}
 }
 
@@ -109,9 +110,9 @@ func TestXattrsManyAndLarge(t *testing.T) {
 		roottest.Need(t, false, "xattrs on tmpfs")
 	}
 	fill(t, dir, "many", "large", "empty")
-	var want []Xattr
+	var want []entry.Xattr
 	for i := range 500 {
-		x := Xattr{fmt.Sprintf("trusted.%03d.%s", i, strings.Repeat("n", 40)), strconv.Itoa(i)}
+		x := entry.Xattr{Name: fmt.Sprintf("trusted.%03d.%s", i, strings.Repeat("n", 40)), Value: strconv.Itoa(i)}
 		want = append(want, x)
 		require.NoError(t, unix.Lsetxattr(dir+"/many", x.Name, []byte(x.Value), 0))
 	}
@@ -121,8 +122,8 @@ func TestXattrsManyAndLarge(t *testing.T) {
 	require.NoError(t, unix.Lsetxattr(dir+"/empty", "trusted.empty", nil, 0))
 	_, all := walk(t, open(t, dir), WalkOptions{})
 	require.Equal(t, want, all["./many"].entry.Xattrs)
-	require.Equal(t, []Xattr{{"trusted.after", "x"}, {"trusted.large", string(large)}}, all["./large"].entry.Xattrs)
-	require.Equal(t, []Xattr{{"trusted.empty", ""}}, all["./empty"].entry.Xattrs)
+	require.Equal(t, []entry.Xattr{{Name: "trusted.after", Value: "x"}, {Name: "trusted.large", Value: string(large)}}, all["./large"].entry.Xattrs)
+	require.Equal(t, []entry.Xattr{{Name: "trusted.empty", Value: ""}}, all["./empty"].entry.Xattrs)
 }
 
 // fakeXattrs answers as the kernel does.
@@ -173,9 +174,9 @@ func TestXattrAnswers(t *testing.T) {
 				f.values["user.a"] += strings.Repeat("y", 5000)
 			}
 		}
-		var e Entry
+		var e entry.Entry
 		require.NoError(t, (&Root{}).readXattrs(f.calls(), &e))
-		require.Equal(t, []Xattr{{"user.a", f.values["user.a"]}}, e.Xattrs)
+		require.Equal(t, []entry.Xattr{{Name: "user.a", Value: f.values["user.a"]}}, e.Xattrs)
 		require.Equal(t, 4, times)
 	})
 	t.Run("interrupted", func(t *testing.T) {
@@ -195,26 +196,26 @@ func TestXattrAnswers(t *testing.T) {
 			values: map[string]string{"user.a": "1", "user.b": "2", "user.c": "3"},
 			fail:   map[string]error{"user.gone": unix.ENODATA, "security.secret": unix.EPERM, "user.b": unix.EIO},
 		}
-		e := Entry{Path: "./x", Type: File}
+		e := entry.Entry{Path: "./x", Type: entry.File}
 		err := (&Root{}).readXattrs(f.calls(), &e)
 		require.ErrorIs(t, err, unix.EPERM)
 		require.ErrorIs(t, err, unix.EIO)
 		require.NotErrorIs(t, err, unix.ENODATA)
 		require.ErrorContains(t, err, "read xattr security.secret of ./x: ")
-		require.Equal(t, []Xattr{{"user.a", "1"}, {"user.c", "3"}}, e.Xattrs)
+		require.Equal(t, []entry.Xattr{{Name: "user.a", Value: "1"}, {Name: "user.c", Value: "3"}}, e.Xattrs)
 	})
 	t.Run("cannot be listed", func(t *testing.T) {
 		f := &fakeXattrs{fail: map[string]error{"": unix.E2BIG}}
-		err := (&Root{}).readXattrs(f.calls(), &Entry{Path: "./x"})
+		err := (&Root{}).readXattrs(f.calls(), &entry.Entry{Path: "./x"})
 		require.EqualError(t, err, "list xattrs of ./x: argument list too long")
 	})
 	t.Run("not supported", func(t *testing.T) {
 		r := &Root{}
 		none := &fakeXattrs{fail: map[string]error{"": unix.ENOTSUP}}
 		some := &fakeXattrs{names: "user.a\x00", values: map[string]string{"user.a": "1"}}
-		e := Entry{Type: Symlink, ID: FileID{Dev: 7}}
+		e := entry.Entry{Type: entry.Symlink, ID: entry.FileID{Dev: 7}}
 		require.NoError(t, r.readXattrs(none.calls(), &e))
-		e.Type = File
+		e.Type = entry.File
 		require.NoError(t, r.readXattrs(some.calls(), &e))
 		require.Len(t, e.Xattrs, 1, "a link says nothing about files")
 		require.NoError(t, r.readXattrs(none.calls(), &e))

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"image-capture/entry"
 )
 
 // TokenState is what a look at a token says about one action.
@@ -68,7 +70,7 @@ func (c *Client) CheckProfileToken(now time.Time, action, name string) TokenChec
 }
 
 func (c *Client) checkClaim(now time.Time, scope, action, specific string) TokenCheck {
-	check := TokenCheck{Need: printable(scope + " " + action + " " + cmp.Or(specific, "*"))}
+	check := TokenCheck{Need: entry.Printable(scope + " " + action + " " + cmp.Or(specific, "*"))}
 	t, ok := parseToken(c.auth.token)
 	if !ok {
 		return check

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"image-capture/entry"
 )
 
 // Kind says what went wrong, as far as a caller would act on it.
@@ -84,7 +86,7 @@ type Error struct {
 // Error tells the operation, the path, the status and the message.
 func (e *Error) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s", e.Op, printable(e.Path))
+	fmt.Fprintf(&b, "%s %s", e.Op, entry.Printable(e.Path))
 	if e.Status != 0 {
 		fmt.Fprintf(&b, ": %d", e.Status)
 		if t := http.StatusText(e.Status); t != "" {

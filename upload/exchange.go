@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"image-capture/entry"
 )
 
 // errSilent is the cause of a request that was cancelled because the server
@@ -163,7 +165,7 @@ func (x *exchange) failure(err error) error {
 		}
 	}
 	if x.parent.Err() != nil {
-		return fmt.Errorf("%s %s: %w", x.op, printable(x.path), c.redact.scrub(context.Cause(x.parent)))
+		return fmt.Errorf("%s %s: %w", x.op, entry.Printable(x.path), c.redact.scrub(context.Cause(x.parent)))
 	}
 	e := &Error{Kind: Broken, Op: x.op, Path: x.path, Err: c.redact.scrub(err)}
 	if x.resp != nil {

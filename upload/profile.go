@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"image-capture/entry"
 )
 
 // Profile is what SaveProfile stores, as dr-provision's models.Profile has it.
@@ -116,7 +118,7 @@ func pointer(name string) string {
 func (c *Client) sendJSON(ctx context.Context, name, method, under string, doc any) ([]byte, error) {
 	body, err := json.Marshal(doc)
 	if err != nil {
-		return nil, fmt.Errorf("save profile %s: %w", printable(name), err)
+		return nil, fmt.Errorf("save profile %s: %w", entry.Printable(name), err)
 	}
 	u := c.endpoint.JoinPath("api/v3/profiles")
 	if under != "" {

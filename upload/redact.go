@@ -7,8 +7,9 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
+
+	"image-capture/entry"
 )
 
 const (
@@ -124,26 +125,7 @@ const maxMessage = 1024
 // message makes text from elsewhere fit to be shown: secrets first, while they
 // are still in one piece, then control characters, then the length.
 func (r *redactor) message(s string) string {
-	return bounded(printable(strings.TrimSpace(r.clean(s))), maxMessage)
-}
-
-// printable escapes what could move a cursor or hide text in a terminal or a log.
-func printable(s string) string {
-	var b strings.Builder
-	for i := 0; i < len(s); {
-		c, n := utf8.DecodeRuneInString(s[i:])
-		switch {
-		case c == utf8.RuneError && n == 1:
-			fmt.Fprintf(&b, `\x%02x`, s[i])
-		case unicode.IsPrint(c):
-			b.WriteRune(c)
-		default:
-			q := strconv.QuoteRuneToASCII(c)
-			b.WriteString(q[1 : len(q)-1])
-		}
-		i += n
-	}
-	return b.String()
+	return bounded(entry.Printable(strings.TrimSpace(r.clean(s))), maxMessage)
 }
 
 // bounded cuts s to limit bytes, between characters.

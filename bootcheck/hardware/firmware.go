@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"image-capture/bootcheck/unpack"
+	"image-capture/compress"
 )
 
 // Firmware returns the names of the files that a module may ask the kernel for,
@@ -73,7 +73,7 @@ func MayServe(file string) bool {
 
 // ReadFirmware reads the names from a module's file, packed or not.
 func ReadFirmware(f io.Reader) (FirmwareNames, error) {
-	r, _, err := unpack.Open(f)
+	r, _, err := compress.Open(f)
 	if err != nil {
 		return nil, err
 	}

@@ -10,7 +10,7 @@
 // "newc" (070701) or "crc" (070702, whose sums are checked). Inside a compressed
 // archive there may be several too. A bootconfig at the end is left out (see the
 // kernel's Documentation/admin-guide/bootconfig.rst). Which compressions are read
-// says package unpack; of these, lz4's frame format is an error here, because the
+// says package compress; of these, lz4's frame format is an error here, because the
 // kernel does not know it.
 //
 // # What is kept
@@ -28,7 +28,7 @@
 // 200,000 entries, names of 4096 bytes (the kernel's PATH_MAX), 16 MiB of names
 // that are kept, 64 kernel versions. A file of more than 64 KiB is not kept, nor
 // one that would make all of them more than 1 MiB: it is in Content.Omitted.
-// Memory is what is kept, 128 KiB of buffers, and what package unpack needs. How
+// Memory is what is kept, 128 KiB of buffers, and what package compress needs. How
 // long a reader waits for its bytes is its own affair.
 package initramfs
 
@@ -38,6 +38,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"image-capture/compress"
 )
 
 // What makes an initramfs.
@@ -74,8 +76,8 @@ type Content struct {
 
 // Segment is one archive.
 type Segment struct {
-	// Compression is a name of package unpack's, "none" for a plain archive.
-	Compression string
+	// Compression is compress.None for a plain archive.
+	Compression compress.Codec
 	// Offset is where it starts, and Packed how long it is there, in bytes.
 	Offset, Packed int64
 	// Unpacked is the size of the archive, in bytes, zeros behind it included when

@@ -84,7 +84,7 @@ func TestTools(t *testing.T) {
 				require.NoError(t, err)
 				check(t, got)
 				require.Len(t, got.Segments, 1)
-				require.Equal(t, c.compression, got.Segments[0].Compression)
+				require.Equal(t, c.compression, got.Segments[0].Compression.String())
 				require.False(t, got.Segments[0].Early)
 				require.Equal(t, got.Entries, got.Segments[0].Entries)
 			}
@@ -128,7 +128,7 @@ func TestSegments(t *testing.T) {
 			require.NoError(t, err)
 			end, entries := int64(0), 0
 			for i, s := range got.Segments {
-				require.Equal(t, c.want[i], segment{s.Compression, s.Early}, i)
+				require.Equal(t, c.want[i], segment{s.Compression.String(), s.Early}, i)
 				require.Empty(t, strings.Trim(c.data[end:s.Offset], "\x00"), "only zeros between")
 				end = s.Offset + s.Packed
 				entries += s.Entries

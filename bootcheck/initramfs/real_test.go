@@ -26,7 +26,7 @@ func listing(t *testing.T, image string, c *initramfs.Content) (names []string) 
 	require.NoError(t, err)
 	for _, s := range c.Segments {
 		// cpio takes one archive; here there is one in each.
-		out := pipe(t, "", string(data[s.Offset:s.Offset+s.Packed]), unpackers[s.Compression]+" | cpio -t --quiet")
+		out := pipe(t, "", string(data[s.Offset:s.Offset+s.Packed]), unpackers[s.Compression.String()]+" | cpio -t --quiet")
 		names = append(names, strings.Split(strings.TrimSpace(out), "\n")...)
 	}
 	return names

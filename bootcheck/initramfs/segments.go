@@ -8,7 +8,7 @@ import (
 	"io"
 	"slices"
 
-	"image-capture/bootcheck/unpack"
+	"image-capture/compress"
 )
 
 const bufferSize = 64 << 10
@@ -89,19 +89,19 @@ func (x *reader) run() error {
 		if err != nil && err != io.EOF {
 			return err
 		}
-		s := Segment{Compression: unpack.Sniff(first), Offset: x.offset()}
+		s := Segment{Compression: compress.Sniff(first), Offset: x.offset()}
 		n := len(x.Segments)
 		switch {
-		case s.Compression == unpack.None && !isHeader(first):
+		case s.Compression == compress.None && !isHeader(first):
 			return x.junk(s.Offset)
 		case n == x.limits.segments:
 			return fmt.Errorf("more than %d archives", n)
-		case s.Offset%4 != 0 && (s.Compression == unpack.None || n > 0 && x.Segments[n-1].Compression == unpack.None):
+		case s.Offset%4 != 0 && (s.Compression == compress.None || n > 0 && x.Segments[n-1].Compression == compress.None):
 			// Around plain archives the kernel counts by fours; what is behind a
 			// compressed one it takes wherever it is.
 			return fmt.Errorf("an archive starts at byte %d, which is not a multiple of 4", s.Offset)
 		}
-		if s.Compression == unpack.None {
+		if s.Compression == compress.None {
 			err = x.plain(&s)
 		} else {
 			err = x.compressed(&s)
@@ -117,10 +117,10 @@ func (x *reader) run() error {
 }
 
 func compression(s Segment) string {
-	if s.Compression == unpack.None {
+	if s.Compression == compress.None {
 		return "not compressed"
 	}
-	return s.Compression
+	return s.Compression.String()
 }
 
 // plain reads an archive that is not compressed.
@@ -145,12 +145,12 @@ func (x *reader) plain(s *Segment) error {
 
 // compressed reads what a compressed archive holds: archives, and zeros.
 func (x *reader) compressed(s *Segment) error {
-	rc, _, err := unpack.Open(x.raw)
+	rc, _, err := compress.Open(x.raw)
 	if err != nil {
 		return err
 	}
 	defer rc.Close()
-	if s.Compression == "lz4" {
+	if s.Compression == compress.LZ4 {
 		return errors.New("the kernel reads the legacy format of lz4 (lz4 -l), and not this one")
 	}
 	in := &counted{r: rc, n: x.unpacked, most: x.limits.unpacked, what: "it unpacks to"}

@@ -18,14 +18,17 @@ device_file() {
 	if [ -r "/sys/class/block/$1/dm/name" ]; then
 		echo "/dev/mapper/$(cat "/sys/class/block/$1/dm/name")"
 	else
-		echo "/dev/$1" | tr '!' /
+		case $1 in
+		*!*) echo "/dev/$1" | tr '!' / ;;
+		*) echo "/dev/$1" ;;
+		esac
 	fi
 }
 
 # probe TAG DEVICE: UUID, TYPE, LABEL, PARTUUID or PTTYPE of a device, or nothing. A
 # device is asked once, and never blkid's cache: that may know what the disk held before.
 probe() {
-	probe_file=$work/probe$(printf '%s' "$2" | tr / _)
+	probe_file=$work/probe.${2##*/}
 	if [ ! -e "$probe_file" ]; then ask_device "$2" >"$probe_file"; fi
 	sed -n "s/^$1=//p" "$probe_file"
 }

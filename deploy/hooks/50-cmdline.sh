@@ -24,7 +24,7 @@ find_words() {
 	if [ "$ramdisk_tool" = dracut ]; then
 		for n in $(on lvm); do
 			# dm writes vg-lv, and -- for a dash in either name.
-			vg_lv=$(sed 's/--/\n/g' "/sys/class/block/$n/dm/name" | tr '\n' '\001' | sed 's/\001$//' | sed 's|-|/|' | tr '\001' '-')
+			vg_lv=$(awk '{ gsub(/--/, "\001"); sub(/-/, "/"); gsub(/\001/, "-"); print }' "/sys/class/block/$n/dm/name")
 			disk_words="$disk_words rd.lvm.lv=$vg_lv"
 		done
 		for n in $(on md); do

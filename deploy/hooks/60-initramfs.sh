@@ -97,6 +97,7 @@ make_initramfs() {
 	esac
 	[ -z "$(on lvm)" ] || has lvm || die "the root is on LVM, but there is no lvm in the image"
 	[ -z "$(on crypt)" ] || has cryptsetup || die "the root is on LUKS, but there is no cryptsetup in the image"
+	[ -z "$(on md)" ] || has mdadm || die "the root is on md (RAID), but there is no mdadm in the image"
 	while read -r v _ ramdisk; do
 		case $ramdisk_tool in
 		initramfs-tools)

@@ -12,6 +12,7 @@ reset_grub() {
 			for d in $(boot_disks); do ids="$ids${ids:+, }$(by_id "$d")"; done
 		fi
 		printf 'grub-pc grub-pc/install_devices multiselect %s\n' "$ids" >"$work/debconf"
+		if [ -z "$ids" ]; then echo 'grub-pc grub-pc/install_devices_empty boolean true' >>"$work/debconf"; fi
 		say "run: debconf-set-selections: $(cat "$work/debconf")"
 		chroot "$target" debconf-set-selections <"$work/debconf" >"$work/out" 2>&1 ||
 			die "debconf-set-selections: $(sed -n '$p' "$work/out")"

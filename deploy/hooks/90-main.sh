@@ -69,7 +69,6 @@ main() {
 	after_menu
 	if [ $firmware = uefi ]; then install_uefi; else install_bios; fi
 	label
-	sync
 	say "done: $(os PRETTY_NAME) boots by $firmware from $root_disks"
 }
 

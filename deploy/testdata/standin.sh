@@ -108,7 +108,7 @@ efibootmgr)
 		;;
 	esac
 	;;
-update-initramfs) echo "made by $tool" >"/boot/initrd.img-$4" ;;
+update-initramfs) echo "made by $tool" >"/boot/initrd.img-$3" ;;
 dracut)
 	while [ $# -gt 2 ]; do shift; done
 	echo "made by $tool" >"$1"

@@ -1,0 +1,122 @@
+package bootcheck
+
+import (
+	"context"
+	"io"
+	"path"
+	"strings"
+
+	"image-capture/bootcheck/hardware"
+	"image-capture/bootcheck/initramfs"
+	"image-capture/entry"
+	"image-capture/image"
+	"image-capture/image/imagefs"
+)
+
+// Image is what the rules want of an image, kept while it went by.
+type Image struct {
+	fs  *imagefs.FS
+	opt Options
+}
+
+// ReadImage reads an image to its end, in one pass, and keeps what Check with the same
+// options looks at. The reader is a new one; its errors, and what of the image has no
+// place in a tree, are returned: only a whole image is judged.
+func ReadImage(ctx context.Context, r *image.Reader, opt Options) (*Image, error) {
+	w := &watcher{modules: opt.Target != nil, linked: map[string]Wanted{}}
+	kept, err := imagefs.Read(ctx, r, imagefs.Options{Interest: w.interest, Xattrs: []string{LabelAttr}})
+	if err != nil {
+		return nil, err
+	}
+	return &Image{kept, opt}, nil
+}
+
+// Forgotten returns how many names were not remembered, for want of room. A finding
+// may say so of one that a rule asked for.
+func (i *Image) Forgotten() int64 { return i.fs.Forgotten() }
+
+// Check judges the image as [Check] does a tree.
+func (i *Image) Check(ctx context.Context) (Report, error) {
+	return Check(ctx, i.fs.Follow(), i.opt)
+}
+
+// watcher says what is kept of the members of an image.
+type watcher struct {
+	modules    bool // whether what kernel modules ask for is wanted
+	initramfs  int  // how many were read
+	linked     map[string]Wanted
+	linkedSize int
+	kept       int // bytes of what was made of contents
+}
+
+const (
+	// mostInitramfs is how many are unpacked, a few more than Check reads.
+	mostInitramfs = 20
+	// mostKept bounds what is made of contents, in bytes.
+	mostKept = 64 << 20
+	// mostLinked bounds the names to which links lead, in bytes.
+	mostLinked = 1 << 20
+)
+
+// interest is for imagefs.Options.
+func (w *watcher) interest(name string, m *entry.Member) imagefs.Interest {
+	want := Wants(name)
+	if more, ok := w.linked[name]; ok && want.Content == 0 {
+		want.Content, want.Attributes = more.Content, true
+		want.Initramfs = want.Initramfs || more.Initramfs
+	}
+	if m.Type == entry.Symlink {
+		w.link(name, m.Link, want)
+	}
+	in := imagefs.Interest{Meta: want.Attributes, Content: want.Content}
+	switch {
+	case m.Type != entry.File || m.Size == 0:
+	case want.Initramfs && w.initramfs < mostInitramfs:
+		w.initramfs++
+		in.Make = func(r io.Reader) any {
+			c, err := initramfs.Read(r)
+			return w.keep(c, err, c.Modules(), c.Firmware)
+		}
+	case want.Module && w.modules:
+		in.Make = func(r io.Reader) any {
+			names, err := hardware.ReadFirmware(r)
+			return w.keep(names, err, names)
+		}
+	}
+	return in
+}
+
+// keep counts the names that were made of a content, and returns what is kept: what was
+// made, or the error in place of it. What would be too much is let go, and not an
+// error: nothing is wrong with the file. It is then one that was not kept, which a
+// finding tells.
+func (w *watcher) keep(made any, err error, lists ...[]string) any {
+	for _, list := range lists {
+		for _, name := range list {
+			w.kept += len(name) + 64
+		}
+	}
+	switch {
+	case err != nil:
+		return err
+	case w.kept > mostKept:
+		return nil
+	}
+	return made
+}
+
+// link has what a link leads to wanted as the link itself is. It helps where the link
+// comes first, and leads to its target at once.
+func (w *watcher) link(name, target string, want Wanted) {
+	if want.Content == 0 && !want.Initramfs {
+		return
+	}
+	if !path.IsAbs(target) {
+		target = path.Join("/", path.Dir(name), target)
+	}
+	if target = strings.TrimPrefix(path.Clean(target), "/"); w.linkedSize+len(target) > mostLinked {
+		return
+	}
+	w.linkedSize += len(target)
+	w.linked[target] = want
+}

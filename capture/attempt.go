@@ -1,0 +1,237 @@
+package capture
+
+import (
+	"cmp"
+	"context"
+	"encoding/hex"
+	"io"
+	"path"
+	"strings"
+	"time"
+
+	"image-capture/archive"
+	"image-capture/durable"
+	"image-capture/entry"
+	"image-capture/manifest"
+)
+
+// attempt is one walk of the tree. It is made new for each.
+type attempt struct {
+	src   *Source
+	spool *manifest.Spool
+	sum   *archive.Summary // once the image is whole
+}
+
+// attempt opens the tree, for the first with the one that was checked, and has a place
+// for the lines of the MANIFEST.
+func (r *run) attempt() (*attempt, error) {
+	a := &attempt{src: r.src}
+	r.src = nil
+	var err error
+	if a.src == nil {
+		if a.src, err = r.opt.Open(); err != nil {
+			return nil, err
+		}
+		if err := a.src.fix(r.fixes); err != nil {
+			a.src.Close()
+			return nil, err
+		}
+	}
+	f, err := durable.Temp(r.opt.TempDir)
+	if err != nil {
+		a.src.Close()
+		return nil, err
+	}
+	a.spool = manifest.NewSpool(f)
+	return a, nil
+}
+
+func (a *attempt) close() {
+	a.spool.Close()
+	a.src.Close()
+}
+
+// walk walks the tree once and writes the image to the local file or stdout, and to
+// remote, if they are wanted.
+func (r *run) walk(ctx context.Context, remote io.Writer) error {
+	a, err := r.attempt()
+	if err != nil {
+		return err
+	}
+	p := &progress{total: newTotal(ctx, a.src)}
+	done := r.events.Walking(p)
+	out := &tee{local: r.outputs.writer(ctx), remote: remote}
+	a.sum, err = archive.Write(ctx, out, a.src, archive.Options{
+		Codec: codecs[r.opt.Format], Level: r.opt.Level, Jobs: r.opt.Jobs,
+		Skip: r.skip(), SkipFileDigests: r.opt.SkipFileDigests,
+		Progress: &p.Progress,
+		Member:   a.spool.Add,
+	})
+	done()
+	p.total.stop()
+	if err != nil {
+		a.close()
+		return err
+	}
+	r.image = a
+	return nil
+}
+
+// skip names what is never captured: what is written now, and swap files in use.
+func (r *run) skip() map[entry.FileID]string {
+	skip := swapFiles()
+	for _, id := range r.outputs.ids() {
+		skip[id] = "a file that this capture writes"
+	}
+	return skip
+}
+
+// name finds the names of image and MANIFEST, unique by a new ident.
+func (r *run) name(context.Context) (err error) {
+	now := time.Now().UTC().Truncate(time.Second)
+	vars := manifest.Vars{Tag: r.system.Tag(), DStamp: manifest.DStamp(now), Ident: manifest.NewIdent()}
+	if tag := r.opt.Tag; tag != "" {
+		if vars.Tag = tag; manifest.CleanTag(tag) != tag {
+			return optionErrorf(OptionTag, "%q: it may hold a-z, 0-9 and . _ + - inside, and at most 64 characters", tag)
+		}
+	}
+	names, err := r.opt.Names.Expand(vars, r.opt.Format)
+	if err != nil {
+		return &OptionError{OptionNames, err}
+	}
+	f := &r.facts
+	f.Ident, f.Date, f.Format = vars.Ident, now, r.opt.Format
+	f.UploadTarball, f.UploadManifest = names.Image, names.Manifest
+	switch {
+	case r.opt.Stdout != nil:
+		f.Filename = "-"
+	case r.opt.Image != "":
+		f.Filename = r.opt.Image
+	default:
+		f.Filename = path.Base(names.Image)
+	}
+	f.OS, f.Arch, f.Kernels = r.system.OS.PrettyName, r.system.Arch, r.system.Kernels
+	f.AgentVersion = r.opt.Version
+	if r.src != nil {
+		f.Source = r.opt.Host + ":" + r.src.root.Path()
+	}
+	if r.delivery != nil {
+		r.delivery.Names = names
+	}
+	return nil
+}
+
+// conclude fills in what is known after the walk, and reports what went wrong.
+func (r *run) conclude() {
+	s, f, src := r.image.sum, &r.facts, r.image.src
+	r.reportMounts(src)
+	f.Size, f.UnpackedSize, f.Entries = s.Size, s.Unpacked, s.Entries
+	f.MD5, f.SHA256 = hex.EncodeToString(s.MD5), hex.EncodeToString(s.SHA256)
+	for _, m := range src.mounts.List() {
+		f.Mounts = append(f.Mounts, entry.Note{Path: m.Path, Reason: strings.TrimPrefix(m.String(), m.Path+" ")})
+	}
+	f.Edits = src.Notes()
+	f.Omitted = append(append(f.Omitted, s.Unreadable...), s.Omitted...)
+	f.Changed = s.Changed
+	for _, pattern := range src.plan.Unmatched() {
+		r.events.Unmatched(pattern)
+	}
+	for _, u := range src.plan.Unapplied() {
+		r.events.Unapplied(u)
+	}
+	r.events.Walked(s.Unreadable, s.Changed, s.Omitted)
+}
+
+func (r *run) writeManifest(w io.Writer) error { return r.image.spool.Write(w, r.facts) }
+
+// send sends the image, from the tree or, once that is whole, from the local file.
+func (r *run) send(ctx context.Context) error {
+	d := r.delivery
+	if r.outputs.once() {
+		d.Endpoint = d.Endpoint.Once() // what went out cannot be taken back or read again
+	}
+	r.events.Sending(func() int64 { return estimate(ctx, r.src) }, false)
+	err := d.Image(ctx, func(n int) (Body, error) {
+		if n > 1 {
+			// The server may not have noticed yet that the connection broke, and keeps
+			// the name taken until then; or for good, if it was killed. Where the name
+			// was given without an ident it is the same again; see upload.Endpoint.Do.
+			if err := r.name(ctx); err != nil {
+				return nil, err
+			}
+		}
+		if r.image != nil && r.outputs.hasImage() {
+			s := r.image.sum
+			return &storedBody{io.NewSectionReader(r.outputs.image.file, 0, s.Size), hex.EncodeToString(s.SHA256), s.Size}, nil
+		}
+		if r.image != nil { // whole or not: nobody has it
+			r.image.close()
+			r.image = nil
+		}
+		return r.stream(ctx), nil
+	})
+	d.Endpoint = r.opt.Endpoint
+	if err != nil {
+		if r.image != nil && !r.outputs.hasImage() {
+			r.image.close()
+			r.image = nil
+		}
+		return err
+	}
+	return d.Confirm(ctx, hex.EncodeToString(r.image.sum.SHA256))
+}
+
+// stream is the image while the tree is walked.
+func (r *run) stream(ctx context.Context) Body {
+	return &walkedBody{run: r, source: newSource(func(w io.Writer) error { return r.walk(ctx, w) })}
+}
+
+type walkedBody struct {
+	*source
+	run *run
+}
+
+func (b *walkedBody) Size() int64 { return -1 }
+
+func (b *walkedBody) Sum() (string, bool) {
+	if b.run.image == nil {
+		return "", false
+	}
+	return hex.EncodeToString(b.run.image.sum.SHA256), true
+}
+
+// storedBody is an image that is whole in a local file.
+type storedBody struct {
+	io.Reader
+	sum  string
+	size int64
+}
+
+func (b *storedBody) Size() int64         { return b.size }
+func (b *storedBody) Sum() (string, bool) { return b.sum, true }
+func (b *storedBody) Wait() error         { return nil }
+
+// keepManifest writes the MANIFEST to the current directory, or where temp files go.
+func (r *run) keepManifest() (string, error) {
+	name := path.Base(r.facts.UploadManifest)
+	return keep(name, r.writeManifest, cmp.Or(r.opt.TempDir, "/tmp"))
+}
+
+// unsent is a failure to send what is whole here: it says where that is.
+func (r *run) unsent(err error) error {
+	u := &UnsentError{Manifest: r.outputs.manifestName(), err: err}
+	if !r.delivery.Stored {
+		if u.Image = r.outputs.imageName(); u.Image == "" || u.Manifest == "" {
+			return err
+		}
+		return u
+	}
+	u.Stored = r.facts.UploadTarball
+	if u.Manifest == "" {
+		var kerr error
+		if u.Manifest, kerr = r.keepManifest(); kerr != nil {
+			return &LostManifestError{err: err, kept: kerr}
+		}
+	}
+	return u
+}

@@ -1,0 +1,185 @@
+// Package capture makes one image: from the tree, through the boot check, to image,
+// MANIFEST and Profile that are stored where they belong. It knows no flags, no
+// terminal and no environment; whoever calls it says all in Options, sees in Events
+// what happens on the way, and has in Result what came of it.
+//
+// Nothing half-written is left under a final name. The image comes first and its
+// MANIFEST last, here and on the endpoint: a MANIFEST says that its image is whole.
+//
+// Each attempt at the endpoint that has to walk the tree again is a new value with a
+// tree of its own, so that nothing of the one before is left in it.
+package capture
+
+import (
+	"context"
+	"errors"
+
+	"image-capture/bootcheck"
+	"image-capture/manifest"
+)
+
+// Run captures once. The Result is of what was done, also when the error is not nil.
+//
+// Errors that callers tell apart are those of this package and of upload, durable and
+// rootfs, and context.Canceled.
+func Run(ctx context.Context, opt Options, events Events) (Result, error) {
+	if events == nil {
+		events = Silent{}
+	}
+	r := &run{opt: opt, events: events, mounts: map[string]bool{}}
+	defer r.close()
+	err := r.all(ctx)
+	if r.delivery != nil {
+		err = r.delivery.Interrupted(ctx, err)
+	}
+	return r.result(), err
+}
+
+// run is what all attempts of one capture share.
+type run struct {
+	opt    Options
+	events Events
+	mounts map[string]bool // mount points whose decision was reported
+
+	src    *Source // opened for the check, and taken by the first attempt
+	report *bootcheck.Report
+	system bootcheck.System
+	fixes  []bootcheck.Fix // that the check made, for each tree that is opened
+	facts  manifest.Facts
+
+	outputs  outputs
+	delivery *Delivery // nil without an endpoint
+	image    *attempt  // the one that made a whole image; nil before
+
+	delivered    bool // image and MANIFEST are where they belong
+	profileSaved string
+}
+
+func (r *run) close() {
+	r.outputs.close()
+	if r.image != nil {
+		r.image.close()
+	}
+	if r.src != nil {
+		r.src.Close()
+	}
+}
+
+// all is the capture itself.
+func (r *run) all(ctx context.Context) error {
+	if e := r.opt.Endpoint; e != nil {
+		r.delivery = &Delivery{Endpoint: e}
+		if name := r.opt.SaveProfile; name != "" {
+			if create, update, lacking := e.CannotSaveProfile(name); lacking {
+				r.events.ProfileWillFail(create, update)
+			}
+		}
+	}
+	var err error
+	if r.src, err = r.opt.Open(); err != nil {
+		return err
+	}
+	for _, step := range []func(context.Context) error{r.check, r.name, r.place, r.transfer} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	r.delivered = true
+	if err := r.verdict(); err != nil {
+		if r.opt.SaveProfile != "" {
+			r.events.ProfileLeftOut(r.opt.SaveProfile)
+		}
+		return err
+	}
+	if r.opt.SaveProfile == "" {
+		return nil
+	}
+	if err := r.delivery.Profile(ctx, r.profile()); err != nil {
+		return err
+	}
+	r.profileSaved = r.opt.SaveProfile
+	return nil
+}
+
+// check judges the tree before anything of it is read.
+func (r *run) check(ctx context.Context) error {
+	r.reportMounts(r.src)
+	if r.opt.Check == Off {
+		r.system = bootcheck.Identify(r.src.view())
+		r.facts.Check = "off"
+		return nil
+	}
+	report, fixes, err := r.src.Judge(ctx, r.opt.Boot, r.opt.Fix, r.events.Fixed)
+	if err != nil {
+		return err
+	}
+	r.report, r.fixes, r.system = &report, fixes, report.System
+	r.facts.Check = report.Counts().String()
+	for _, f := range report.Findings {
+		if f.Level > bootcheck.OK {
+			r.facts.Findings = append(r.facts.Findings, f.String())
+		}
+	}
+	r.events.Checked(report)
+	if r.opt.Check == Enforce && report.Worst() == bootcheck.Fail {
+		return &CheckError{r.opt.Boot.Deployer}
+	}
+	return nil
+}
+
+// reportMounts reports the decisions that were not reported yet: all, and after the
+// walk those that it met on the way.
+func (r *run) reportMounts(s *Source) {
+	for _, m := range s.mounts.List() {
+		if !r.mounts[m.Path] {
+			r.mounts[m.Path] = true
+			r.events.Mount(m)
+		}
+	}
+}
+
+// transfer brings the image, then the MANIFEST, to where they belong.
+func (r *run) transfer(ctx context.Context) error {
+	var failed error // of the endpoint; what is local is worth finishing
+	if r.delivery == nil {
+		if err := r.walk(ctx, nil); err != nil {
+			return err
+		}
+	} else if failed = r.send(ctx); r.image == nil {
+		return failed
+	} else if ctx.Err() != nil && !r.delivery.Stored {
+		return context.Cause(ctx)
+	}
+	r.conclude()
+	if failed != nil && !r.outputs.hasImage() && !r.delivery.Stored {
+		return failed
+	}
+	// A local disk that fails now takes nothing from what the endpoint has: the
+	// MANIFEST is sent all the same.
+	local := r.finish()
+	if failed != nil {
+		return errors.Join(local, r.unsent(failed))
+	}
+	if r.delivery != nil {
+		if err := r.delivery.Manifest(ctx, r.facts.SHA256, r.writeManifest); err != nil {
+			var hidden *HiddenError
+			if !errors.As(err, &hidden) {
+				err = r.unsent(err)
+			}
+			return errors.Join(local, err)
+		}
+	}
+	return local
+}
+
+// verdict turns a capture that lacks something into an error.
+func (r *run) verdict() error {
+	unreadable, changed := len(r.image.sum.Unreadable), len(r.image.sum.Changed)
+	switch {
+	case unreadable > 0:
+		return &IncompleteError{Unreadable: unreadable, Changed: changed}
+	case changed > 0 && r.opt.Strict:
+		return &IncompleteError{Changed: changed}
+	}
+	return nil
+}

@@ -1,0 +1,162 @@
+package capture
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"slices"
+	"sync/atomic"
+
+	"image-capture/manifest"
+	"image-capture/upload"
+)
+
+// Delivery stores an image and its MANIFEST on an endpoint: first the image, which is
+// confirmed, then the MANIFEST, whose presence says that the image is whole, then the
+// Profile.
+type Delivery struct {
+	Endpoint *upload.Endpoint
+	Names    manifest.Names
+	// Stored says that the endpoint took the image, Verified that it was seen to have
+	// the same SHA-256.
+	Stored, Verified bool
+
+	// awaited are the names whose files went out whole while no answer came: they may be
+	// there.
+	awaited []string
+}
+
+// Body is an image on its way.
+type Body interface {
+	io.Reader
+	// Size is in bytes; -1 where it is not known before the end.
+	Size() int64
+	// Sum returns the SHA-256 in hex, once all of the image went out.
+	Sum() (sum string, whole bool)
+	// Wait waits for whatever makes the body, and returns what went wrong there.
+	Wait() error
+}
+
+// Image sends the image, with as many attempts as the endpoint allows. open makes the
+// body for each, and may change d.Names before.
+func (d *Delivery) Image(ctx context.Context, open func(n int) (Body, error)) error {
+	err := d.Endpoint.Do(ctx, func(n int) error {
+		body, err := open(n)
+		if err != nil {
+			return err
+		}
+		err = d.Endpoint.Store(ctx, d.Names.Image, body, body.Size())
+		if made := body.Wait(); err != nil && made != nil && !errors.Is(made, errNotWanted) {
+			return made // the tree or the local disk failed, not the endpoint
+		}
+		sum, whole := body.Sum()
+		if err != nil && whole && d.Endpoint.Arrived(ctx, err, d.Names.Image, sum) {
+			return nil
+		}
+		d.await(err != nil && whole, d.Names.Image)
+		return err
+	})
+	d.Stored = err == nil
+	return err
+}
+
+// Confirm compares the image on the endpoint with its SHA-256 in hex.
+func (d *Delivery) Confirm(ctx context.Context, sum string) error {
+	var err error
+	d.Verified, err = d.Endpoint.Confirm(ctx, d.Names.Image, sum)
+	var other *upload.MismatchError
+	if errors.As(err, &other) {
+		d.Stored = false
+	}
+	return err
+}
+
+// Manifest sends the MANIFEST, which write writes, of an image with the given SHA-256.
+// When it can be seen there and the image cannot, the image is looked for once more: it
+// is not there, which without the claims could not be known before.
+func (d *Delivery) Manifest(ctx context.Context, sum string, write func(io.Writer) error) error {
+	seen := false
+	err := d.Endpoint.Do(ctx, func(int) error {
+		body := newSource(write)
+		digest := sha256.New()
+		whole := &atomic.Bool{} // a read may still be under way when Store has returned
+		err := d.Endpoint.Store(ctx, d.Names.Manifest, &atEnd{io.TeeReader(body, digest), body, whole}, -1)
+		if made := body.Wait(); made != nil && !errors.Is(made, errNotWanted) {
+			return made
+		}
+		got := hex.EncodeToString(digest.Sum(nil))
+		if err != nil && !(whole.Load() && d.Endpoint.Arrived(ctx, err, d.Names.Manifest, got)) {
+			d.await(whole.Load(), d.Names.Manifest)
+			return err
+		}
+		d.await(false, d.Names.Manifest)
+		seen, err = d.Endpoint.Once().Confirm(ctx, d.Names.Manifest, got)
+		return err
+	})
+	if err != nil || !seen || d.Verified {
+		return err
+	}
+	if d.Verified, err = d.Endpoint.Seen(ctx, d.Names.Image, sum); err == nil && !d.Verified {
+		d.Stored = false
+		return &HiddenError{d.Names.Image, d.Names.Manifest}
+	}
+	return err
+}
+
+// await notes whether a file may be on the endpoint though it did not say so.
+func (d *Delivery) await(maybe bool, name string) {
+	d.awaited = slices.DeleteFunc(d.awaited, func(s string) bool { return s == name })
+	if maybe {
+		d.awaited = append(d.awaited, name)
+	}
+}
+
+// Interrupted makes an InterruptedError of what a signal ended, when anything may be
+// left on the endpoint. Other errors, and those that say it already, stay as they are.
+func (d *Delivery) Interrupted(ctx context.Context, err error) error {
+	var unsent *UnsentError
+	if err == nil || ctx.Err() == nil {
+		return err
+	}
+	if errors.As(err, &unsent) && len(d.awaited) == 0 {
+		return err
+	}
+	e := &InterruptedError{Maybe: d.awaited, err: err}
+	if d.Stored {
+		e.Stored = d.Names.Image
+	}
+	if e.Stored == "" && len(e.Maybe) == 0 {
+		return err
+	}
+	return e
+}
+
+// atEnd notes that a reader came to its end.
+type atEnd struct {
+	io.Reader
+	io.Closer
+	whole *atomic.Bool
+}
+
+func (r *atEnd) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	if err == io.EOF {
+		r.whole.Store(true)
+	}
+	return n, err
+}
+
+// Profile stores the Profile that deploys the image. It is the last step: without it
+// nothing else is lost.
+func (d *Delivery) Profile(ctx context.Context, p manifest.ProfileParams) error {
+	doc, err := NewProfile(p)
+	if err == nil {
+		err = d.Endpoint.SaveProfile(ctx, upload.Profile{Name: doc.Name, Meta: doc.Meta, Params: doc.Params, Obsolete: imageParams})
+	}
+	if err != nil {
+		return &ProfileError{d.Names.Image, p.Name, err}
+	}
+	return nil
+}

@@ -1,0 +1,148 @@
+package capture
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"image-capture/bootcheck"
+	"image-capture/manifest"
+)
+
+// CheckError says that the boot check found what keeps the image from deploying, so
+// that nothing was captured.
+type CheckError struct{ Deployer bootcheck.Deployer }
+
+func (e *CheckError) Error() string {
+	return fmt.Sprintf("the image would not deploy with %s; nothing was captured", e.Deployer)
+}
+
+// IncompleteError says that the image is made and lacks something, or, with
+// Options.Strict, holds files that changed while they were read.
+type IncompleteError struct{ Unreadable, Changed int }
+
+func (e *IncompleteError) Error() string {
+	if e.Unreadable > 0 {
+		return fmt.Sprintf("the image is incomplete: %d could not be read", e.Unreadable)
+	}
+	return fmt.Sprintf("%d changed while they were read (--strict)", e.Changed)
+}
+
+// UnsentError says that something is whole here and not on the endpoint.
+type UnsentError struct {
+	// Stored is the name of the image on the endpoint, when only its MANIFEST is not
+	// there; "" when neither is.
+	Stored string
+	// Image and Manifest are the local files; "" for none.
+	Image, Manifest string
+	err             error
+}
+
+func (e *UnsentError) Error() string {
+	switch {
+	case e.Stored != "" && e.Manifest != "":
+		return fmt.Sprintf("the image is stored as %s, its MANIFEST is not: it is kept in %s: %v", e.Stored, e.Manifest, e.err)
+	case e.Stored != "":
+		return fmt.Sprintf("the image is stored as %s, its MANIFEST is not: %v", e.Stored, e.err)
+	}
+	return fmt.Sprintf("%s and %s are whole, but not stored: %v", e.Image, e.Manifest, e.err)
+}
+
+// Unwrap returns what went wrong.
+func (e *UnsentError) Unwrap() error { return e.err }
+
+// NewUnsentError is for an image that is stored and whose MANIFEST, a local file, is
+// not, since err.
+func NewUnsentError(stored, manifest string, err error) *UnsentError {
+	return &UnsentError{Stored: stored, Manifest: manifest, err: err}
+}
+
+// HiddenError says that the endpoint shows the MANIFEST to this token, and not its
+// image: so it does not have that.
+type HiddenError struct{ Image, Manifest string }
+
+func (e *HiddenError) Error() string {
+	return fmt.Sprintf("the endpoint shows the MANIFEST %s to this token, and not the image %s: it does not have it", e.Manifest, e.Image)
+}
+
+// ProfileError says that the image is stored and its Profile is not.
+type ProfileError struct {
+	Image, Name string
+	err         error
+}
+
+func (e *ProfileError) Error() string {
+	return fmt.Sprintf("the image is stored as %s, the Profile %s is not: %v", e.Image, e.Name, e.err)
+}
+
+// Unwrap returns what went wrong.
+func (e *ProfileError) Unwrap() error { return e.err }
+
+// errNotWanted is what the producer's writes give once nobody reads any more.
+var errNotWanted = errors.New("the endpoint took no more")
+
+// LostManifestError says that the image is stored, and that its MANIFEST could be
+// neither sent nor kept.
+type LostManifestError struct{ err, kept error }
+
+func (e *LostManifestError) Error() string { return e.err.Error() }
+
+// Unwrap returns both errors: of sending, and of keeping.
+func (e *LostManifestError) Unwrap() []error {
+	return []error{e.err, fmt.Errorf("the image is stored, but its MANIFEST is lost: %w", e.kept)}
+}
+
+// FormatNameError says that a file's name ends like those of another format.
+type FormatNameError struct {
+	Name       string
+	Is, Format manifest.Format
+}
+
+func (e *FormatNameError) Error() string {
+	return fmt.Sprintf("%s: the name is that of another format than %s", e.Name, e.Format)
+}
+
+func optionErrorf(option Option, format string, args ...any) error {
+	return &OptionError{option, fmt.Errorf(format, args...)}
+}
+
+// NoManifestError says that the image is whole here, and its MANIFEST could not be
+// written.
+type NoManifestError struct {
+	Image string
+	err   error
+}
+
+func (e *NoManifestError) Error() string {
+	return fmt.Sprintf("%s is whole, but its MANIFEST could not be written: %v", e.Image, e.err)
+}
+
+// Unwrap returns the reason.
+func (e *NoManifestError) Unwrap() error { return e.err }
+
+// InterruptedError says what a signal left on the endpoint.
+type InterruptedError struct {
+	// Stored is the name of an image that is there without its MANIFEST; "" for none.
+	Stored string
+	// Maybe are the names of files that were sent whole, and for which no answer came.
+	Maybe []string
+	err   error
+}
+
+func (e *InterruptedError) Error() string {
+	s := "interrupted"
+	if e.Stored != "" {
+		s += "; the image is on the endpoint as " + e.Stored
+	}
+	if len(e.Maybe) > 0 {
+		s += "; no answer came for " + strings.Join(e.Maybe, ", ") + ": look whether the endpoint has it"
+	}
+	var unsent *UnsentError
+	if errors.As(e.err, &unsent) && unsent.Manifest != "" {
+		s += "; its MANIFEST is kept in " + unsent.Manifest
+	}
+	return s
+}
+
+// Unwrap returns the error that it came out as.
+func (e *InterruptedError) Unwrap() error { return e.err }

@@ -1,0 +1,89 @@
+package capture
+
+import (
+	"image-capture/bootcheck"
+	"image-capture/edit"
+	"image-capture/entry"
+	"image-capture/rootfs"
+	"image-capture/upload"
+)
+
+// Events are what a person may want to see of a capture while it goes on. None is an
+// error, and all that matters of them is in the Result, too. They are called by one
+// goroutine at a time.
+type Events interface {
+	upload.Events
+
+	// Mount is the decision on a mount point, once each.
+	Mount(m rootfs.Mount)
+	// Fixed is an edit that the check offered and that the image gets.
+	Fixed(f bootcheck.Fix)
+	// Checked is the report on the tree as it will be in the image.
+	Checked(r bootcheck.Report)
+	// NoManifest says that no MANIFEST will be written, as there is no file to put it
+	// beside, and no endpoint.
+	NoManifest()
+	// Sending says that an image will be sent. estimate gives its bytes, before compression
+	// unless compressed is set; it may take some seconds, and is 0 where that is
+	// not known yet.
+	Sending(estimate func() int64, compressed bool)
+	// Walking begins a walk of the tree, which the returned function ends. p may be read
+	// at any time.
+	Walking(p Progress) (done func())
+	// Unmatched is an exclude pattern that matched nothing.
+	Unmatched(pattern string)
+	// Unapplied is an edit that was not made.
+	Unapplied(u edit.Unapplied)
+	// Walked is what became of the tree, after a walk that gave a whole image.
+	Walked(unreadable, changed, omitted []entry.Note)
+	// ProfileLeftOut says that a Profile is not stored since the image lacks something.
+	ProfileLeftOut(name string)
+	// ProfileWillFail says early that the token cannot store a Profile; it has neither
+	// claim.
+	ProfileWillFail(create, update string)
+}
+
+// Progress is how far a walk is.
+type Progress interface {
+	// Done are the bytes and entries that are in the image, Total is how many bytes
+	// there will be; 0 while that is not known. Who never asks for it does not have them
+	// counted.
+	Done() (bytes, entries int64)
+	Total() int64
+}
+
+// Silent is for who wants to hear of nothing.
+type Silent struct{ upload.Silent }
+
+// Mount is for Events.
+func (Silent) Mount(rootfs.Mount) {}
+
+// Fixed is for Events.
+func (Silent) Fixed(bootcheck.Fix) {}
+
+// Checked is for Events.
+func (Silent) Checked(bootcheck.Report) {}
+
+// NoManifest is for Events.
+func (Silent) NoManifest() {}
+
+// Sending is for Events.
+func (Silent) Sending(func() int64, bool) {}
+
+// Walking is for Events.
+func (Silent) Walking(Progress) func() { return func() {} }
+
+// Unmatched is for Events.
+func (Silent) Unmatched(string) {}
+
+// Unapplied is for Events.
+func (Silent) Unapplied(edit.Unapplied) {}
+
+// Walked is for Events.
+func (Silent) Walked(_, _, _ []entry.Note) {}
+
+// ProfileLeftOut is for Events.
+func (Silent) ProfileLeftOut(string) {}
+
+// ProfileWillFail is for Events.
+func (Silent) ProfileWillFail(_, _ string) {}

@@ -1,0 +1,189 @@
+package capture
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"image-capture/durable"
+	"image-capture/entry"
+	"image-capture/manifest"
+)
+
+// outputs are the files that a capture writes here.
+type outputs struct {
+	stdout                   io.Writer // gets the image; nil: not
+	image, manifest, profile output
+}
+
+// output is one of the files.
+type output struct {
+	name string // "" for none
+	file *durable.File
+	lost bool // it could not be written
+}
+
+// place finds where the files go, and makes sure that there is room for their names,
+// here and on the endpoint, before anything is read.
+func (r *run) place(ctx context.Context) error {
+	o, opt := &r.outputs, r.opt
+	o.stdout = opt.Stdout
+	o.profile.name = opt.Profile
+	switch {
+	case opt.Stdout != nil:
+	case opt.Image != "":
+		if o.image.name = opt.Image; !special(opt.Image) {
+			o.manifest.name = strings.TrimSuffix(opt.Image, opt.Format.Suffix()) + ".MANIFEST.txt"
+		}
+	case opt.Endpoint == nil:
+		o.image.name, o.manifest.name = path.Base(r.facts.UploadTarball), path.Base(r.facts.UploadManifest)
+	}
+	if opt.Manifest != "" {
+		o.manifest.name = opt.Manifest
+	}
+	if err := o.check(opt.Format); err != nil {
+		return err
+	}
+	if o.manifest.name == "" && opt.Endpoint == nil {
+		r.events.NoManifest()
+	}
+	if opt.Endpoint != nil {
+		if err := opt.Endpoint.Ready(ctx, opt.Overwrite, r.delivery.Names.Image, r.delivery.Names.Manifest); err != nil {
+			return err
+		}
+	}
+	for _, out := range []*output{&o.image, &o.manifest, &o.profile} {
+		if out.name == "" {
+			continue
+		}
+		var err error
+		if out.file, err = durable.Create(out.name, opt.Overwrite); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// check looks for names that cannot be meant.
+func (o *outputs) check(format manifest.Format) error {
+	for _, f := range []manifest.Format{manifest.TGZ, manifest.TarZst, manifest.Tar} {
+		if f != format && strings.HasSuffix(o.image.name, f.Suffix()) {
+			return &FormatNameError{Name: o.image.name, Is: f, Format: format}
+		}
+	}
+	names := []string{o.image.name, o.manifest.name, o.profile.name}
+	for i, a := range names {
+		for _, b := range names[i+1:] {
+			if a != "" && filepath.Clean(a) == filepath.Clean(b) && !special(a) {
+				return optionErrorf(OptionOutputs, "%s is the name of two of the image, its MANIFEST and its Profile", a)
+			}
+		}
+	}
+	return nil
+}
+
+// special says whether a path is a device or a FIFO, which has no place beside it.
+func special(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && !info.Mode().IsRegular()
+}
+
+func (o *outputs) close() {
+	for _, out := range []*output{&o.image, &o.manifest, &o.profile} {
+		out.file.Discard()
+	}
+}
+
+// writer is where the image goes on this machine; nil for nowhere.
+func (o *outputs) writer(ctx context.Context) io.Writer {
+	switch f := o.image.file; {
+	case o.stdout != nil:
+		return interruptible{ctx, o.stdout}
+	case f == nil:
+		return nil
+	case f.InPlace:
+		return interruptible{ctx, f}
+	default:
+		return f
+	}
+}
+
+// once says that what is written here cannot be written a second time.
+func (o *outputs) once() bool { return o.stdout != nil || o.image.file != nil && o.image.file.InPlace }
+
+// hasImage says whether there is a file that the image can be read back from.
+func (o *outputs) hasImage() bool { return o.image.file != nil }
+
+func (o *outputs) imageName() string    { return o.image.whole() }
+func (o *outputs) manifestName() string { return o.manifest.whole() }
+
+// whole is the name of the file, unless it could not be written.
+func (o *output) whole() string {
+	if o.lost {
+		return ""
+	}
+	return o.name
+}
+
+// ids are the inodes of all that is written.
+func (o *outputs) ids() []entry.FileID {
+	var ids []entry.FileID
+	for _, out := range []*output{&o.image, &o.manifest, &o.profile} {
+		if out.file != nil {
+			ids = append(ids, out.file.IDs()...)
+		}
+	}
+	if f, ok := o.stdout.(*os.File); ok {
+		if id, ok := durable.ID(f); ok { // stdout may be a file in the tree
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// finish gives the local files their names: image, MANIFEST, Profile.
+func (r *run) finish() error {
+	o := &r.outputs
+	var unwritten error // of the MANIFEST; the image is worth having without
+	if f := o.manifest.file; f != nil {
+		unwritten = f.Contain(r.writeManifest)
+	}
+	lost, err := durable.CommitPair(o.image.file, o.manifest.file, unwritten == nil)
+	o.manifest.lost = lost
+	if err != nil {
+		var exists *durable.ExistsError
+		if !errors.As(err, &exists) {
+			err = fmt.Errorf("write %s: %w", cmp.Or(o.image.name, o.manifest.name), err)
+		}
+		return err
+	}
+	if unwritten != nil {
+		if o.image.name == "" {
+			return unwritten
+		}
+		return &NoManifestError{Image: o.image.name, err: unwritten}
+	}
+	if f := o.profile.file; f != nil {
+		return f.Fill(r.writeProfile)
+	}
+	return nil
+}
+
+// keep writes a file to the current directory or, where that cannot be, to another.
+func keep(name string, write func(io.Writer) error, other string) (string, error) {
+	err := durable.Write(name, true, write)
+	if err == nil {
+		return filepath.Abs(name)
+	}
+	name = filepath.Join(other, name)
+	if terr := durable.Write(name, true, write); terr != nil {
+		return "", errors.Join(err, terr)
+	}
+	return name, nil
+}

@@ -1,0 +1,91 @@
+package capture
+
+import (
+	"context"
+	"fmt"
+
+	"image-capture/bootcheck"
+	"image-capture/edit"
+	"image-capture/rootfs"
+)
+
+// Source is a root, and what shall be captured of it.
+type Source struct {
+	*edit.Tree
+	root   *rootfs.Root
+	plan   *edit.Plan
+	mounts *rootfs.Mounts
+}
+
+// Open opens the root and decides what shall be captured of it. The error is an
+// OptionError, a rootfs.NoMountError, or one of the kernel.
+func (t Tree) Open() (*Source, error) {
+	root, err := rootfs.Open(t.Root)
+	if err != nil {
+		return nil, &OptionError{OptionRoot, err}
+	}
+	s := &Source{root: root}
+	if s.plan, err = t.plan(); err == nil {
+		err = s.decideMounts(t)
+	}
+	if err != nil {
+		root.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Source) decideMounts(t Tree) (err error) {
+	s.mounts, err = s.root.Mounts(rootfs.MountOptions{
+		OneFileSystem: t.OneFileSystem, Include: t.IncludeMounts, Exclude: t.ExcludeMounts,
+		Dropped: func(path string) bool {
+			// No file has such a name: only what drops all that is there matches it.
+			return s.plan.Hidden(path) || s.plan.Hidden(path+"/\x01")
+		},
+	})
+	s.Tree = edit.NewTree(s.root, s.mounts, s.plan)
+	return err
+}
+
+// Close closes the root.
+func (s *Source) Close() error { return s.root.Close() }
+
+// view is the tree as it will be in the image, links resolved inside it.
+func (s *Source) view() *rootfs.Resolved { return rootfs.Follow(s.FS()) }
+
+// mostFixes is how often the check is repeated: an edit can bring up another
+// finding, as a rule may judge only what an earlier one left.
+const mostFixes = 3
+
+// Judge checks the tree as it will be in the image. With fix it makes the edits that
+// the findings offer, and the report is that of the result; made is called with each.
+func (s *Source) Judge(ctx context.Context, opt bootcheck.Options, fix bool, made func(bootcheck.Fix)) (bootcheck.Report, []bootcheck.Fix, error) {
+	var all []bootcheck.Fix
+	for round := 0; ; round++ {
+		r, err := bootcheck.Check(ctx, s.view(), opt)
+		if err != nil || !fix || round == mostFixes {
+			return r, all, err
+		}
+		fixes := r.Fixes()
+		if len(fixes) == 0 {
+			return r, all, nil
+		}
+		if err := s.fix(fixes); err != nil {
+			return r, all, err
+		}
+		for _, f := range fixes {
+			made(f)
+		}
+		all = append(all, fixes...)
+	}
+}
+
+// fix plans the edits.
+func (s *Source) fix(list []bootcheck.Fix) error {
+	for _, f := range list {
+		if err := s.plan.Apply(f.Op, "./"+f.Path, "--fix", f.Rewrite); err != nil {
+			return fmt.Errorf("fix: %s: %w", f, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,185 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"golang.org/x/sys/unix"
+	"golang.org/x/term"
+
+	"image-capture/bootcheck"
+	"image-capture/capture"
+	"image-capture/compress"
+	"image-capture/manifest"
+)
+
+// captureOptions are the command capture's.
+type captureOptions struct {
+	tree        treeOptions
+	format      formatOption
+	level       string
+	jobs        int
+	fileDigests bool
+	strict      bool
+	check       string
+	boot        bootOptions
+	outputs     capture.Outputs
+	output      string
+	names       manifest.Template
+	tag         string
+	store       storeOptions
+	upload      bool
+	messageOptions
+}
+
+func (o *captureOptions) add(g *groups) {
+	o.tree.add(g)
+
+	s := g.group("Image")
+	o.format.add(s)
+	s.StringVar(&o.level, "level", "default", "compression `LEVEL`: fast, default, better or best")
+	s.IntVar(&o.jobs, "jobs", 0, "compress `N` frames at once (0: one a processor, at most 16); the image does not depend on it")
+	g.within("jobs", &o.jobs, 0, maxJobs)
+	s.BoolVar(&o.fileDigests, "file-digests", true, "take the SHA-256 of each file for the MANIFEST (those of the image are always taken)")
+	s.BoolVar(&o.strict, "strict", false, "exit with 4 also when files changed while they were read")
+
+	g.group(bootTitle).StringVar(&o.check, "check", "warn", "boot check before the capture: `MODE` warn goes on, enforce stops when it fails, off")
+	g.oneOf("check", &o.check, "warn", "enforce", "off")
+	o.boot.add(g, &o.tree.tree)
+
+	s = g.group("Output (without --output or --upload: files of these names in the current directory)")
+	s.StringVar(&o.output, "output", "", "write the image to `FILE`, or to stdout for -")
+	s.StringVar(&o.outputs.Manifest, "manifest", "", "write the MANIFEST to `FILE` (else NAME.MANIFEST.txt beside --output)")
+	s.StringVar(&o.outputs.Profile, "profile", "", "write the Profile that deploys the image, as YAML, to `FILE`")
+	s.BoolVar(&o.outputs.Overwrite, "overwrite", false, "replace files that exist, also on the endpoint")
+	addUploadPath(s, &o.names.UploadPath)
+	s.StringVar(&o.names.RootFS, "rootfs-name", manifest.DefaultRootFS, "`NAME` of the image")
+	s.StringVar(&o.names.Manifest, "manifest-name", manifest.DefaultManifest, "`NAME` of the MANIFEST")
+	s.StringVar(&o.tag, "tag", "", "`NAME` that $TAG stands for (else like debian-12, from the tree's os-release)")
+
+	o.store.add(g)
+	g.group(endpointTitle).BoolVar(&o.upload, "upload", false, "store image and MANIFEST on the endpoint")
+	o.messageOptions.add(g, true)
+	g.check(func() error {
+		if o.store.saveProfile != "" && !o.upload {
+			return usagef("add --upload, or write it to a file with --profile", "--save-profile stores a Profile on the endpoint, where the image is not")
+		}
+		return nil
+	})
+}
+
+func (o *captureOptions) run(ctx context.Context, a *App, g *groups, args []string) error {
+	if len(args) != 1 {
+		return usagef("image-capture ROOT, such as image-capture / or image-capture /mnt; --help lists all", "capture takes one argument, the root")
+	}
+	opt, err := o.options(ctx, a, g, args[0])
+	if err != nil {
+		return err
+	}
+	res, err := capture.Run(ctx, opt, events{a.term, o.progress})
+	if err == nil || res.Delivered {
+		if perr := o.print(a, opt, res); err == nil {
+			err = perr
+		}
+	}
+	if !o.json {
+		return err
+	}
+	return printResult(ctx, a, res, err)
+}
+
+// options turns flags into the options of a capture.
+func (o *captureOptions) options(ctx context.Context, a *App, g *groups, root string) (capture.Options, error) {
+	opt := capture.Options{
+		Jobs: o.jobs, SkipFileDigests: !o.fileDigests, Strict: o.strict, Fix: o.boot.fix,
+		Check: map[string]capture.Mode{"warn": capture.Warn, "enforce": capture.Enforce, "off": capture.Off}[o.check],
+		Names: o.names, Tag: o.tag, Outputs: o.outputs,
+		EndpointURL: o.store.url(a), SaveProfile: o.store.saveProfile, Version: versionText(),
+	}
+	opt.Host, _ = os.Hostname()
+	opt.TempDir = a.env("TMPDIR")
+	var err error
+	if opt.Format, err = o.format.format(); err != nil {
+		return opt, err
+	}
+	if opt.Level, err = compress.ParseLevel(o.level); err != nil {
+		return opt, usagef("", "--level: %w", err)
+	}
+	if opt.Boot, err = o.boot.of(ctx, g, opt.Format); err != nil {
+		return opt, err
+	}
+	if o.boot.fix && opt.Check == capture.Off {
+		return opt, usagef("leave --check off out", "--fix makes the edits that the check offers")
+	}
+	if o.output == "-" {
+		if o.json {
+			return opt, usagef("use --output FILE, or --upload", "--json and --output - both want stdout")
+		}
+		if err := forImage(a.stdout); err != nil {
+			return opt, err
+		}
+		opt.Stdout = a.stdout
+	} else {
+		opt.Image = o.output
+	}
+	if o.outputs.Manifest == "-" || o.outputs.Profile == "-" {
+		return opt, usagef("name a file; stdout is for the image or the summary", "--manifest and --profile do not go to stdout")
+	}
+	if o.upload {
+		if opt.Endpoint, err = o.store.connect(ctx, a, events{a.term, o.progress}); err != nil {
+			return opt, err
+		}
+	}
+	opt.Tree, err = o.tree.of(ctx, root)
+	return opt, err
+}
+
+// forImage says whether stdout can take an image.
+func forImage(stdout io.Writer) error {
+	f, ok := stdout.(*os.File)
+	if !ok {
+		return nil
+	}
+	if term.IsTerminal(int(f.Fd())) {
+		return usagef("redirect it, as in --output - > image.tgz; with ssh, leave out -t", "stdout is a terminal")
+	}
+	// Where it was closed, Go's runtime has put /dev/null in its place, open for reading
+	// too, which no shell does: all would go nowhere, and be a success.
+	var st unix.Stat_t
+	flags, err := unix.FcntlInt(f.Fd(), unix.F_GETFL, 0)
+	if err != nil || unix.Fstat(int(f.Fd()), &st) != nil ||
+		st.Mode&unix.S_IFMT == unix.S_IFCHR && st.Rdev == unix.Mkdev(1, 3) && flags&unix.O_ACCMODE == unix.O_RDWR {
+		return usagef("redirect it, as in --output - > image.tgz", "stdout is closed")
+	}
+	return nil
+}
+
+// print writes the block to stdout, or to stderr when the image is there, and the
+// Profile after it.
+func (o *captureOptions) print(a *App, opt capture.Options, res capture.Result) error {
+	if o.json {
+		return nil // its document is written at the very end
+	}
+	w := a.stdout
+	if opt.Stdout != nil {
+		if w = a.term.w; o.quiet {
+			return nil
+		}
+	}
+	if _, err := io.WriteString(w, res.Facts.Block()); err != nil {
+		return err
+	}
+	if opt.Endpoint == nil || opt.Stdout != nil {
+		return nil // there are no lines of YAML on stderr
+	}
+	b, err := manifest.Profile(res.Profile)
+	if err == nil {
+		_, err = fmt.Fprintf(w, "\nProfile that deploys it:\n%s\n%s", "---", b)
+	}
+	return err
+}
+
+// verdict is the report in a few words.
+func verdict(r bootcheck.Report) string { return r.Counts().String() }

@@ -1,0 +1,113 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"image-capture/bootcheck"
+)
+
+// checkOptions are the command check's.
+type checkOptions struct {
+	tree   treeOptions
+	format formatOption
+	boot   bootOptions
+	tls    tlsOptions
+	messageOptions
+}
+
+func (o *checkOptions) add(g *groups) {
+	o.tree.add(g)
+	o.format.add(g.group("Image"))
+	o.boot.add(g, &o.tree.tree)
+	o.tls.add(g.group(tlsTitle))
+	o.messageOptions.add(g, true)
+}
+
+// run prints the report alone, of a tree or of an image.
+func (o *checkOptions) run(ctx context.Context, a *App, g *groups, args []string) error {
+	if len(args) != 1 {
+		return usagef("image-capture check ROOT, or image-capture check IMAGE", "check takes one argument, the root or the image")
+	}
+	c := &checkJob{app: a, checkOptions: o, given: g}
+	if err := c.judge(ctx, args[0]); err != nil {
+		return err
+	}
+	if err := c.print(); err != nil {
+		return err
+	}
+	if c.report.Worst() == bootcheck.Fail {
+		return &failure{ExitCheck, fmt.Errorf("check: %s will not deploy with %s (%s)", c.what, c.opt.Deployer, verdict(c.report)), ""}
+	}
+	return nil
+}
+
+// checkJob is one run of the command check.
+type checkJob struct {
+	*checkOptions
+	app    *App
+	given  *groups
+	what   string // what was judged, in words
+	opt    bootcheck.Options
+	report bootcheck.Report
+	fixed  []bootcheck.Fix
+}
+
+// judge judges what the argument names: a directory is a root, all else an image.
+func (c *checkJob) judge(ctx context.Context, name string) error {
+	if name == "-" || isURL(name) {
+		return c.image(ctx, name)
+	}
+	switch info, err := os.Stat(name); {
+	case err != nil:
+		return usagef("image-capture check ROOT, or image-capture check IMAGE", "%w", err)
+	case !info.IsDir():
+		return c.image(ctx, name)
+	}
+	c.what = "an image of this tree"
+	format, err := c.format.format()
+	if err != nil {
+		return err
+	}
+	if c.opt, err = c.boot.of(ctx, c.given, format); err != nil {
+		return err
+	}
+	tree, err := c.tree.of(ctx, name)
+	if err != nil {
+		return err
+	}
+	src, err := tree.Open()
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	c.report, c.fixed, err = src.Judge(ctx, c.opt, c.boot.fix, events{term: c.app.term}.Fixed)
+	return err
+}
+
+// checkDocument is the document of --json. The README says what is in it.
+type checkDocument struct {
+	Deployer bootcheck.Deployer `json:"deployer"`
+	Firmware bootcheck.Firmware `json:"firmware"` // that was asked for
+	Worst    bootcheck.Level    `json:"worst"`
+	Counts   bootcheck.Counts   `json:"counts"`
+	bootcheck.Report
+	Fixed []bootcheck.Fix `json:"fixed,omitempty"` // the edits that --fix made
+}
+
+// print prints the report, the result of the command.
+func (c *checkJob) print() error {
+	if c.json {
+		return writeJSON(c.app.stdout, checkDocument{
+			Deployer: c.opt.Deployer, Firmware: c.opt.Firmware, Worst: c.report.Worst(), Counts: c.report.Counts(),
+			Report: c.report, Fixed: c.fixed,
+		})
+	}
+	for _, line := range reportLines(c.report, c.quiet) {
+		if _, err := fmt.Fprintln(c.app.stdout, line); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,103 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+
+	"image-capture/bootcheck"
+	"image-capture/capture"
+	"image-capture/entry"
+)
+
+// result is the document of capture --json. docs/formats.md says what is in it.
+type result struct {
+	ExitCode       int                 `json:"exit_code"`
+	Error          string              `json:"error,omitempty"`
+	Hint           string              `json:"hint,omitempty"`
+	Filename       string              `json:"filename"`
+	Ident          string              `json:"ident"`
+	Date           string              `json:"date"`
+	Size           int64               `json:"size"`
+	MD5            string              `json:"md5sum"`
+	UploadTarball  string              `json:"upload_tarball"`
+	UploadManifest string              `json:"upload_manifest"`
+	SHA256         string              `json:"sha256sum"`
+	Format         string              `json:"format"`
+	Unpacked       int64               `json:"unpacked_size"`
+	Entries        int64               `json:"entries"`
+	Manifest       string              `json:"manifest,omitempty"` // local file
+	Stored         bool                `json:"stored"`
+	Verified       bool                `json:"verified"` // the endpoint has our SHA-256
+	Complete       bool                `json:"complete"`
+	Profile        *capture.Profile    `json:"profile,omitempty"`
+	ProfileSaved   string              `json:"profile_saved,omitempty"` // its name on the endpoint
+	System         bootcheck.System    `json:"system"`
+	Check          string              `json:"check"`
+	Findings       []bootcheck.Finding `json:"findings,omitempty"`
+	Mounts         []jsonNote          `json:"mounts,omitempty"`
+	Edits          []jsonNote          `json:"edits,omitempty"`
+	Omitted        []jsonNote          `json:"omitted,omitempty"`
+	Changed        []jsonNote          `json:"changed,omitempty"`
+	Version        string              `json:"version"`
+}
+
+// jsonNote is a note whose path is escaped like those on stderr: JSON holds no
+// bytes that are not UTF-8.
+type jsonNote struct {
+	Path   string `json:"path"`
+	Reason string `json:"reason"`
+}
+
+func jsonNotes(list []entry.Note) []jsonNote {
+	var out []jsonNote
+	for _, n := range list {
+		out = append(out, jsonNote{entry.Printable(n.Path), entry.Printable(n.Reason)})
+	}
+	return out
+}
+
+// printResult writes the document of capture --json, also of a capture that failed: a
+// following task shall always find one. It returns the error that it is given.
+func printResult(ctx context.Context, a *App, res capture.Result, err error) error {
+	f := res.Facts
+	doc := result{
+		Filename: entry.Printable(f.Filename), Ident: f.Ident, Size: f.Size, MD5: f.MD5,
+		UploadTarball: f.UploadTarball, UploadManifest: f.UploadManifest, SHA256: f.SHA256, Format: res.Profile.Format.String(),
+		Unpacked: f.UnpackedSize, Entries: f.Entries, Manifest: entry.Printable(res.Manifest), Stored: res.Stored, Verified: res.Verified,
+		Complete: res.Complete, ProfileSaved: res.ProfileSaved, System: res.System, Check: f.Check,
+		Mounts: jsonNotes(f.Mounts), Edits: jsonNotes(f.Edits), Omitted: jsonNotes(f.Omitted), Changed: jsonNotes(f.Changed),
+		Version: versionText(),
+	}
+	if !f.Date.IsZero() {
+		doc.Date = f.Date.Format("2006-01-02T15:04:05Z")
+	}
+	if res.Report != nil {
+		doc.Findings = res.Report.Findings
+	}
+	if res.Stored {
+		p, perr := capture.NewProfile(res.Profile)
+		if perr != nil {
+			err = errors.Join(err, perr)
+		}
+		doc.Profile = p
+	}
+	code, hint, shown := conclude(ctx, err)
+	doc.ExitCode, doc.Hint = code, entry.Printable(hint)
+	if shown != nil {
+		doc.Error = entry.Printable(strings.Join(joined(shown), "; "))
+	}
+	if werr := writeJSON(a.stdout, doc); werr != nil && err == nil {
+		return werr
+	}
+	return err
+}
+
+// writeJSON writes a document for people and programs.
+func writeJSON(w io.Writer, doc any) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(doc)
+}

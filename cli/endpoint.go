@@ -1,0 +1,219 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"image-capture/manifest"
+	"image-capture/upload"
+)
+
+const endpointTitle = "Endpoint (RS_ENDPOINT, RS_ENDPOINTS, RS_TOKEN, RS_KEY and the proxy variables are read from the environment)"
+
+// endpointOptions say where the endpoint is, who asks, and how it is spoken to.
+type endpointOptions struct {
+	tls       tlsOptions
+	endpoint  string
+	tokenFile string
+	attempts  int
+}
+
+func (o *endpointOptions) add(g *groups) {
+	s := g.group(endpointTitle)
+	s.StringVar(&o.endpoint, "endpoint", "", "`URL` of the DRP endpoint, like https://192.168.124.1:8092")
+	s.StringVar(&o.tokenFile, "token-file", "", "read the token from `FILE` (else RS_TOKEN; else user:password from RS_KEY)")
+	o.tls.add(s)
+	addAttempts(g, s, &o.attempts)
+}
+
+// storeOptions are endpointOptions for commands that store something.
+type storeOptions struct {
+	endpointOptions
+	limitRate, requireFree, saveProfile string
+}
+
+func (o *storeOptions) add(g *groups) {
+	o.endpointOptions.add(g)
+	s := g.group(endpointTitle)
+	s.StringVar(&o.limitRate, "limit-rate", "", "send at most `RATE` bytes per second, such as 50M; K, M, G are powers of 1024, as curl has them")
+	s.StringVar(&o.requireFree, "require-free", "", "refuse where the endpoint tells that it has less room than `SIZE`, such as 20G; those known tell nothing: it is a warning then")
+	s.StringVar(&o.saveProfile, "save-profile", "", "store the Profile that deploys the image on the endpoint, as `NAME`; one of that name is changed")
+	g.check(o.validProfile)
+}
+
+// validProfile checks --save-profile before anything is captured.
+func (o *storeOptions) validProfile() error {
+	if o.saveProfile == "" {
+		return nil
+	}
+	if _, err := manifest.Profile(manifest.ProfileParams{Name: o.saveProfile, Format: manifest.TGZ, Path: "x"}); err != nil {
+		return usagef("a letter, then letters, digits, and any of -_. or spaces", "--save-profile: %q is no name for a Profile", o.saveProfile)
+	}
+	return nil
+}
+
+const tlsTitle = "Images at https URLs"
+
+// tlsOptions say whom to trust.
+type tlsOptions struct {
+	caCert, fingerprint string
+	insecure            bool
+}
+
+func (o *tlsOptions) add(s *pflag.FlagSet) {
+	s.StringVar(&o.caCert, "ca-cert", "", "trust the PEM certificates in `FILE` too")
+	s.StringVar(&o.fingerprint, "fingerprint", "", "trust only the server certificate with this `SHA256`")
+	s.BoolVar(&o.insecure, "insecure", false, "do not verify the server's certificate")
+}
+
+func (o *tlsOptions) config(ctx context.Context) (upload.Config, error) {
+	cfg := upload.Config{
+		Fingerprint: o.fingerprint, Insecure: o.insecure,
+		Proxy: http.ProxyFromEnvironment, UserAgent: "image-capture/" + versionText(),
+	}
+	if o.caCert != "" {
+		pem, err := readFile(ctx, "ca-cert", o.caCert, maxCredential, "")
+		if err != nil {
+			return cfg, err
+		}
+		cfg.CACert = pem
+	}
+	return cfg, nil
+}
+
+// client makes a client that only opens URLs: other people's servers get no token.
+func (o *tlsOptions) client(ctx context.Context) (*upload.Client, error) {
+	cfg, err := o.config(ctx)
+	if err != nil {
+		return nil, err
+	}
+	client, err := upload.New(cfg)
+	if err != nil {
+		return nil, usagef("", "%w", err)
+	}
+	return client, nil
+}
+
+// url is --endpoint, RS_ENDPOINT, or the first of RS_ENDPOINTS.
+func (o *endpointOptions) url(a *App) string {
+	if o.endpoint != "" {
+		return o.endpoint
+	}
+	if e := a.env("RS_ENDPOINT"); e != "" {
+		return e
+	}
+	if all := strings.Fields(a.env("RS_ENDPOINTS")); len(all) > 0 {
+		return all[0]
+	}
+	return ""
+}
+
+// connect makes the endpoint's client, for a command that stores something.
+func (o *storeOptions) connect(ctx context.Context, a *App, events upload.Events) (*upload.Endpoint, error) {
+	return o.endpointOptions.connectWith(ctx, a, events, func(cfg *upload.Config) (err error) {
+		if o.limitRate != "" {
+			if cfg.Rate, err = parseRate(o.limitRate); err != nil {
+				return usagef("such as 50M: bytes per second; K, M and G are powers of 1024, as curl has them", "--limit-rate: %w", err)
+			}
+		}
+		if o.requireFree != "" {
+			if _, err := parseBytes(o.requireFree); err != nil {
+				return usagef("such as 20G; K, M, G and T are powers of 1024", "--require-free: %w", err)
+			}
+			a.term.warn("look at the endpoint's disk, or leave --require-free out", "--require-free %s is not checked: "+roomUnknown, o.requireFree)
+		}
+		return nil
+	})
+}
+
+// connect makes the endpoint's client.
+func (o *endpointOptions) connect(ctx context.Context, a *App, events upload.Events) (*upload.Endpoint, error) {
+	return o.connectWith(ctx, a, events, func(*upload.Config) error { return nil })
+}
+
+// connectWith makes the client. The token comes from a file or the environment, never
+// from an argument, which anyone on the machine can read.
+func (o *endpointOptions) connectWith(ctx context.Context, a *App, events upload.Events, more func(*upload.Config) error) (*upload.Endpoint, error) {
+	cfg, err := o.tls.config(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Endpoint = o.url(a); cfg.Endpoint == "" {
+		return nil, usagef("set RS_ENDPOINT, or use --endpoint https://HOST:8092", "no endpoint is given")
+	}
+	if err := o.credentials(ctx, a, &cfg); err != nil {
+		return nil, err
+	}
+	if err := more(&cfg); err != nil {
+		return nil, err
+	}
+	client, err := upload.New(cfg)
+	if err != nil {
+		return nil, usagef("", "%w", err)
+	}
+	if u, err := url.Parse(cfg.Endpoint); err == nil && u.Scheme == "http" && !loopback(u.Hostname()) {
+		a.term.warn("use the endpoint's https URL", "the token goes to %s unencrypted", u.Host)
+	}
+	return upload.NewEndpoint(client, upload.Attempts{Most: o.attempts, Events: events, After: a.After, Jitter: a.Jitter}), nil
+}
+
+func (o *endpointOptions) credentials(ctx context.Context, a *App, cfg *upload.Config) error {
+	cfg.Token = a.env("RS_TOKEN")
+	if o.tokenFile != "" {
+		b, err := readFile(ctx, "token-file", o.tokenFile, maxCredential, "")
+		if err != nil {
+			return err
+		}
+		if cfg.Token = strings.TrimSpace(string(b)); cfg.Token == "" {
+			return usagef("", "--token-file: %s is empty", o.tokenFile)
+		}
+	}
+	if cfg.Token == "" {
+		if key := a.env("RS_KEY"); key != "" {
+			user, password, ok := strings.Cut(key, ":")
+			if !ok {
+				return usagef("write it as user:password", "RS_KEY has no colon")
+			}
+			cfg.User, cfg.Password = user, password
+		}
+	}
+	if cfg.Token == "" && cfg.User == "" {
+		return usagef("set RS_TOKEN, use --token-file FILE, or set RS_KEY to user:password", "no token is given")
+	}
+	return nil
+}
+
+// parseRate reads a number of bytes per second as curl's --limit-rate does. At less
+// than 1K not even a TLS handshake would end in time.
+func parseRate(s string) (int64, error) {
+	n, err := parseBytes(s)
+	if err == nil && n < 1024 {
+		return 0, fmt.Errorf("%q is less than 1K", s)
+	}
+	return n, err
+}
+
+// parseBytes reads a number of bytes, such as 50M. It is not empty.
+func parseBytes(s string) (int64, error) {
+	digits, shift := s, 0
+	if i := strings.IndexByte("KMGT", s[len(s)-1]&^0x20); i >= 0 {
+		digits, shift = s[:len(s)-1], 10*(i+1)
+	}
+	n, err := strconv.ParseUint(digits, 10, 63-shift)
+	if err != nil {
+		return 0, fmt.Errorf("%q is no number of bytes", s)
+	}
+	return int64(n << shift), nil
+}
+
+func loopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}

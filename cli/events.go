@@ -1,0 +1,114 @@
+package cli
+
+import (
+	"time"
+
+	"image-capture/bootcheck"
+	"image-capture/capture"
+	"image-capture/edit"
+	"image-capture/entry"
+	"image-capture/rootfs"
+)
+
+// events prints what happens on the way.
+type events struct {
+	term     *terminal
+	progress string // the mode of --progress
+}
+
+const roomUnknown = "the endpoint does not tell how much room it has"
+
+func (e events) Mount(m rootfs.Mount)     { e.term.say("mount point %s", m) }
+func (e events) Fixed(f bootcheck.Fix)    { e.term.say("fix: %s", f) }
+func (e events) Unmatched(pattern string) { e.term.warn("", "--exclude %s matched nothing", pattern) }
+func (e events) Unapplied(u edit.Unapplied) {
+	e.term.warn("", "not done: %s %s: %s", u.Op, u.Subject, u.Reason)
+}
+
+func (e events) Checked(r bootcheck.Report) {
+	printFindings(e.term, r)
+	e.term.say("check: %s", verdict(r))
+}
+
+func (e events) NoManifest() {
+	e.term.warn("add --manifest FILE", "no MANIFEST is written, as the image goes to no file")
+}
+
+func (e events) Sending(estimate func() int64, compressed bool) {
+	if e.term.quiet {
+		return
+	}
+	size, n := "unknown yet", estimate()
+	switch {
+	case compressed:
+		size = bytesText(n)
+	case n > 0:
+		size = "about " + bytesText(n) + " before compression"
+	}
+	e.term.say("to send: %s; "+roomUnknown, size)
+}
+
+func (e events) Walking(p capture.Progress) func() {
+	return startProgress(e.term, e.progress, "captured", p.Done, p.Total).stop
+}
+
+func (e events) Walked(unreadable, changed, omitted []entry.Note) {
+	e.notes("not captured", unreadable)
+	e.notes("changed", changed)
+	// One line for what is only as it should be: sockets would drown the rest.
+	if n := len(omitted); n > 0 {
+		e.term.say("left out %d sockets, swap files and files of this capture; the MANIFEST lists them", n)
+	}
+}
+
+// notes prints the first of a list.
+func (e events) notes(what string, list []entry.Note) {
+	const most = 20
+	for i, n := range list {
+		if i == most {
+			e.term.warn("", "%s: %d more; the MANIFEST lists them", what, len(list)-most)
+			return
+		}
+		e.term.warn("", "%s: %s: %s", what, n.Path, n.Reason)
+	}
+}
+
+func (e events) ProfileLeftOut(name string) {
+	e.term.warn("if the image will do, store the Profile as printed with drpcli profiles create", "the Profile %s is not stored, since the image lacks something", name)
+}
+
+func (e events) ProfileWillFail(create, update string) {
+	e.term.warn("", "the token lacks the claims %q and %q: the image will be stored, the Profile will not", create, update)
+}
+
+func (e events) Retry(n, most int, err error, wait time.Duration) {
+	e.term.warn("", "attempt %d of %d: %v; again in %s", n, most, err, wait.Round(100*time.Millisecond))
+}
+
+func (e events) Replace(path string) {
+	e.term.warn("", "%s exists on the endpoint and is replaced; if that breaks, the endpoint deletes the older file too", path)
+}
+
+func (e events) Confirmed(path string, verified bool) {
+	if verified {
+		e.term.say("stored %s, the endpoint has the same SHA-256", path)
+		return
+	}
+	e.term.say("stored %s; its SHA-256 is not verifiable with this token, which has no claim to get it", path)
+}
+
+func (e events) AnswerLost(path string) {
+	e.term.say("the answer to %s was lost, the endpoint has it all the same", path)
+}
+
+func (e events) NamesOnly() {
+	e.term.warn("", "this token may not read MANIFESTs (claim files get): what belongs together is told by the names alone")
+}
+
+func (e events) ProfileSaved(name string, created bool) {
+	if created {
+		e.term.say("created the Profile %s on the endpoint", name)
+		return
+	}
+	e.term.say("the Profile %s on the endpoint deploys this image from now on", name)
+}

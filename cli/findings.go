@@ -1,0 +1,97 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"image-capture/bootcheck"
+)
+
+// byLevel returns the findings with the worst last, where people look first.
+func byLevel(list []bootcheck.Finding) []bootcheck.Finding {
+	var sorted []bootcheck.Finding
+	for level := bootcheck.OK; level <= bootcheck.Fail; level++ {
+		for _, f := range list {
+			if f.Level == level {
+				sorted = append(sorted, f)
+			}
+		}
+	}
+	return sorted
+}
+
+// reportLines is the report of the command check.
+func reportLines(r bootcheck.Report, quiet bool) []string {
+	var lines []string
+	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
+	width := 0
+	for _, f := range r.Findings {
+		width = max(width, len(f.Rule))
+	}
+	for _, f := range byLevel(r.Findings) {
+		if quiet && f.Level < bootcheck.Warn {
+			continue
+		}
+		where := ""
+		if f.Path != "" {
+			where = " (" + f.Path + ")"
+		}
+		add("%-4s  %-*s  %s%s", f.Level, width, f.Rule, f.Problem, where)
+		for _, more := range moreLines(f) {
+			add("%-4s  %-*s  %s", "", width, "", more)
+		}
+	}
+	return append(lines, verdictLines(r)...)
+}
+
+// moreLines are what follows a finding.
+func moreLines(f bootcheck.Finding) []string {
+	var lines []string
+	if f.Why != "" {
+		lines = append(lines, "why: "+f.Why)
+	}
+	if f.Hint != "" {
+		lines = append(lines, "hint: "+f.Hint)
+	}
+	if f.Fix != nil {
+		lines = append(lines, "fix: --fix "+f.Fix.String())
+	}
+	return lines
+}
+
+// verdictLines say for each firmware whether the image boots.
+func verdictLines(r bootcheck.Report) []string {
+	var lines []string
+	for _, v := range r.Verdicts {
+		line := "boots under " + strings.ToUpper(v.Firmware.String()) + ": yes"
+		if !v.Boots {
+			line = fmt.Sprintf("boots under %s: no, %s", strings.ToUpper(v.Firmware.String()), count(v.Problems, "problem"))
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// count writes a number of things: "1 problem", "2 problems".
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// printFindings prints to the job log what is wrong, the failures last.
+func printFindings(t *terminal, r bootcheck.Report) {
+	for _, f := range byLevel(r.Findings) {
+		if f.Level < bootcheck.Warn {
+			continue
+		}
+		t.line("image-capture: " + f.String())
+		for _, more := range moreLines(f) {
+			t.line(more)
+		}
+	}
+	for _, line := range verdictLines(r) {
+		t.say("check: %s", line)
+	}
+}

@@ -1,0 +1,133 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+// groups are the flags of a command, under the titles that the help has.
+type groups struct {
+	list   []group
+	checks []func() error
+}
+
+// group is a set of flags under a title in the help.
+type group struct {
+	title string
+	set   *pflag.FlagSet
+}
+
+// group begins a group. One of that title that is there goes on.
+func (g *groups) group(title string) *pflag.FlagSet {
+	for _, old := range g.list {
+		if old.title == title {
+			return old.set
+		}
+	}
+	set := pflag.NewFlagSet(title, pflag.ContinueOnError)
+	set.SortFlags = false
+	g.list = append(g.list, group{title, set})
+	return set
+}
+
+// check adds what is to be checked of the values, whatever the command makes of them.
+func (g *groups) check(f func() error) { g.checks = append(g.checks, f) }
+
+func (g *groups) valid() error {
+	for _, check := range g.checks {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// oneOf checks a flag that takes a word.
+func (g *groups) oneOf(flag string, value *string, words ...string) {
+	g.check(func() error { return oneOf(flag, *value, words...) })
+}
+
+// atLeast checks a flag that takes a number.
+func (g *groups) within(flag string, value *int, from, to int) {
+	g.check(func() error {
+		if *value < from {
+			return usagef("", "--%s is %d: it must be %d or more", flag, *value, from)
+		}
+		if *value > to {
+			return usagef("", "--%s is %d: it must be at most %d", flag, *value, to)
+		}
+		return nil
+	})
+}
+
+// parse returns the arguments that are no flags.
+func (g *groups) parse(args []string) ([]string, error) {
+	all := pflag.NewFlagSet("image-capture", pflag.ContinueOnError)
+	all.Usage = func() {}
+	for _, g := range g.list {
+		all.AddFlagSet(g.set)
+	}
+	if err := all.Parse(args); err != nil {
+		return nil, err
+	}
+	return all.Args(), nil
+}
+
+// set says whether a flag was given.
+func (g *groups) set(name string) bool {
+	for _, gr := range g.list {
+		if p := gr.set.Lookup(name); p != nil {
+			return p.Changed
+		}
+	}
+	return false
+}
+
+// changed are the flags that were given.
+func (g *groups) changed() []string {
+	var names []string
+	for _, g := range g.list {
+		g.set.VisitAll(func(p *pflag.Flag) {
+			if p.Changed {
+				names = append(names, p.Name)
+			}
+		})
+	}
+	return names
+}
+
+// oneOf checks a flag that takes a word.
+func oneOf(flag, value string, words ...string) error {
+	for _, w := range words {
+		if value == w {
+			return nil
+		}
+	}
+	return usagef("", "--%s is %q: it must be one of %s", flag, value, strings.Join(words, ", "))
+}
+
+// usage is the help of a command.
+func usage(cmd command, g *groups) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "image-capture %s: %s\n\nUsage:\n", cmd.name, cmd.short)
+	line := "  image-capture " + cmd.name
+	if len(g.list) > 0 {
+		line += " [flags]"
+	}
+	fmt.Fprintln(&b, strings.TrimRight(line+" "+cmd.args, " "))
+	if cmd.name == "capture" {
+		fmt.Fprint(&b, "\nCommands:\n")
+		for _, c := range commands() {
+			fmt.Fprintf(&b, "  %-9s%-18s%s\n", c.name, c.args, c.short)
+		}
+	}
+	for _, g := range g.list {
+		fmt.Fprintf(&b, "\n%s:\n%s", g.title, g.set.FlagUsagesWrapped(120))
+	}
+	if len(g.list) > 0 {
+		fmt.Fprint(&b, "\n"+exitHelp)
+	}
+	return b.String()
+}

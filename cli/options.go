@@ -1,0 +1,169 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math"
+	"os"
+
+	"github.com/spf13/pflag"
+
+	"image-capture/bootcheck"
+	"image-capture/bootcheck/hardware"
+	"image-capture/capture"
+	"image-capture/edit"
+	"image-capture/manifest"
+)
+
+// treeOptions say what is captured of a root.
+type treeOptions struct {
+	tree        capture.Tree
+	excludeFrom []string
+}
+
+func (o *treeOptions) add(g *groups) {
+	s, t := g.group("Tree"), &o.tree
+	s.StringArrayVar(&t.Exclude, "exclude", nil, "leave out what matches `PATTERN`, written ./a/b*, a/b or *.log, as GNU tar does; repeatable")
+	s.StringArrayVar(&o.excludeFrom, "exclude-from", nil, "read exclude patterns from `FILE`, one a line; repeatable")
+	s.BoolVar(&t.DefaultExcludes, "default-excludes", true, "keep /proc /sys /dev /run /tmp /var/tmp, but not what is in them")
+	s.BoolVar(&t.AddCurtin, "add-curtin", false, "put an empty /curtin into the image where the tree has none")
+	s.BoolVar(&t.OneFileSystem, "one-file-system", false, "leave out every mount point (else local disk filesystems are captured)")
+	s.StringArrayVar(&t.IncludeMounts, "include-mount", nil, "capture the mount point `PATH`, whatever is mounted there; repeatable")
+	s.StringArrayVar(&t.ExcludeMounts, "exclude-mount", nil, "leave out the mount point `PATH`; its directory stays, empty; repeatable")
+}
+
+// of reads the files of patterns, and returns the tree at a root.
+func (o *treeOptions) of(ctx context.Context, root string) (capture.Tree, error) {
+	t := o.tree
+	t.Root = root
+	read := map[string]bool{}
+	for _, name := range o.excludeFrom {
+		if read[name] {
+			continue
+		}
+		read[name] = true
+		text, err := readFile(ctx, "exclude-from", name, edit.MaxExcludeFile, "")
+		if err != nil {
+			return t, err
+		}
+		t.ExcludeFrom = append(t.ExcludeFrom, capture.PatternFile{Name: name, Text: text})
+	}
+	return t, nil
+}
+
+// formatOption is the format of an image.
+type formatOption struct{ text string }
+
+func (o *formatOption) add(s *pflag.FlagSet) {
+	s.StringVar(&o.text, "format", "tgz", "`FORMAT` of the image: tgz (image-deploy, Eikon), tar-zst (Eikon, faster) or tar")
+}
+
+func (o *formatOption) format() (manifest.Format, error) {
+	format, err := manifest.ParseFormat(o.text)
+	if err != nil {
+		return 0, usagef("", "--format: %w", err)
+	}
+	return format, nil
+}
+
+// deployer is who will unpack an image of a format: image-deploy takes tgz only.
+func deployer(format manifest.Format) bootcheck.Deployer {
+	if format == manifest.TGZ {
+		return bootcheck.ImageDeploy
+	}
+	return bootcheck.Eikon
+}
+
+const bootTitle = "Boot check"
+
+// bootOptions say by what an image is judged.
+type bootOptions struct {
+	deployer, firmware, target string
+	fix                        bool
+}
+
+func (o *bootOptions) add(g *groups, t *capture.Tree) {
+	s := g.group(bootTitle)
+	s.StringVar(&o.deployer, "deployer", "", "judge for `NAME`: image-deploy or eikon (else by the format: image-deploy for tgz)")
+	s.StringVar(&o.firmware, "firmware", "both", "what the machines start by: `NAME` uefi, bios or both; the image fails where it cannot; when not given, one that cannot is a warning")
+	s.StringVar(&o.target, "target", "", "check the drivers for the machine of `FILE`: its modaliases, or its gohai-inventory as JSON; self for this machine")
+	s.BoolVar(&o.fix, "fix", false, "make the safe edits that the findings offer, in the image, never in the source")
+	s.BoolVar(&t.Relabel, "relabel", false, "add /.autorelabel to the image: SELinux labels all files at the first boot")
+}
+
+// of are the options of the check of an image of a format.
+func (o *bootOptions) of(ctx context.Context, g *groups, format manifest.Format) (bootcheck.Options, error) {
+	opt := bootcheck.Options{Deployer: deployer(format)}
+	if o.deployer != "" {
+		if err := opt.Deployer.UnmarshalText([]byte(o.deployer)); err != nil {
+			return opt, usagef("", "--deployer: %w", err)
+		}
+	}
+	if g.set("firmware") {
+		if err := oneOf("firmware", o.firmware, "uefi", "bios", "both"); err != nil {
+			return opt, err
+		}
+		if err := opt.Firmware.UnmarshalText([]byte(o.firmware)); err != nil {
+			return opt, usagef("", "--firmware: %w", err)
+		}
+	}
+	var err error
+	opt.Target, err = o.readTarget(ctx)
+	return opt, err
+}
+
+// readTarget finds out which machine the image is for: nil when it is not known.
+func (o *bootOptions) readTarget(ctx context.Context) (*hardware.Target, error) {
+	const how = "make it on that machine with find /sys/devices -name modalias -exec cat {} + | sort -u, or take the Param gohai-inventory of DRP's machine"
+	switch o.target {
+	case "":
+		return nil, nil
+	case "self":
+		t, err := hardware.Self(os.DirFS("/sys"))
+		if err != nil {
+			return nil, fmt.Errorf("--target self: %w", err)
+		}
+		return t, nil
+	}
+	text, err := readFile(ctx, "target", o.target, hardware.MaxTarget, how)
+	if err != nil {
+		return nil, err
+	}
+	t, err := hardware.ParseTarget(bytes.NewReader(text))
+	if err != nil {
+		return nil, usagef(how, "--target %s: %w", o.target, err)
+	}
+	return t, nil
+}
+
+// uploadPathOption is where images are on the endpoint.
+func addUploadPath(s *pflag.FlagSet, path *string) {
+	s.StringVar(path, "upload-path", manifest.DefaultUploadPath, "`FOLDER` under the endpoint's files/")
+}
+
+// messageOptions say how much is printed, and in which form.
+type messageOptions struct {
+	json, quiet bool
+	progress    string
+}
+
+func (o *messageOptions) add(g *groups, progress bool) {
+	s := g.group("Messages")
+	s.BoolVar(&o.json, "json", false, "print the result as one JSON document")
+	s.BoolVar(&o.quiet, "quiet", false, "on stderr, print warnings and errors only")
+	if progress {
+		s.StringVar(&o.progress, "progress", "auto", "progress as `MODE` bar, lines (every 10 s), off, or auto: bar on a terminal, else lines")
+		g.oneOf("progress", &o.progress, "auto", "bar", "lines", "off")
+	}
+}
+
+func (o *messageOptions) isQuiet() bool { return o.quiet }
+
+// maxJobs is more than anything gains from; each takes its 32 MiB.
+const maxJobs = 256
+
+func addAttempts(g *groups, s *pflag.FlagSet, attempts *int) {
+	s.IntVar(attempts, "attempts", 5, "try what breaks `N` times in all")
+	g.within("attempts", attempts, 1, math.MaxInt)
+}

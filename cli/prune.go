@@ -1,0 +1,305 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"image-capture/entry"
+	"image-capture/manifest"
+	"image-capture/upload"
+)
+
+// pruneHint is for a token that may not.
+const pruneHint = `the token needs scope files, action "list, get", and "delete" with --yes, specific "*"`
+
+// pruneOptions are the command prune's.
+type pruneOptions struct {
+	uploadPath string
+	keep       int
+	keepGiven  bool
+	orphans    bool
+	parts      bool
+	olderThan  time.Duration
+	yes        bool
+	endpoint   endpointOptions
+	messageOptions
+}
+
+func (o *pruneOptions) add(g *groups) {
+	s := g.group("Images")
+	addUploadPath(s, &o.uploadPath)
+	s.IntVar(&o.keep, "keep", 0, "delete all but the newest `N` images of each tag, with their MANIFESTs")
+	s.BoolVar(&o.orphans, "orphans", false, "delete images without MANIFEST, and MANIFESTs without image, that are older than --older-than")
+	s.BoolVar(&o.parts, "parts", false, "delete what uploads that died have left (.part); one that still runs is lost by that")
+	s.DurationVar(&o.olderThan, "older-than", 24*time.Hour, "`AGE` of orphans and parts, by the date in their names; a part without one goes with 0 only")
+	s.BoolVar(&o.yes, "yes", false, "do delete; else what would be deleted is listed")
+	o.endpoint.add(g)
+	o.messageOptions.add(g, false)
+}
+
+// pruned is a line of the result.
+type pruned struct {
+	Action   string `json:"action"` // keep, delete, deleted
+	Image    string `json:"image,omitempty"`
+	Manifest string `json:"manifest,omitempty"`
+	Part     string `json:"part,omitempty"`
+	Group    string `json:"group,omitempty"`
+	Date     string `json:"date,omitempty"`
+	Reason   string `json:"reason"`
+}
+
+// pruneJob is one run of the command prune.
+type pruneJob struct {
+	app    *App
+	opt    *pruneOptions
+	end    *upload.Endpoint
+	folder string
+	match  []string
+	names  []string // of the folder, as they were when the plan was made
+	plan   []pruned
+}
+
+// run lists what an endpoint keeps and deletes what is old.
+// An image and its MANIFEST go together, the MANIFEST first: its presence says that
+// the image is whole, so what a crash in between leaves is an orphan, which says
+// nothing wrong, and which a later --orphans deletes.
+func (o *pruneOptions) run(ctx context.Context, a *App, g *groups, args []string) error {
+	o.keepGiven = g.set("keep")
+	p := &pruneJob{app: a, opt: o, folder: strings.TrimSuffix(o.uploadPath, "/"), match: args}
+	if err := p.valid(); err != nil {
+		return err
+	}
+	var err error
+	if p.end, err = o.endpoint.connect(ctx, a, events{term: a.term}); err != nil {
+		return err
+	}
+	err = p.run(ctx)
+	if remote := (*upload.Error)(nil); errors.As(err, &remote) && remote.Kind == upload.Refused {
+		err = &failure{ExitRefused, err, pruneHint}
+	}
+	return p.tell(ctx, err)
+}
+
+func (p *pruneJob) valid() error {
+	for _, pattern := range p.match {
+		if _, err := path.Match(pattern, ""); err != nil || strings.Contains(pattern, "/") {
+			return usagef("patterns are of names in --upload-path, such as 'debian-12-*'", "%q is no pattern for a name", pattern)
+		}
+	}
+	vars := manifest.Vars{DStamp: "x", Ident: "x"}
+	if _, err := (manifest.Template{UploadPath: p.opt.uploadPath}).Expand(vars, manifest.TGZ); err != nil {
+		return usagef("", "--upload-path: %w", err)
+	}
+	switch {
+	case strings.Contains(p.opt.uploadPath, "$"):
+		return usagef("name the folder itself", "--upload-path: there is no capture to tell what %s is", p.opt.uploadPath)
+	case p.opt.keep < 0:
+		return usagef("", "--keep is %d: it must be 0 or more", p.opt.keep)
+	case p.opt.olderThan < 0:
+		return usagef("", "--older-than is %s: it must be 0 or more", p.opt.olderThan)
+	case p.opt.keepGiven && p.opt.keep == 0 && len(p.match) == 0:
+		return usagef("image-capture prune 'debian-10-*' --keep 0", "--keep 0 deletes all images: say which by a pattern")
+	}
+	return nil
+}
+
+func (p *pruneJob) run(ctx context.Context) error {
+	var list []*upload.Pair
+	var err error
+	if p.names, err = p.end.List(ctx, p.folder); err == nil {
+		list, err = p.end.Pairs(ctx, p.folder, p.names)
+	}
+	if err != nil {
+		return err
+	}
+	p.decide(list)
+	if !p.opt.yes {
+		return nil
+	}
+	return p.delete(ctx)
+}
+
+// decide makes the plan.
+func (p *pruneJob) decide(list []*upload.Pair) {
+	now, seen := time.Now(), map[string]int{}
+	running := map[string]bool{} // the tails of uploads that run, or seem to
+	for _, k := range list {
+		if _, tail, _, _ := upload.Stamped(k.Name()); k.Part != "" && tail != "" {
+			running[tail] = true
+		}
+	}
+	for _, k := range list {
+		if !p.matches(k.Name()) {
+			continue
+		}
+		_, tail, _, _ := upload.Stamped(k.Name())
+		line := pruned{Action: "keep", Group: k.Group}
+		for _, f := range []struct {
+			name string
+			out  *string
+		}{{k.Image, &line.Image}, {k.Manifest, &line.Manifest}, {k.Part, &line.Part}} {
+			if f.name != "" {
+				*f.out = p.folder + "/" + f.name
+			}
+		}
+		if !k.Date.IsZero() {
+			line.Date = k.Date.UTC().Format("2006-01-02T15:04:05Z")
+		}
+		old := !k.Date.IsZero() && now.Sub(k.Date) > p.opt.olderThan
+		switch {
+		case k.Part != "":
+			line.Reason = "an upload that runs, or one that died"
+			switch {
+			case k.Date.IsZero() && p.opt.olderThan > 0:
+				line.Reason += "; no date in its name"
+			case p.opt.parts && (old || k.Date.IsZero()):
+				line.Action = "delete"
+			}
+		case k.Doubted:
+			line.Reason = "two MANIFESTs are about this image"
+		case k.Image == "" || k.Manifest == "":
+			line.Reason = "no MANIFEST"
+			if k.Image == "" {
+				line.Reason = "no image"
+			}
+			switch {
+			case tail == "" || k.Date.IsZero():
+				line.Reason += "; no date and ident in its name"
+			case running[tail]:
+				line.Reason += ", but an upload of that ident"
+			case !old:
+				line.Reason += ", maybe not yet"
+			case p.opt.orphans:
+				line.Action = "delete"
+			}
+		case k.Date.IsZero():
+			line.Reason = "no date"
+		default:
+			newer := seen[k.Group]
+			seen[k.Group]++
+			line.Reason = fmt.Sprintf("%d newer of %s", newer, k.Group)
+			if p.opt.keepGiven && newer >= p.opt.keep {
+				line.Action = "delete"
+			}
+		}
+		p.plan = append(p.plan, line)
+	}
+}
+
+func (p *pruneJob) matches(name string) bool {
+	return len(p.match) == 0 || slices.ContainsFunc(p.match, func(pattern string) bool {
+		ok, err := path.Match(pattern, name)
+		return ok && err == nil
+	})
+}
+
+// delete does what the plan says, and stops at the first thing that goes wrong.
+func (p *pruneJob) delete(ctx context.Context) error {
+	arrived, err := p.arrived(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range p.plan {
+		line := &p.plan[i]
+		if line.Action != "delete" {
+			continue
+		}
+		if arrived && line.Image != "" && line.Manifest == "" {
+			line.Action, line.Reason = "keep", "a MANIFEST arrived just now, maybe its own; run this again"
+			continue
+		}
+		for _, name := range []string{line.Manifest, line.Image, line.Part} {
+			if name == "" {
+				continue
+			}
+			if err := p.end.Delete(ctx, name); err != nil {
+				return p.half(*line, name, err)
+			}
+		}
+		line.Action = "deleted"
+	}
+	return nil
+}
+
+// arrived tells whether a MANIFEST came, or is coming, since the plan was made.
+func (p *pruneJob) arrived(ctx context.Context) (bool, error) {
+	now, err := p.end.List(ctx, p.folder)
+	return slices.ContainsFunc(now, func(n string) bool {
+		return upload.IsManifest(n) && !slices.Contains(p.names, n)
+	}), err
+}
+
+// half is a failure that says what is left of a pair.
+func (p *pruneJob) half(line pruned, name string, err error) error {
+	if line.Manifest == "" || name == line.Manifest {
+		return err // nothing of it is gone
+	}
+	code, _, _ := diagnose(err)
+	return &failure{code, fmt.Errorf("%s is deleted, its image is not: %w", line.Manifest, err), "image-capture prune --orphans deletes images without MANIFEST"}
+}
+
+// pruneResult is the document of prune --json.
+type pruneResult struct {
+	ExitCode int      `json:"exit_code"`
+	Error    string   `json:"error,omitempty"`
+	Folder   string   `json:"folder"`
+	Files    []pruned `json:"files"`
+}
+
+// tell prints what is there, what became of it, and what would.
+func (p *pruneJob) tell(ctx context.Context, err error) error {
+	var todo, done int
+	for i := range p.plan {
+		line := &p.plan[i]
+		for _, s := range []*string{&line.Image, &line.Manifest, &line.Part, &line.Group} {
+			*s = entry.Printable(*s)
+		}
+		line.Reason = entry.Printable(line.Reason)
+		switch line.Action {
+		case "delete":
+			todo++
+		case "deleted":
+			done++
+		}
+	}
+	werr := p.print(ctx, err)
+	switch {
+	case err != nil:
+	case p.opt.yes:
+		p.app.term.say("deleted %d of %d", done, len(p.plan))
+	case todo > 0:
+		p.app.term.say("nothing was deleted; add --yes to delete %d of %d", todo, len(p.plan))
+	default:
+		p.app.term.say("nothing of %d would be deleted", len(p.plan))
+	}
+	if err == nil {
+		err = werr
+	}
+	return err
+}
+
+func (p *pruneJob) print(ctx context.Context, err error) error {
+	if p.opt.json {
+		code, _, told := conclude(ctx, err)
+		doc := pruneResult{ExitCode: code, Folder: entry.Printable(p.folder), Files: p.plan}
+		if told != nil {
+			doc.Error = entry.Printable(strings.Join(joined(told), "; "))
+		}
+		if doc.Files == nil {
+			doc.Files = []pruned{}
+		}
+		return writeJSON(p.app.stdout, doc)
+	}
+	for _, line := range p.plan {
+		names := strings.TrimSpace(strings.Join([]string{line.Image + line.Part, line.Manifest}, " "))
+		if _, err := fmt.Fprintf(p.app.stdout, "%-7s  %-20s  %s (%s)\n", line.Action, line.Date, names, line.Reason); err != nil {
+			return err
+		}
+	}
+	return nil
+}

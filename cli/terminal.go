@@ -1,0 +1,86 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+
+	"image-capture/entry"
+
+	"golang.org/x/term"
+)
+
+// terminal prints to stderr what is for people. The rules: "image-capture: " in
+// front of each line, lower case, no period at the end; a hint is a line of its
+// own that says what to type; file names are escaped, so that none of them can
+// move the cursor or make a line of its own.
+type terminal struct {
+	mu     sync.Mutex
+	w      io.Writer
+	tty    bool
+	quiet  bool
+	redraw bool // a progress bar is on the last line
+}
+
+func newTerminal(w io.Writer) *terminal {
+	t := &terminal{w: w}
+	if f, ok := w.(*os.File); ok {
+		t.tty = term.IsTerminal(int(f.Fd()))
+	}
+	return t
+}
+
+func (t *terminal) line(s string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.redraw {
+		fmt.Fprint(t.w, "\r\x1b[K")
+	}
+	fmt.Fprintln(t.w, entry.Printable(s))
+}
+
+// say tells what goes on; --quiet drops it.
+func (t *terminal) say(format string, args ...any) {
+	if !t.quiet {
+		t.line("image-capture: " + fmt.Sprintf(format, args...))
+	}
+}
+
+// warn tells what may be wrong.
+func (t *terminal) warn(hint, format string, args ...any) {
+	t.line("image-capture: warning: " + fmt.Sprintf(format, args...))
+	if hint != "" {
+		t.line("hint: " + hint)
+	}
+}
+
+// fail tells why the program ends. Several errors joined are a line each.
+func (t *terminal) fail(err error, hint string) {
+	for _, l := range joined(err) {
+		t.line("image-capture: " + l)
+	}
+	if hint != "" {
+		t.line("hint: " + hint)
+	}
+}
+
+// joined takes errors.Join apart. A newline may also be in the name of a file, where
+// it begins no line.
+func joined(err error) []string {
+	switch e := err.(type) {
+	case *failure:
+		return joined(e.err)
+	case interface{ Unwrap() []error }:
+		var lines, texts []string
+		for _, inner := range e.Unwrap() {
+			lines = append(lines, joined(inner)...)
+			texts = append(texts, inner.Error())
+		}
+		if strings.Join(texts, "\n") == err.Error() {
+			return lines
+		}
+	}
+	return []string{err.Error()}
+}

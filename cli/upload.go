@@ -1,0 +1,202 @@
+package cli
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"os"
+	"path"
+	"sync/atomic"
+
+	"image-capture/capture"
+	"image-capture/manifest"
+)
+
+// uploadOptions are the command upload's.
+type uploadOptions struct {
+	store      storeOptions
+	uploadPath string
+	overwrite  bool
+	messageOptions
+}
+
+func (o *uploadOptions) add(g *groups) {
+	o.store.add(g)
+	s := g.group("Names")
+	addUploadPath(s, &o.uploadPath)
+	s.BoolVar(&o.overwrite, "overwrite", false, "replace files that exist on the endpoint")
+	o.messageOptions.add(g, true)
+}
+
+// run stores an image and its MANIFEST that are on disk, or the MANIFEST alone of an
+// image that is stored already.
+func (o *uploadOptions) run(ctx context.Context, a *App, g *groups, args []string) error {
+	if len(args) != 1 && len(args) != 2 {
+		return usagef("image-capture upload IMAGE MANIFEST, or image-capture upload MANIFEST", "upload takes an image and its MANIFEST")
+	}
+	file := args[len(args)-1]
+	facts, err := readFacts(file)
+	if err != nil {
+		return err
+	}
+	names := manifest.Names{Image: facts.UploadTarball, Manifest: facts.UploadManifest}
+	if g.set("upload-path") {
+		t := manifest.Template{UploadPath: o.uploadPath, RootFS: path.Base(names.Image), Manifest: path.Base(names.Manifest)}
+		if names, err = t.Expand(manifest.Vars{Tag: "linux", DStamp: manifest.DStamp(facts.Date), Ident: facts.Ident}, facts.Format); err != nil {
+			return usagef("", "--upload-path: %w", err)
+		}
+	}
+	ev := events{a.term, o.progress}
+	end, err := o.store.connect(ctx, a, ev)
+	if err != nil {
+		return err
+	}
+	if name := o.store.saveProfile; name != "" {
+		if create, update, lacking := end.CannotSaveProfile(name); lacking {
+			ev.ProfileWillFail(create, update)
+		}
+	}
+	d := &capture.Delivery{Endpoint: end, Names: names}
+	if err := d.Interrupted(ctx, o.deliver(ctx, a, d, args, facts)); err != nil {
+		return err
+	}
+	doc := sent{Image: names.Image, Manifest: names.Manifest, SHA256: facts.SHA256, Verified: d.Verified, ProfileSaved: o.store.saveProfile}
+	if o.json {
+		return writeJSON(a.stdout, doc)
+	}
+	_, err = fmt.Fprintf(a.stdout, "%16s  %s\n%16s  %s\n", "upload tarball:", names.Image, "upload manifest:", names.Manifest)
+	return err
+}
+
+// deliver sends what is on disk: image, MANIFEST, Profile.
+func (o *uploadOptions) deliver(ctx context.Context, a *App, d *capture.Delivery, args []string, facts manifest.Facts) error {
+	file := args[len(args)-1]
+	if len(args) == 2 {
+		if err := d.Endpoint.Ready(ctx, o.overwrite, d.Names.Image, d.Names.Manifest); err != nil {
+			return err
+		}
+		if err := o.sendImage(ctx, a, d, args[0], facts); err != nil {
+			return err
+		}
+	} else if err := d.Endpoint.Ready(ctx, o.overwrite, d.Names.Manifest); err != nil {
+		return err
+	}
+	// Also for the image sent just now: a MANIFEST vouches for it.
+	if err := d.Confirm(ctx, facts.SHA256); err != nil {
+		if d.Stored {
+			return capture.NewUnsentError(d.Names.Image, file, err)
+		}
+		return err
+	}
+	err := d.Manifest(ctx, facts.SHA256, func(w io.Writer) error {
+		f, err := os.Open(file)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		_, err = io.Copy(w, f)
+		return err
+	})
+	if err != nil || o.store.saveProfile == "" {
+		return err
+	}
+	return d.Profile(ctx, manifest.ProfileParams{
+		Name: o.store.saveProfile, Format: facts.Format, Path: d.Names.Image, Endpoint: o.store.url(a), SHA256: facts.SHA256,
+	})
+}
+
+// sent is the document of upload --json.
+type sent struct {
+	Image    string `json:"upload_tarball"`
+	Manifest string `json:"upload_manifest"`
+	SHA256   string `json:"sha256sum"`
+	Verified bool   `json:"verified"`
+	// ProfileSaved is the name of the Profile on the endpoint.
+	ProfileSaved string `json:"profile_saved,omitempty"`
+}
+
+// readFacts reads what a MANIFEST says of its image, and all of the MANIFEST: one
+// that was cut short is not sent.
+func readFacts(name string) (manifest.Facts, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return manifest.Facts{}, usagef("", "%w", err)
+	}
+	defer f.Close()
+	r, err := manifest.Parse(f)
+	for err == nil {
+		_, err = r.Next()
+	}
+	if !errors.Is(err, io.EOF) {
+		return manifest.Facts{}, usagef("name the MANIFEST that the capture wrote", "%s: %w", name, err)
+	}
+	facts := r.Facts()
+	if facts.UploadTarball == "" || facts.UploadManifest == "" || facts.SHA256 == "" {
+		return facts, usagef("name the MANIFEST that the capture wrote", "%s does not say where its image goes", name)
+	}
+	return facts, nil
+}
+
+// sendImage sends the image file if it is the one that the MANIFEST is about.
+func (o *uploadOptions) sendImage(ctx context.Context, a *App, d *capture.Delivery, file string, facts manifest.Facts) error {
+	return d.Image(ctx, func(n int) (capture.Body, error) {
+		f, err := os.Open(file)
+		if err != nil {
+			return nil, usagef("", "%w", err)
+		}
+		info, err := f.Stat()
+		if err == nil && info.Size() != facts.Size {
+			err = &failure{ExitVerify, fmt.Errorf("%s has %d bytes, its MANIFEST says %d", file, info.Size(), facts.Size), "name the image and the MANIFEST of one capture"}
+		}
+		if err != nil {
+			f.Close()
+			return nil, err
+		}
+		body := &checkedFile{r: f, name: file, size: facts.Size, left: facts.Size, want: facts.SHA256, sum: sha256.New()}
+		body.bar = startProgress(a.term, o.progress, "sent", func() (int64, int64) { return body.sent.Load(), 0 }, info.Size)
+		if n == 1 {
+			events{term: a.term}.Sending(info.Size, true)
+		}
+		return body, nil
+	})
+}
+
+// checkedFile reads a file and, before its last bytes go out, makes sure that it
+// has the digest it should: so that another file is never stored whole.
+type checkedFile struct {
+	r    *os.File
+	bar  *progress
+	name string
+	size int64
+	left int64
+	want string
+	sum  hash.Hash
+	sent atomic.Int64
+}
+
+func (c *checkedFile) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.sum.Write(p[:n])
+	c.left -= int64(n)
+	if c.left <= 0 && hex.EncodeToString(c.sum.Sum(nil)) != c.want {
+		return 0, &failure{ExitVerify, fmt.Errorf("%s has another SHA-256 than its MANIFEST says; it was not stored", c.name), "name the image and the MANIFEST of one capture, or capture again"}
+	}
+	c.sent.Add(int64(n))
+	return n, err
+}
+
+// Size is for capture.Body.
+func (c *checkedFile) Size() int64 { return c.size }
+
+// Sum is for capture.Body.
+func (c *checkedFile) Sum() (string, bool) { return c.want, c.sent.Load() == c.size }
+
+// Wait is for capture.Body.
+func (c *checkedFile) Wait() error {
+	c.bar.stop()
+	return c.r.Close()
+}

@@ -1,0 +1,223 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"image-capture/compare"
+	"image-capture/entry"
+	"image-capture/manifest"
+	"image-capture/upload"
+)
+
+// verifyOptions are the command verify's.
+type verifyOptions struct {
+	tls tlsOptions
+	messageOptions
+}
+
+func (o *verifyOptions) add(g *groups) {
+	o.tls.add(g.group(tlsTitle))
+	o.messageOptions.add(g, true)
+}
+
+// run reads an image and compares it with its MANIFEST, in
+// one pass.
+func (o *verifyOptions) run(ctx context.Context, a *App, _ *groups, args []string) error {
+	if len(args) != 1 && len(args) != 2 {
+		return usagef("image-capture verify IMAGE [MANIFEST]", "verify takes an image and its MANIFEST")
+	}
+	var manifestName string
+	if len(args) == 2 {
+		if manifestName = args[1]; manifestName == "-" && args[0] == "-" {
+			return usagef("give one of them as a file", "image and MANIFEST cannot both be stdin")
+		}
+	} else if manifestName = manifestOf(args[0]); manifestName == "" {
+		return usagef("image-capture verify IMAGE MANIFEST", "which MANIFEST belongs to %s cannot be told by its name", args[0])
+	} else if _, err := os.Stat(manifestName); err != nil && !isURL(manifestName) {
+		return usagef("image-capture verify IMAGE MANIFEST", "which MANIFEST belongs to %s cannot be told by its name: %w", args[0], err)
+	}
+	client, err := o.tls.client(ctx)
+	if err != nil {
+		return err
+	}
+	m, _, err := a.open(ctx, client, manifestName)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	want, err := manifest.Parse(m)
+	if err != nil {
+		return &failure{ExitVerify, fmt.Errorf("MANIFEST %s: %w", manifestName, err), ""}
+	}
+	image, size, err := a.open(ctx, client, args[0])
+	if err != nil {
+		return err
+	}
+	defer image.Close()
+	source := compare.NewSource(image)
+	bar := startProgress(a.term, o.progress, "read", func() (int64, int64) { return source.Size(), 0 }, func() int64 { return size })
+	v := &verification{}
+	v.Result, err = compare.Image(ctx, source, want, v.differ)
+	bar.stop()
+	if err != nil {
+		return err
+	}
+	return v.report(a, o.json, args[0], manifestName, want.Facts())
+}
+
+// manifestOf returns the name of the MANIFEST that a capture wrote beside an
+// image: in the same place, with the names of the defaults or of --output.
+func manifestOf(image string) string {
+	if image == "-" {
+		return ""
+	}
+	for _, f := range []manifest.Format{manifest.TarZst, manifest.TGZ, manifest.Tar} {
+		name, ok := strings.CutSuffix(image, f.Suffix())
+		if !ok {
+			continue
+		}
+		if i := strings.LastIndex(name, "-rootfs-"); i > strings.LastIndex(name, "/") {
+			return name[:i] + "-MANIFEST-" + name[i+len("-rootfs-"):] + ".txt"
+		}
+		return name + ".MANIFEST.txt"
+	}
+	return image + ".MANIFEST.txt"
+}
+
+// open opens a file, stdin or a URL. The size is 0 where it is not known.
+func (a *App) open(ctx context.Context, client *upload.Client, name string) (io.ReadCloser, int64, error) {
+	if name == "-" {
+		return io.NopCloser(interruptibleReader{ctx, a.stdin}), 0, nil
+	}
+	if isURL(name) {
+		d, err := client.Open(ctx, name)
+		if err != nil {
+			return nil, 0, err
+		}
+		return d, max(d.Size, 0), nil
+	}
+	f, err := whenDone(ctx, func() (*os.File, error) { return os.Open(name) })
+	if ctx.Err() != nil {
+		return nil, 0, context.Cause(ctx)
+	}
+	if err != nil {
+		return nil, 0, usagef("", "%w", err)
+	}
+	info, err := f.Stat()
+	if err != nil || info.IsDir() {
+		f.Close()
+		return nil, 0, usagef("", "%s is no file", name)
+	}
+	if !info.Mode().IsRegular() {
+		return readCloser{interruptibleReader{ctx, f}, f}, 0, nil
+	}
+	return f, info.Size(), nil
+}
+
+// readCloser reads from one and closes the other.
+type readCloser struct {
+	io.Reader
+	io.Closer
+}
+
+func isURL(name string) bool {
+	return strings.HasPrefix(name, "http://") || strings.HasPrefix(name, "https://")
+}
+
+// verification is what a comparison found.
+type verification struct {
+	compare.Result
+	found []string // the first differences
+	more  int
+}
+
+// mostDifferences is how many are told; the rest is counted.
+const mostDifferences = 20
+
+func (v *verification) differ(d compare.Difference) {
+	if len(v.found) == mostDifferences {
+		v.more++
+		return
+	}
+	v.found = append(v.found, entry.Printable(sentence(d)))
+}
+
+// sentence tells a difference between an image and its MANIFEST.
+func sentence(d compare.Difference) string {
+	switch d.Field {
+	case compare.BrokenImage:
+		return d.Got
+	case compare.BrokenManifest:
+		return "MANIFEST: " + d.Want
+	case compare.Order:
+		switch {
+		case d.Got == "":
+			return "the image ends, the MANIFEST goes on with " + d.Want
+		case d.Want == "":
+			return "the MANIFEST ends, the image goes on with " + d.Got
+		}
+		return fmt.Sprintf("the image has %s where the MANIFEST has %s", d.Got, d.Want)
+	case compare.FirstMissing:
+		return fmt.Sprintf("%s: its first name %s is not in the MANIFEST before it", d.Path, d.Want)
+	case compare.FirstDiffers:
+		return fmt.Sprintf("%s: the MANIFEST tells something else of it than of its first name %s", d.Path, d.Want)
+	}
+	subject, verb := string(d.Field), "is"
+	if d.Field == compare.Xattrs {
+		verb = "are"
+	}
+	if d.Path != "" {
+		subject = d.Path + ": " + subject
+	}
+	return fmt.Sprintf("%s %s %s, the MANIFEST says %s", subject, verb, d.Got, d.Want)
+}
+
+// isSourceError says whether an error is of reading the source, and says nothing of
+// what is in it.
+func isSourceError(err error) bool {
+	var remote *upload.Error
+	var local *os.PathError
+	return errors.As(err, &remote) || errors.As(err, &local) || errors.Is(err, context.Canceled)
+}
+
+// verified is the document of verify --json.
+type verified struct {
+	Image       string   `json:"image"`
+	Manifest    string   `json:"manifest"`
+	OK          bool     `json:"ok"`
+	Entries     int64    `json:"entries"`
+	SHA256      string   `json:"sha256sum"`
+	Differences []string `json:"differences,omitempty"`
+	More        int      `json:"more_differences,omitempty"`
+}
+
+func (v *verification) report(a *App, asJSON bool, image, name string, facts manifest.Facts) error {
+	ok := len(v.found) == 0
+	if asJSON {
+		if err := writeJSON(a.stdout, verified{entry.Printable(image), entry.Printable(name), ok, v.Entries, facts.SHA256, v.found, v.more}); err != nil {
+			return err
+		}
+	}
+	if !ok {
+		for _, d := range v.found {
+			a.term.line("image-capture: " + d)
+		}
+		if v.more > 0 {
+			a.term.line(fmt.Sprintf("image-capture: %d more differences", v.more))
+		}
+		return &failure{ExitVerify, fmt.Errorf("%s is not what %s says", image, name), ""}
+	}
+	if asJSON {
+		return nil
+	}
+	if v.Undigested > 0 {
+		a.term.say("the MANIFEST has no digest of %d files; that of the image is right", v.Undigested)
+	}
+	_, err := fmt.Fprintf(a.stdout, "%s is whole: %d entries as in %s, SHA-256 %s\n", entry.Printable(image), v.Entries, entry.Printable(name), facts.SHA256)
+	return err
+}

@@ -1,0 +1,39 @@
+// Package compress has the encoders of frames, of which images are made, and one
+// decoder for each format that comes into this program: images, the archives of an
+// initramfs, kernel modules.
+//
+// # Writing
+//
+// An [Encoder] compresses frames of a fixed size, each on its own: to a gzip member or
+// a zstd frame, which gzip -d and zstd -d decode one after the other. Its bytes depend
+// on the frame, the codec and the level only. [SeekTable] makes the standard seek table
+// of zstd for them.
+//
+// # Reading
+//
+// [Reader] decompresses a whole file (gzip, zstd, xz or bzip2: any number of streams)
+// ahead of who takes what comes out, on goroutines of its own. What follows a stream
+// must be another one or the end, and a file that is cut off anywhere is an error.
+//
+// [Open] decompresses one stream: one gzip member, zstd frame, xz stream and so on; but
+// bzip2 streams one after the other count as one. No byte is read past its end, so that
+// what follows it can be looked at: an initramfs may be several archives, one behind
+// the other, see the kernel's
+// Documentation/driver-api/early-userspace/buffer-format.rst. It reads gzip, xz, zstd,
+// bzip2, lzop and lz4. lz4 is either the legacy format (lz4 -l), the one that the kernel
+// reads, or the frame format, which the kernel does not read. Legacy lz4 has no end of
+// its own: it ends where no block follows, that is, at the end of the input or at
+// zeros, see the kernel's lib/decompress_unlz4.c. lzma (the format before xz, without a
+// magic of its own) is recognized and refused. Whatever else comes out as it is.
+//
+// Checksums are checked where the format has them.
+//
+// # Bounds
+//
+// Memory is bounded whatever a header says. For each stream of Open, of which nothing
+// runs in the background: gzip 64 KiB, bzip2 8 MiB, lzop 0.6 MiB, lz4 17 MiB, xz its
+// dictionary and zstd its window, each of at most 128 MiB (what zstd -22 needs, and the
+// most that the kernel's lib/decompress_unzstd.c takes), and 2 MiB more. For a Reader
+// 2 MiB of what is decompressed ahead beside that, or for zstd at most 10 frames under
+// way of 16 MiB twice each. How much comes out is not bounded: that is up to who reads.
+package compress

@@ -1,0 +1,239 @@
+// Package durable writes local files that are whole or not there. A file has a temp
+// name beside its own until Commit, which syncs it, renames it and syncs the folder.
+// What is no regular file (a device, a FIFO) has no such place and is written as it
+// goes.
+//
+// A temp file is locked (flock(2)) as long as its writer lives. So two writers of one
+// name keep apart, and what a killed one left behind is known, and removed by the next
+// that writes to the folder.
+package durable
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"image-capture/entry"
+)
+
+// File appears under its name only when it is whole.
+type File struct {
+	*os.File
+	path      string
+	overwrite bool
+	// InPlace is set when the path is a device or a FIFO, which is written as it goes.
+	InPlace bool
+	done    bool
+}
+
+// Create begins a file. One that exists is not replaced unless overwrite is set: then
+// a symbolic link stays, and what it leads to is replaced. An image holds what only
+// root may read, so only the owner may read the file. The error is an ExistsError, a
+// BusyError, a PlaceError, or one of the kernel.
+func Create(path string, overwrite bool) (*File, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && info.IsDir():
+		return nil, &PlaceError{path, IsDir, fmt.Errorf("%s is a directory", path)}
+	case err == nil && (overwrite || !info.Mode().IsRegular()) && planted(path, info):
+		return nil, &PlaceError{path, NotOurs, fmt.Errorf("%s is somebody else's, in a directory where all may write", path)}
+	case err == nil && !info.Mode().IsRegular():
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			return nil, err
+		}
+		return &File{File: f, path: path, InPlace: true}, nil
+	case err == nil && !overwrite:
+		return nil, &ExistsError{path}
+	case err == nil:
+		if path, err = filepath.EvalSymlinks(path); err != nil {
+			return nil, err
+		}
+	case !errors.Is(err, os.ErrNotExist):
+		return nil, err
+	}
+	if to, err := os.Readlink(path); err == nil {
+		return nil, &PlaceError{path, LeadsNoPath, fmt.Errorf("%s is a link to %s, which does not exist", path, to)}
+	}
+	if _, err := os.Stat(filepath.Dir(path)); err != nil {
+		return nil, &PlaceError{path, NoDir, fmt.Errorf("%s: %w", path, err)}
+	}
+	f, err := createTemp(path)
+	if err != nil {
+		return nil, err
+	}
+	return &File{File: f, path: path, overwrite: overwrite}, nil
+}
+
+// planted says whether a file is one that another user may have put there for a
+// program of root's to write to: the rule of fs.protected_fifos and
+// fs.protected_regular, see proc_sys_fs(5), which are off on many systems.
+func planted(path string, info os.FileInfo) bool {
+	dir, err := os.Stat(filepath.Dir(path))
+	if err != nil || dir.Mode()&os.ModeSticky == 0 || dir.Mode().Perm()&0o022 == 0 {
+		return false
+	}
+	owner := ownerOf(info)
+	return owner != uint32(os.Geteuid()) && owner != ownerOf(dir)
+}
+
+// IDs are the inodes that belong to this file: the one being written, and the
+// one that it will replace.
+func (f *File) IDs() []entry.FileID {
+	var ids []entry.FileID
+	if !f.InPlace {
+		if id, ok := ID(f.File); ok {
+			ids = append(ids, id)
+		}
+	}
+	if old, err := os.Open(f.path); err == nil && !f.InPlace {
+		if id, ok := ID(old); ok {
+			ids = append(ids, id)
+		}
+		old.Close()
+	}
+	return ids
+}
+
+// ID names the inode of an open file.
+func ID(f *os.File) (entry.FileID, bool) {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		return entry.FileID{}, false
+	}
+	return entry.FileID{Dev: st.Dev, Ino: st.Ino}, true
+}
+
+// Commit makes the file durable and gives it its name. When a file of that name
+// appeared since Create, which was not to replace one, the error is an ExistsError.
+func (f *File) Commit() error {
+	f.done = true
+	if f.InPlace {
+		return f.Close()
+	}
+	err := f.Sync()
+	if err == nil {
+		err = f.publish()
+	}
+	if err != nil {
+		f.remove()
+		return err
+	}
+	// The lock ends here, when the file has its name.
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(f.path))
+}
+
+// publish gives the file its name.
+func (f *File) publish() error {
+	if f.overwrite {
+		return os.Rename(f.Name(), f.path)
+	}
+	err := renameNew(f.Name(), f.path)
+	if errors.Is(err, os.ErrExist) {
+		return &ExistsError{f.path}
+	}
+	return err
+}
+
+// renameNew renames a file to a name that nothing has.
+func renameNew(from, to string) error {
+	err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE)
+	switch err {
+	case nil:
+		return nil
+	case unix.EINVAL, unix.ENOSYS, unix.EPERM: // the filesystem, the kernel (before 3.15), a seccomp filter
+	default:
+		return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
+	}
+	if err := os.Link(from, to); err != nil {
+		return err
+	}
+	return os.Remove(from)
+}
+
+// syncDir makes a rename durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	// Some network filesystems cannot; the file is there all the same.
+	if err := d.Sync(); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOTSUP) {
+		return err
+	}
+	return nil
+}
+
+// Discard drops the file unless it was committed.
+func (f *File) Discard() {
+	if f == nil || f.done {
+		return
+	}
+	f.done = true
+	if f.InPlace {
+		f.Close()
+		return
+	}
+	f.remove()
+}
+
+// remove removes the temp file while it is still locked.
+func (f *File) remove() {
+	os.Remove(f.Name())
+	f.Close()
+}
+
+// Fill writes the whole file by write, and commits it.
+func (f *File) Fill(write func(io.Writer) error) error {
+	defer f.Discard()
+	if err := f.Contain(write); err != nil {
+		return err
+	}
+	return f.Commit()
+}
+
+// Contain writes the content by write, and leaves the name for Commit.
+func (f *File) Contain(write func(io.Writer) error) error {
+	if err := write(f); err != nil {
+		return fmt.Errorf("write %s: %w", f.path, err)
+	}
+	return nil
+}
+
+// Write writes a whole file by write.
+func Write(path string, overwrite bool, write func(io.Writer) error) error {
+	f, err := Create(path, overwrite)
+	if err != nil {
+		return err
+	}
+	return f.Fill(write)
+}
+
+// Temp makes a file without a name in TMPDIR; where there is no room for one,
+// such as on a read-only root, in memory.
+func Temp(dir string) (*os.File, error) {
+	if dir == "" {
+		dir = "/tmp"
+	}
+	fd, err := unix.Open(dir, unix.O_RDWR|unix.O_TMPFILE|unix.O_CLOEXEC, 0o600)
+	if err == nil {
+		return os.NewFile(uintptr(fd), dir), nil
+	}
+	// Not every filesystem knows O_TMPFILE, and none before Linux 3.11.
+	if f, err := os.CreateTemp(dir, "image-capture.*"); err == nil {
+		return f, os.Remove(f.Name())
+	}
+	fd, err = unix.MemfdCreate("image-capture", unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("no place for a temp file in %s: %w", dir, err)
+	}
+	return os.NewFile(uintptr(fd), "memfd"), nil
+}

@@ -1,0 +1,33 @@
+package entry
+
+// Op is what becomes of a path on its way from the tree into the image. Findings offer
+// them, the plan of a capture makes them, MANIFEST and messages report them.
+type Op string
+
+// The operations.
+const (
+	Exclude  Op = "exclude"   // what a pattern matches, and all below it, is left out
+	KeepOnly Op = "keep-only" // a directory stays, what it holds is left out
+	Drop     Op = "drop"      // the path, and all below it, is left out
+	Empty    Op = "empty"     // a file keeps its attributes and loses its content
+	Rewrite  Op = "rewrite"   // a file keeps its attributes and gets another content
+	AddDir   Op = "add-dir"   // an empty directory, mode 755
+	AddFile  Op = "add-file"  // a file that the tree lacks
+)
+
+// words say the operations to people.
+var words = map[Op]struct{ does, done string }{
+	Exclude:  {"excludes", "excluded"},
+	KeepOnly: {"leaves out what is in", "kept without what is in it"},
+	Drop:     {"leaves out", "left out"},
+	Empty:    {"empties", "emptied"},
+	Rewrite:  {"rewrites", "rewritten"},
+	AddDir:   {"adds the directory", "added"},
+	AddFile:  {"adds the file", "added"},
+}
+
+// Does says what the operation does, before the path: "leaves out".
+func (o Op) Does() string { return words[o].does }
+
+// Done says what became of the path, after it: "left out".
+func (o Op) Done() string { return words[o].done }

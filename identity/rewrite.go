@@ -1,0 +1,73 @@
+package identity
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+)
+
+// ifcfgKeys are the variables of initscripts' and wicked's ifcfg files that fit
+// one machine, see sysconfig.txt of initscripts and ifcfg(5).
+var ifcfgKeys = []string{"HWADDR", "MACADDR", "LLADDR", "UUID", "DHCP_HOSTNAME", "DHCP_CLIENT_ID"}
+
+// IsIfcfgPin says whether a variable of an ifcfg file fits one machine.
+func IsIfcfgPin(key string) bool { return slices.Contains(ifcfgKeys, key) }
+
+// rewriteIfcfg leaves out the lines that fit one machine.
+func rewriteIfcfg(old []byte) ([]byte, error) {
+	return withoutLines(old, func(line string) bool {
+		key, _, ok := strings.Cut(line, "=")
+		return ok && IsIfcfgPin(key)
+	}), nil
+}
+
+// IsKeyfilePin says whether a property of NetworkManager's profile fits one machine:
+// the interface's own MAC address, or one to give it. The words in place of an address
+// fit all.
+func IsKeyfilePin(section, key, value string) bool {
+	switch section {
+	case "ethernet", "802-3-ethernet", "wifi", "802-11-wireless", "infiniband":
+		return (key == "mac-address" || key == "cloned-mac-address") && strings.Count(value, ":") >= 5
+	}
+	return false
+}
+
+// rewriteKeyfile leaves out the lines that fit one machine.
+func rewriteKeyfile(old []byte) ([]byte, error) {
+	section := ""
+	return withoutLines(old, func(line string) bool {
+		if strings.HasPrefix(line, "[") && strings.HasSuffix(line, "]") {
+			section = line[1 : len(line)-1]
+			return false
+		}
+		key, value, ok := strings.Cut(line, "=")
+		return ok && IsKeyfilePin(section, strings.TrimSpace(key), strings.TrimSpace(value))
+	}), nil
+}
+
+// rewriteResume leaves out the lines that set RESUME, and ends with one that
+// resumes from nowhere, see initramfs.conf(5).
+func rewriteResume(old []byte) ([]byte, error) {
+	out := withoutLines(old, func(line string) bool { return strings.HasPrefix(line, "RESUME=") })
+	if len(out) > 0 && out[len(out)-1] != '\n' {
+		out = append(out, '\n')
+	}
+	return append(out, "RESUME=none\n"...), nil
+}
+
+// rewriteHosts leaves out the lines that give the host's name to 127.0.1.1.
+func rewriteHosts(old []byte) ([]byte, error) {
+	return withoutLines(old, func(line string) bool { return strings.HasPrefix(line, "127.0.1.1") }), nil
+}
+
+// withoutLines returns a text without the lines that are bad, given without the
+// blanks around them. All others stay as they are.
+func withoutLines(data []byte, bad func(line string) bool) []byte {
+	out := make([]byte, 0, len(data))
+	for line := range bytes.SplitAfterSeq(data, []byte("\n")) {
+		if !bad(strings.TrimSpace(string(line))) {
+			out = append(out, line...)
+		}
+	}
+	return out
+}

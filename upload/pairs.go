@@ -1,0 +1,206 @@
+package upload
+
+import (
+	"context"
+	"errors"
+	"io"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"image-capture/manifest"
+)
+
+// Pair is what a folder of the endpoint holds of one capture: an image with its
+// MANIFEST, one of them without the other, or what an upload has left.
+type Pair struct {
+	Image, Manifest string // names in the folder; "" for none
+	Part            string // name of the .part of an upload; then there is nothing else
+	Group           string // the tag, as a rule
+	Date            time.Time
+	Doubted         bool // two MANIFESTs name this image
+}
+
+// Name is the one to show and to match with patterns.
+func (k Pair) Name() string {
+	switch {
+	case k.Part != "":
+		return strings.TrimSuffix(k.Part, ".part")
+	case k.Image != "":
+		return k.Image
+	}
+	return k.Manifest
+}
+
+// manifestSuffix ends the names of MANIFESTs.
+const manifestSuffix = ".txt"
+
+// Stamped takes a file name apart: the name without its suffix, date and ident,
+// which is $TAG or TAG-rootfs as a rule; the date, and the tail from the date on,
+// which no other capture has. Not ok: no date, or no suffix that is ours.
+func Stamped(name string) (group, tail string, date time.Time, ok bool) {
+	base, isImage := withoutSuffix(name)
+	if !isImage {
+		if base, ok = strings.CutSuffix(name, manifestSuffix); !ok {
+			return "", "", date, false
+		}
+	}
+	const stamp, ident = "20060102-150405", 10
+	for i := len(base) - len(stamp); i >= 0; i-- {
+		before, rest := base[:i], base[i+len(stamp):]
+		if before != "" && digit(before[i-1]) || rest != "" && digit(rest[0]) {
+			continue
+		}
+		var err error
+		if date, err = time.Parse(stamp, base[i:i+len(stamp)]); err != nil || date.Year() < 1970 {
+			continue
+		}
+		if len(rest) > ident && rest[0] == '-' && isIdent(rest[1:1+ident]) && (len(rest) == 1+ident || rest[1+ident] == '-') {
+			tail, rest = base[i:i+len(stamp)+1+ident], rest[1+ident:]
+		}
+		group = strings.TrimRight(before, "-_.") + rest
+		kind := "-MANIFEST"
+		if isImage {
+			kind = "-rootfs"
+		}
+		return strings.TrimSuffix(group, kind), tail, date, true
+	}
+	return base, "", time.Time{}, false
+}
+
+func digit(c byte) bool { return '0' <= c && c <= '9' }
+
+func isIdent(s string) bool {
+	return strings.Trim(s, "0123456789abcdef") == ""
+}
+
+// withoutSuffix cuts the suffix of an image's name.
+func withoutSuffix(name string) (string, bool) {
+	for _, f := range []manifest.Format{manifest.TarZst, manifest.TGZ, manifest.Tar} {
+		if base, ok := strings.CutSuffix(name, f.Suffix()); ok {
+			return base, true
+		}
+	}
+	return name, false
+}
+
+// Pairs finds out which of the names in a folder belong together, by group, the
+// newest first. What a MANIFEST says of its image counts
+// first; where it cannot be read, or is of another tool, or its image is not there,
+// the date and ident that both names end in.
+func (e *Endpoint) Pairs(ctx context.Context, folder string, names []string) ([]*Pair, error) {
+	images, byTail := map[string]*Pair{}, map[string]string{}
+	var manifests []string
+	var all []*Pair
+	for _, n := range names {
+		if strings.Contains(n, "/") {
+			continue // a folder
+		}
+		_, isImage := withoutSuffix(n)
+		group, tail, date, _ := Stamped(n)
+		switch {
+		case isImage:
+			images[n] = &Pair{Image: n, Group: group, Date: date}
+			all = append(all, images[n])
+			if tail != "" {
+				byTail[tail] = n
+			}
+		case strings.HasSuffix(n, manifestSuffix):
+			manifests = append(manifests, n)
+		case strings.HasSuffix(n, ".part"):
+			whole := strings.TrimSuffix(n, ".part")
+			if _, isImage := withoutSuffix(whole); isImage || strings.HasSuffix(whole, manifestSuffix) {
+				group, _, date, _ := Stamped(whole)
+				all = append(all, &Pair{Part: n, Group: group, Date: date})
+			}
+		}
+	}
+	facts, err := e.readManifests(ctx, folder, manifests)
+	if err != nil {
+		return nil, err
+	}
+	for i, n := range manifests {
+		group, tail, date, ok := Stamped(n)
+		of := images[path.Base(facts[i].UploadTarball)]
+		if of == nil && tail != "" {
+			of = images[byTail[tail]]
+		}
+		switch {
+		case of == nil && facts[i].UploadTarball == "" && (!ok || tail == ""):
+			// A text file, like any other.
+		case of == nil:
+			all = append(all, &Pair{Manifest: n, Group: group, Date: date})
+		case of.Manifest != "":
+			of.Doubted = true
+			all = append(all, &Pair{Manifest: n, Image: of.Image, Group: of.Group, Date: of.Date, Doubted: true})
+		default:
+			if of.Manifest = n; of.Date.IsZero() {
+				of.Date = facts[i].Date
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b *Pair) int { // by group, the newest first
+		if c := strings.Compare(a.Group, b.Group); c != 0 {
+			return c
+		}
+		if c := b.Date.Compare(a.Date); c != 0 {
+			return c
+		}
+		return strings.Compare(b.Name(), a.Name())
+	})
+	return all, nil
+}
+
+// readManifests reads the facts of MANIFESTs, one for each name; those of one that
+// this token may not read, or that is none of ours, are empty.
+func (e *Endpoint) readManifests(ctx context.Context, folder string, names []string) ([]manifest.Facts, error) {
+	facts := make([]manifest.Facts, len(names))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(4)
+	var once sync.Once
+	for i, n := range names {
+		group.Go(func() error {
+			err := e.Do(ctx, func(int) (err error) {
+				facts[i], err = e.readManifest(ctx, folder+"/"+n)
+				return err
+			})
+			var remote *Error
+			if errors.As(err, &remote) && (remote.Kind == Refused || remote.Status == 404) {
+				once.Do(func() {
+					e.opt.Events.NamesOnly()
+				})
+				return nil
+			}
+			return err
+		})
+	}
+	return facts, group.Wait()
+}
+
+func (e *Endpoint) readManifest(ctx context.Context, name string) (manifest.Facts, error) {
+	// Only the head is read, and of that no more than any capture has.
+	const most = 16 << 20
+	d, err := e.client.Fetch(ctx, name)
+	if err != nil {
+		return manifest.Facts{}, err
+	}
+	defer d.Close()
+	r, err := manifest.Parse(io.LimitReader(d, most))
+	var remote *Error
+	switch {
+	case errors.As(err, &remote):
+		return manifest.Facts{}, err
+	case err != nil:
+		return manifest.Facts{}, nil // of another tool, or of a newer agent
+	}
+	return r.Facts(), nil
+}
+
+// IsManifest tells by its name, or that of its .part, whether a file is a MANIFEST.
+func IsManifest(name string) bool {
+	return strings.HasSuffix(strings.TrimSuffix(name, ".part"), manifestSuffix)
+}
