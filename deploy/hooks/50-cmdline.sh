@@ -67,7 +67,7 @@ new_cmdline() {
 }
 
 # clean_defaults PATH APPEND: the GRUB_CMDLINE_LINUX... lines of a file that GRUB's
-# scripts source. Only words are taken out; it stays the file that it was.
+# scripts source. Only words change; it stays the file that it was.
 clean_defaults() {
 	show "$1" >"$work/defaults"
 	awk '
@@ -95,7 +95,11 @@ clean_defaults() {
 		words=${words% }
 		case $head in
 		*GRUB_CMDLINE_LINUX=*)
-			for w in $2; do words="$words${words:+ }$w"; done
+			# A file of grub.d that adds to the words of the others has them already.
+			case $1:$words in
+			/etc/default/grub.d/*'$GRUB_CMDLINE_LINUX'* | /etc/default/grub.d/*'${GRUB_CMDLINE_LINUX}'*) ;;
+			*) for w in $2; do words="$words${words:+ }$w"; done ;;
+			esac
 			case $words:$head in
 			*' '*:*=) words=\"$words\" ;;
 			esac
@@ -103,7 +107,7 @@ clean_defaults() {
 		esac
 		printf '%s%s%s\n' "$head" "$words" "$tail"
 	done <"$work/three" >"$work/defaults.new"
-	if [ -n "$2" ] && ! grep -q -E '^[[:space:]]*(export[[:space:]]+)?GRUB_CMDLINE_LINUX=' "$work/defaults.new"; then
+	if [ "$1" = /etc/default/grub ] && [ -n "$2" ] && ! grep -q -E '^[[:space:]]*(export[[:space:]]+)?GRUB_CMDLINE_LINUX=' "$work/defaults.new"; then
 		echo "GRUB_CMDLINE_LINUX=\"$2\"" >>"$work/defaults.new"
 	fi
 	if [ -s "$work/defaults.new" ]; then
@@ -113,9 +117,11 @@ clean_defaults() {
 }
 
 write_cmdline() {
-	clean_defaults /etc/default/grub "$disk_words${disk_words:+ }$console_words"
+	more_words="$disk_words${disk_words:+ }$console_words"
+	clean_defaults /etc/default/grub "$more_words"
+	# The last of these files that sets the words replaces those of the others.
 	for f in "$target"/etc/default/grub.d/*.cfg; do
-		if [ -f "$f" ]; then clean_defaults "/etc/default/grub.d/${f##*/}" ''; fi
+		if [ -f "$f" ]; then clean_defaults "/etc/default/grub.d/${f##*/}" "$more_words"; fi
 	done
 	# Read by kernel-install when a new kernel comes.
 	if there /etc/kernel/cmdline; then
