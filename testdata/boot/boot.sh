@@ -6,7 +6,7 @@
 #   login      there is a login prompt and cloud-init has run look.sh to its end
 #   no-loader  the firmware looked everywhere and found nothing to start
 #   failed     anything else: a panic, a rescue shell, QEMU gone, time over
-# After LIMIT seconds (300) it is over.
+# After LIMIT seconds (600) it is over.
 firmware=${1:?usage: boot.sh uefi|bios VARS LOG REPORT DISK...} vars=${2:?} log=${3:?} report=${4:?}
 shift 4
 # shellcheck source-path=SCRIPTDIR source=qemu.sh
@@ -23,7 +23,7 @@ while [ -z "$outcome" ]; do
 	elif said 'UEFI Interactive Shell|No bootable option or device|No bootable device'; then outcome=no-loader
 	elif said 'Kernel panic|grub rescue>|Minimal BASH-like|Press any key to continue|job control turned off|\(initramfs\)|emergency mode'; then outcome=failed why='the log says so'
 	elif ! qemu_runs; then outcome=failed why="QEMU ended: $(cat "$qemu_says")"
-	elif [ $((SECONDS - start)) -ge "${LIMIT:-300}" ]; then outcome=failed why="nothing after ${LIMIT:-300} s"
+	elif [ $((SECONDS - start)) -ge "${LIMIT:-600}" ]; then outcome=failed why="nothing after ${LIMIT:-600} s"
 	fi
 done
 [ -z "$why" ] || echo "boot.sh: $why" >&2
