@@ -34,11 +34,14 @@ in_root apt-get clean
 in_root systemctl enable systemd-networkd
 # Half of the root, which no check and no guest looks for: unpacking it, and making an
 # initramfs of it, would take minutes of each deployment under software emulation.
-rm -rf "$new"/var/lib/apt/lists/* "$new"/usr/share/{doc,man,locale,i18n,zoneinfo}/* "$new"/usr/lib/udev/hwdb.d
+rm -rf "$new"/var/lib/apt/lists/* "$new"/usr/share/{doc,man,locale,i18n,zoneinfo}/* "$new"/usr/lib/udev/hwdb.d \
+	"$new"/usr/lib/grub/x86_64-efi/monolithic "$new"/usr/lib/grub/x86_64-efi-signed/{gcd,grubnet}* "$new"/usr/lib/x86_64-linux-gnu/gconv
 version=$(ls "$new/usr/lib/modules")
 kernel=/usr/lib/modules/$version/kernel
-(cd "$new$kernel" && find arch crypto lib fs/{autofs,binfmt_misc.ko*,btrfs,configfs,efivarfs,ext4,fat,fuse,nls,xfs} net/packet drivers/{ata,block,char,firmware,md,nvme,scsi,virtio} \
-	drivers/net/{virtio_net*,ethernet/{broadcom,intel,mellanox}} -name '*.ko*' -printf '%f\n') | sed 's/\.ko.*//' >"$new/keep"
+(cd "$new$kernel" && find arch/x86/crypto crypto fs/{autofs,binfmt_misc.ko*,btrfs,configfs,efivarfs,ext4,fat,fuse,nls,xfs} net/packet drivers/{block/virtio*,char/hw_random,firmware,md,virtio} \
+	-name '*.ko*' -printf '%f\n') | sed 's/\.ko.*//' >"$new/keep"
+# The drivers that the check looks for.
+printf '%s\n' ahci ata_piix nvme megaraid_sas mpt3sas smartpqi hpsa sd_mod virtio_scsi ixgbe i40e ice bnxt_en mlx5_core tg3 virtio_net >>"$new/keep"
 in_root sh -c "xargs modprobe -S $version -a --show-depends </keep | sed -n 's/^insmod \([^ ]*\).*/\1/p' | xargs readlink -f | sort -u >/kept"
 (cd "$new" && find ".$kernel" -name '*.ko*' | sed 's/^.//' | sort | comm -23 - kept | sed 's/^/./' | xargs rm)
 rm "$new/keep" "$new/kept"
