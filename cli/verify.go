@@ -44,9 +44,9 @@ func (o *verifyOptions) run(ctx context.Context, a *App, _ *groups, args []strin
 			return usagef("give one of them as a file", "image and MANIFEST cannot both be stdin")
 		}
 	} else if manifestName = manifestOf(args[0]); manifestName == "" {
-		return usagef("image-capture verify IMAGE MANIFEST", "which MANIFEST belongs to %s cannot be told by its name", args[0])
+		return usagef("image-capture verify - MANIFEST", "an image from stdin needs its MANIFEST as second argument")
 	} else if _, err := os.Stat(manifestName); err != nil && !isURL(manifestName) {
-		return usagef("image-capture verify IMAGE MANIFEST", "which MANIFEST belongs to %s cannot be told by its name: %w", args[0], err)
+		return usagef("image-capture verify IMAGE MANIFEST", "no MANIFEST found for %s: %w", args[0], err)
 	}
 	client, err := o.tls.client(ctx)
 	if err != nil {
@@ -118,7 +118,7 @@ func (a *App) open(ctx context.Context, client *upload.Client, name string) (io.
 	info, err := f.Stat()
 	if err != nil || info.IsDir() {
 		f.Close()
-		return nil, 0, usagef("", "%s is no file", name)
+		return nil, 0, usagef("", "%s is not a file", name)
 	}
 	if !info.Mode().IsRegular() {
 		return readCloser{interruptibleReader{ctx, f}, f}, 0, nil
@@ -208,10 +208,10 @@ func (v *verification) compareEntries(ctx context.Context, image *imageDigests) 
 			}
 			return nil
 		case err != nil:
-			v.differ("the image ends, the MANIFEST goes on with %s", want.Path)
+			v.differ("the image ends, but the MANIFEST lists %s next", want.Path)
 			return nil
 		case werr != nil:
-			v.differ("the MANIFEST ends, the image goes on with %s", got.Path)
+			v.differ("the MANIFEST ends, but the image has %s next", got.Path)
 			return nil
 		case got.Path != want.Path:
 			v.differ("the image has %s where the MANIFEST has %s", got.Path, want.Path)
@@ -256,9 +256,9 @@ func (v *verification) entry(got *archive.Member, want *manifest.Entry) {
 	if want.HardLink != "" {
 		// The rest is in the archive once, with the first name.
 		if first := v.links[want.HardLink]; first == nil {
-			v.differ("%s: its first name %s is not in the MANIFEST before it", p, want.HardLink)
+			v.differ("%s: the MANIFEST does not list %s, the first name of this hard link, before it", p, want.HardLink)
 		} else if first.Type != want.Type || first.Size != want.Size || !bytes.Equal(first.SHA256, want.SHA256) {
-			v.differ("%s: the MANIFEST tells something else of it than of its first name %s", p, want.HardLink)
+			v.differ("%s: the MANIFEST has other values for it than for %s, the first name of this hard link", p, want.HardLink)
 		}
 		return
 	}
@@ -327,13 +327,13 @@ func (v *verification) report(a *App, asJSON bool, image, name string) error {
 		if v.more > 0 {
 			a.term.line(fmt.Sprintf("image-capture: %d more differences", v.more))
 		}
-		return &failure{ExitVerify, fmt.Errorf("%s is not what %s says", image, name), ""}
+		return &failure{ExitVerify, fmt.Errorf("%s does not match %s", image, name), ""}
 	}
 	if asJSON {
 		return nil
 	}
 	if v.undigested > 0 {
-		a.term.say("the MANIFEST has no digest of %d files; that of the image is right", v.undigested)
+		a.term.say("the MANIFEST has no digest for %d files; the digest of the whole image is right", v.undigested)
 	}
 	_, err := fmt.Fprintf(a.stdout, "%s is whole: %d entries as in %s, SHA-256 %s\n", entry.Printable(image), v.entries, entry.Printable(name), facts.SHA256)
 	return err
