@@ -92,6 +92,11 @@ func (a *App) run(ctx context.Context, cmd command, opt options, g *groups, args
 	if m, ok := opt.(interface{ isQuiet() bool }); ok {
 		a.term.quiet = m.isQuiet()
 	}
+	for _, name := range g.changed() {
+		if why, gone := g.removed[name]; gone {
+			a.term.warn("remove it; the next version will not accept it", "--%s has no effect any more: %s", name, why)
+		}
+	}
 	if err := g.valid(); err != nil {
 		return err
 	}

@@ -36,14 +36,14 @@ func (o *endpointOptions) add(g *groups) {
 // storeOptions are endpointOptions for commands that store something.
 type storeOptions struct {
 	endpointOptions
-	limitRate, requireFree, saveProfile string
+	limitRate, saveProfile string
 }
 
 func (o *storeOptions) add(g *groups) {
 	o.endpointOptions.add(g)
 	s := g.group(endpointTitle)
 	s.StringVar(&o.limitRate, "limit-rate", "", "send at most `RATE` bytes per second, such as 50M (K, M and G are powers of 1024, as in curl)")
-	s.StringVar(&o.requireFree, "require-free", "", "warn that the endpoint does not report whether it has `SIZE` of free space")
+	g.gone(s, "require-free", "no endpoint reports its free space; look at the endpoint's disk")
 	s.StringVar(&o.saveProfile, "save-profile", "", "store the Profile that deploys the image on the endpoint as `NAME`; update it if it exists")
 	g.check(o.validProfile)
 }
@@ -125,9 +125,6 @@ func (o *storeOptions) connect(ctx context.Context, a *App, events upload.Events
 			if cfg.Rate, err = parseRate(o.limitRate); err != nil {
 				return usagef("give bytes per second, such as 50M; K, M and G are powers of 1024", "--limit-rate: %w", err)
 			}
-		}
-		if o.requireFree != "" {
-			a.term.warn("remove --require-free", "--require-free %s is not checked: the endpoint does not report its free space", o.requireFree)
 		}
 		return nil
 	})
