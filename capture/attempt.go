@@ -92,7 +92,7 @@ func (r *run) name(context.Context) (err error) {
 	vars := manifest.Vars{Tag: r.system.Tag(), DStamp: manifest.DStamp(now), Ident: manifest.NewIdent()}
 	if tag := r.opt.Tag; tag != "" {
 		if vars.Tag = tag; manifest.CleanTag(tag) != tag {
-			return optionErrorf(OptionTag, "%q: it may hold a-z, 0-9 and . _ + - inside, and at most 64 characters", tag)
+			return optionErrorf(OptionTag, "%q: use a-z, 0-9 and, between these, . _ + -, at most 64 characters", tag)
 		}
 	}
 	names, err := r.opt.Names.Expand(vars, r.opt.Format)

@@ -51,10 +51,10 @@ type options interface {
 func commands() []command {
 	return []command{
 		{"capture", "ROOT", "capture the tree at ROOT (the default command)", func() options { return &captureOptions{} }},
-		{"check", "ROOT|IMAGE", "say whether a deployer could boot an image of ROOT, or an image (file, - or URL)", func() options { return &checkOptions{} }},
+		{"check", "ROOT|IMAGE", "report whether ROOT, or an image (file, - or URL), will boot once it is deployed", func() options { return &checkOptions{} }},
 		{"upload", "IMAGE MANIFEST", "send a captured image and its MANIFEST to an endpoint", func() options { return &uploadOptions{} }},
 		{"verify", "IMAGE [MANIFEST]", "read an image (file, - or URL) and compare it with its MANIFEST", func() options { return &verifyOptions{} }},
-		{"prune", "[PATTERN ...]", "list the images on an endpoint, and delete old ones with their MANIFESTs", func() options { return &pruneOptions{} }},
+		{"prune", "[PATTERN ...]", "list the images on an endpoint; with --yes, delete old ones and their MANIFESTs", func() options { return &pruneOptions{} }},
 		{"version", "", "print the version", func() options { return versionOptions{} }},
 	}
 }
@@ -87,10 +87,15 @@ func (a *App) run(ctx context.Context, cmd command, opt options, g *groups, args
 		rest = rest[1:] // flags came before the command
 	}
 	if len(rest) > 1 && slices.ContainsFunc(commands(), func(c command) bool { return c.name == rest[0] }) {
-		return usagef("image-capture "+rest[0]+" [flags] ...", "the command %s comes before its flags", rest[0])
+		return usagef("image-capture "+rest[0]+" [flags] ...", "%s is a command: it comes first, its flags after it", rest[0])
 	}
 	if m, ok := opt.(interface{ isQuiet() bool }); ok {
 		a.term.quiet = m.isQuiet()
+	}
+	for _, name := range g.changed() {
+		if why, gone := g.removed[name]; gone {
+			a.term.warn("remove it; the next version will not accept it", "--%s has no effect any more: %s", name, why)
+		}
 	}
 	if err := g.valid(); err != nil {
 		return err

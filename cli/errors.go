@@ -32,11 +32,11 @@ const exitHelp = `Exit codes:
   0  done
   1  failed
   2  wrong usage
-  3  the check says that the image will not deploy
-  4  captured, but incomplete: something could not be read (with --strict also: changed)
-  5  the endpoint refused: token or claim
-  6  the name is taken
-  7  the endpoint failed, or stored something else
+  3  the boot check says that the image will not deploy
+  4  captured, but incomplete: files could not be read (with --strict also: files changed)
+  5  the endpoint refused the token, or a claim is missing
+  6  the name is taken, here or on the endpoint
+  7  the endpoint failed, or did not store what was sent
   8  verification failed, or the image to check cannot be read
   9  interrupted
 `
@@ -97,9 +97,9 @@ func knowsWhatIsLeft(err error) bool {
 
 const (
 	filesClaims    = `give the task ExtraClaims: scope files, action "post, get", specific "*"`
-	profileClaims  = `give the task ExtraClaims: scope profiles, action "create, update", specific "*"; or store the Profile as printed with drpcli profiles create`
+	profileClaims  = `give the task ExtraClaims: scope profiles, action "create, update", specific "*"; or store the printed Profile with drpcli profiles create`
 	otherName      = "use another name (--rootfs-name, --manifest-name, --upload-path)"
-	lookAtEndpoint = "and at the endpoint's log"
+	lookAtEndpoint = "and look in the endpoint's log"
 )
 
 // diagnose finds the exit code of an error, a hint, and what is printed before it.
@@ -134,11 +134,11 @@ func diagnose(err error) (code int, hint, prefix string) {
 	case errors.As(err, &format):
 		return ExitUsage, "use --format " + format.Is.String() + ", or another name", "--output "
 	case errors.As(err, &check):
-		return ExitCheck, "mend the above, or use --check warn to capture all the same", ""
+		return ExitCheck, "correct the findings above, or capture anyway with --check warn", ""
 	case errors.As(err, &incomplete) && incomplete.Unreadable > 0:
 		return ExitIncomplete, "see the warnings above, or the lines \"# omitted\" of the MANIFEST", ""
 	case errors.As(err, &incomplete):
-		return ExitIncomplete, "stop what writes to them, or capture a snapshot", ""
+		return ExitIncomplete, "stop the programs that write to them, or capture a snapshot", ""
 	case errors.As(err, &stopped):
 		return ExitInterrupted, "drpcli files list shows what is there; image-capture prune --orphans deletes images without MANIFEST", ""
 	case errors.As(err, &unsent):
@@ -148,7 +148,7 @@ func diagnose(err error) (code int, hint, prefix string) {
 		code, hint, _ = diagnose(lost.Unwrap()[0])
 		return code, hint, ""
 	case errors.As(err, &hidden):
-		return ExitEndpoint, "delete the MANIFEST there; look whether a folder of the image's name is there, " + lookAtEndpoint, ""
+		return ExitEndpoint, "delete the MANIFEST there; see whether a folder has the image's name, " + lookAtEndpoint, ""
 	case errors.As(err, &profile):
 		return diagnoseProfile(errors.Unwrap(profile))
 	case errors.Is(err, context.Canceled):
@@ -161,21 +161,21 @@ func diagnose(err error) (code int, hint, prefix string) {
 		return ExitTaken, "wait until that capture ends, or use another name", ""
 	case errors.As(err, &place):
 		return ExitUsage, map[durable.Problem]string{
-			durable.IsDir: "name a file in it", durable.LeadsNoPath: "mount what it leads to, or name another file", durable.NoDir: "make the directory first",
+			durable.IsDir: "name a file in that directory", durable.LeadsNoPath: "mount what the link leads to, or name another file", durable.NoDir: "make the directory first",
 			durable.NotOurs: "name another file, in a directory of your own",
 		}[place.Problem], ""
 	case errors.As(err, &token) && token.Need != "":
 		return ExitRefused, filesClaims, ""
 	case errors.As(err, &token):
-		return ExitRefused, "it ends with its job: run this within the job, or get a new token", ""
+		return ExitRefused, "a job's token ends with the job: run this within the job, or get a new token", ""
 	case errors.As(err, &name) && name.Folder:
 		return ExitTaken, otherName, ""
 	case errors.As(err, &name):
 		return ExitTaken, otherName + ", or --overwrite to replace it", ""
 	case errors.As(err, &other) && other.Gone:
-		return ExitEndpoint, "look whether a folder of that name is there, " + lookAtEndpoint, ""
+		return ExitEndpoint, "see whether a folder has that name, " + lookAtEndpoint, ""
 	case errors.As(err, &other):
-		return ExitEndpoint, "delete it there, and look at the endpoint's disk and log", ""
+		return ExitEndpoint, "delete the file there, and look at the endpoint's disk and log", ""
 	case errors.As(err, &remote):
 		code, hint = diagnoseRemote(remote)
 		return code, hint, ""
@@ -228,7 +228,7 @@ func diagnoseProfile(err error) (code int, hint, prefix string) {
 		case upload.Refused:
 			hint = profileClaims
 		case upload.Taken:
-			hint = "another name, if that one is of a content pack; or store the Profile as printed with drpcli profiles create"
+			hint = "use another name if a content pack owns that Profile, or store the printed Profile with drpcli profiles create"
 		}
 	}
 	return code, hint, ""
@@ -238,23 +238,23 @@ func diagnoseProfile(err error) (code int, hint, prefix string) {
 func diagnoseRemote(e *upload.Error) (code int, hint string) {
 	switch e.Kind {
 	case upload.Refused:
-		return ExitRefused, "the token must be of a job whose task has ExtraClaims on scope files, action \"post, get\"; it ends with its job"
+		return ExitRefused, "use the token of a job that is running and whose task has ExtraClaims: scope files, action \"post, get\", specific \"*\""
 	case upload.Taken:
 		if e.PartInTheWay() {
-			return ExitTaken, "another upload of this name is running, or one that died left " + e.Path + ".part: delete it with drpcli files destroy " + e.Path + ".part, or use another name"
+			return ExitTaken, "another upload of this name is running, or a broken one left " + e.Path + ".part: delete it with drpcli files destroy " + e.Path + ".part, or use another name"
 		}
 		return ExitTaken, otherName + ", or --overwrite to replace the file"
 	case upload.TooLarge:
-		return ExitEndpoint, "a proxy in between limits the size of a body: raise its limit, or go past it with NO_PROXY"
+		return ExitEndpoint, "a proxy limits the size of uploads: raise its limit, or bypass it with NO_PROXY"
 	case upload.NoSpace:
-		return ExitEndpoint, "free space on the endpoint's disk; what was sent is deleted there"
+		return ExitEndpoint, "free space on the endpoint's disk; the endpoint has deleted what was sent"
 	case upload.TLS:
 		if e.Fingerprint != "" {
 			return ExitEndpoint, "if that is your endpoint, add --fingerprint " + e.Fingerprint + ", or --ca-cert FILE, or --insecure"
 		}
 		return ExitEndpoint, "check that the endpoint speaks TLS on that port"
 	case upload.Broken:
-		return ExitEndpoint, "check that the endpoint can be reached, and its log"
+		return ExitEndpoint, "check that the endpoint can be reached, and look in its log"
 	}
-	return ExitEndpoint, "see the endpoint's log"
+	return ExitEndpoint, "look in the endpoint's log"
 }
