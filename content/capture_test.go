@@ -188,7 +188,7 @@ func TestClaimsEnforced(t *testing.T) {
 	log, code := e.run("image-capture")
 	require.Equal(t, 5, code, log)
 	require.Contains(t, log, "403 Forbidden")
-	require.Contains(t, log, `hint: the token must be of a job whose task has ExtraClaims on scope files, action "post, get"`)
+	require.Contains(t, log, `hint: use the token of a job that is running and whose task has ExtraClaims: scope files, action "post, get"`)
 	images, manifests := e.stored()
 	require.Empty(t, append(images, manifests...))
 
