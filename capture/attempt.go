@@ -32,7 +32,11 @@ func (r *run) attempt() (*attempt, error) {
 		if a.src, err = r.opt.Open(); err != nil {
 			return nil, err
 		}
-		if err := a.src.fix(r.fixes); err != nil {
+		err := a.src.fix(r.generalized, ByGeneralize)
+		if err == nil {
+			err = a.src.fix(r.fixes, ByFix)
+		}
+		if err != nil {
 			a.src.Close()
 			return nil, err
 		}

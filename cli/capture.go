@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
@@ -12,6 +13,7 @@ import (
 	"image-capture/bootcheck"
 	"image-capture/capture"
 	"image-capture/compress"
+	"image-capture/identity"
 	"image-capture/manifest"
 )
 
@@ -25,6 +27,7 @@ type captureOptions struct {
 	strict      bool
 	check       string
 	boot        bootOptions
+	generalize  string
 	outputs     capture.Outputs
 	output      string
 	names       manifest.Template
@@ -49,6 +52,10 @@ func (o *captureOptions) add(g *groups) {
 	g.oneOf("check", &o.check, "warn", "enforce", "off")
 	o.boot.add(g, &o.tree.tree)
 
+	s = g.group("Identity")
+	s.StringVar(&o.generalize, "generalize", "", "take the source's identity out of the image, by all operations that `LIST` chooses: names, or names with - before each for all but these; image-capture operations lists them")
+	s.Lookup("generalize").NoOptDefVal = allOperations
+
 	s = g.group("Output (without --output and --upload: two files in the current directory)")
 	s.StringVar(&o.output, "output", "", "write the image to `FILE`, or to stdout for -")
 	s.StringVar(&o.outputs.Manifest, "manifest", "", "write the MANIFEST to `FILE` (if not given: beside --output, as NAME.MANIFEST.txt)")
@@ -69,6 +76,9 @@ func (o *captureOptions) add(g *groups) {
 		return nil
 	})
 }
+
+// allOperations is --generalize without a list.
+const allOperations = "all"
 
 func (o *captureOptions) run(ctx context.Context, a *App, g *groups, args []string) error {
 	if len(args) != 1 {
@@ -110,6 +120,11 @@ func (o *captureOptions) options(ctx context.Context, a *App, g *groups, root st
 	if opt.Boot, err = o.boot.of(ctx, g, opt.Format); err != nil {
 		return opt, err
 	}
+	if o.generalize != "" {
+		if opt.Generalize, err = identity.Select(strings.TrimPrefix(o.generalize, allOperations)); err != nil {
+			return opt, usagef("image-capture operations lists them", "--generalize: %w", err)
+		}
+	}
 	if o.boot.fix && opt.Check == capture.Off {
 		return opt, usagef("remove --check off", "--fix needs the boot check, which --check off skips")
 	}
@@ -117,10 +132,10 @@ func (o *captureOptions) options(ctx context.Context, a *App, g *groups, root st
 		if o.json {
 			return opt, usagef("use --output FILE, or --upload", "--json and --output - both write to stdout")
 		}
-		if err := forImage(a.stdout); err != nil {
+		if err := forImage(a.image); err != nil {
 			return opt, err
 		}
-		opt.Stdout = a.stdout
+		opt.Stdout = a.image
 	} else {
 		opt.Image = o.output
 	}

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -21,7 +22,8 @@ var Version = "devel"
 // App is the program with the process around it.
 type App struct {
 	stdin  io.Reader
-	stdout io.Writer
+	stdout io.Writer // for results; one that nobody reads any more is no error
+	image  io.Writer // the same, for an image: there it is one
 	term   *terminal
 	env    func(string) string
 	// After and Jitter are those of upload.Attempts. Tests replace them.
@@ -31,7 +33,19 @@ type App struct {
 
 // New makes the program. env is like os.Getenv.
 func New(stdin io.Reader, stdout, stderr io.Writer, env func(string) string) *App {
-	return &App{stdin: stdin, stdout: stdout, term: newTerminal(stderr), env: env}
+	return &App{stdin: stdin, stdout: untilClosed{stdout}, image: stdout, term: newTerminal(stderr), env: env}
+}
+
+// untilClosed drops what is written to a pipe that nobody reads any more, as with
+// check ROOT | head: the exit code still says what there is to say.
+type untilClosed struct{ w io.Writer }
+
+func (u untilClosed) Write(p []byte) (int, error) {
+	n, err := u.w.Write(p)
+	if errors.Is(err, syscall.EPIPE) {
+		return len(p), nil
+	}
+	return n, err
 }
 
 // command is one of the verbs. Each has options of its own.
@@ -55,6 +69,7 @@ func commands() []command {
 		{"upload", "IMAGE MANIFEST", "send a captured image and its MANIFEST to an endpoint", func() options { return &uploadOptions{} }},
 		{"verify", "IMAGE [MANIFEST]", "read an image (file, - or URL) and compare it with its MANIFEST", func() options { return &verifyOptions{} }},
 		{"prune", "[PATTERN ...]", "list the images on an endpoint; with --yes, delete old ones and their MANIFESTs", func() options { return &pruneOptions{} }},
+		{"operations", "", "list what capture --generalize does", func() options { return &operationsOptions{} }},
 		{"version", "", "print the version", func() options { return versionOptions{} }},
 	}
 }

@@ -16,9 +16,9 @@ type events struct {
 	progress string // the mode of --progress
 }
 
-func (e events) Mount(m rootfs.Mount)     { e.term.say("mount point %s", m) }
-func (e events) Fixed(f bootcheck.Fix)    { e.term.say("fix: %s", f) }
-func (e events) Unmatched(pattern string) { e.term.warn("", "--exclude %s matched nothing", pattern) }
+func (e events) Mount(m rootfs.Mount)                 { e.term.say("mount point %s", m) }
+func (e events) Fixed(f bootcheck.Fix, by capture.By) { e.term.say("%s: %s", by, f) }
+func (e events) Unmatched(pattern string)             { e.term.warn("", "--exclude %s matched nothing", pattern) }
 func (e events) Unapplied(u edit.Unapplied) {
 	e.term.warn("", "edit not made: %s %s: %s", u.Op, u.Subject, u.Reason)
 }
