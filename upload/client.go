@@ -168,7 +168,7 @@ func parseEndpoint(s string) (*url.URL, error) {
 	}
 	trimmed := strings.TrimRight(u.Path, "/")
 	if trimmed != "" && trimmed != path.Clean(trimmed) {
-		return nil, errors.New("the endpoint's path has an empty segment, . or ..")
+		return nil, errors.New("the endpoint's path has . or .. or an empty part in it")
 	}
 	return &url.URL{Scheme: u.Scheme, Host: u.Host, Path: trimmed}, nil
 }

@@ -35,7 +35,7 @@ func TestNewRefuses(t *testing.T) {
 		{upload.Config{Endpoint: "https://host?"}, "the endpoint has a query or a fragment"},
 		{upload.Config{Endpoint: "https://host#" + secret}, "the endpoint has a query or a fragment"},
 		{upload.Config{Endpoint: "https://host/#"}, "the endpoint has a query or a fragment"},
-		{upload.Config{Endpoint: "https://host/a/../b"}, "the endpoint's path has an empty segment, . or .."},
+		{upload.Config{Endpoint: "https://host/a/../b"}, "the endpoint's path has . or .. or an empty part in it"},
 		{upload.Config{Token: secret + "\n"}, "the token has a space, a line end or another character that an HTTP header cannot hold"},
 		{upload.Config{Token: secret + " x"}, "the token has a space, a line end or another character that an HTTP header cannot hold"},
 		{upload.Config{User: "a:b", Password: secret}, "the user name has a colon in it, which basic authentication cannot carry"},
