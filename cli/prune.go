@@ -239,7 +239,7 @@ func (p *pruneJob) half(line pruned, name string, err error) error {
 	if line.Manifest == "" || name == line.Manifest {
 		return err // nothing of it is gone
 	}
-	code, _, _ := diagnose(err)
+	code := diagnose(err).code
 	return &failure{code, fmt.Errorf("%s is deleted, its image is not: %w", line.Manifest, err), "image-capture prune --orphans --yes deletes images without a MANIFEST"}
 }
 
