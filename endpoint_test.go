@@ -71,7 +71,7 @@ func TestThroughProxy(t *testing.T) {
 
 	code, p := capturing(t, env, append(args, "--ca-cert", ca)...)
 	require.Zero(t, code, p.stderr.String())
-	require.Contains(t, p.stderr.String(), "stored images/img.tgz, the endpoint has the same SHA-256")
+	require.Contains(t, p.stderr.String(), "stored images/img.tgz; the endpoint reports the same SHA-256")
 	require.NotContains(t, p.stderr.String(), password)
 	require.Contains(t, p.stdout.String(), "http://endpoint.test:8091/files/images/img.tgz")
 	requests := s.Requests()

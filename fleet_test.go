@@ -76,7 +76,7 @@ func TestFleet(t *testing.T) {
 		require.Equal(t, cli.ExitDone, r.code, r.stderr)
 		requireRules(t, r.stderr)
 		requireNoSecret(t, r.stderr+r.stdout)
-		attempts += strings.Count(r.stderr, "again in")
+		attempts += strings.Count(r.stderr, "next attempt in")
 		var doc document
 		require.NoError(t, json.Unmarshal([]byte(r.stdout), &doc))
 		require.True(t, doc.Stored && doc.Verified && doc.Complete)
@@ -144,7 +144,7 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 	}
 	require.Zero(t, a.Run(t.Context(), []string{t.TempDir(), "--check", "off", "--upload"}), errs.String())
 	require.Equal(t, []time.Duration{91 * time.Second, 301 * time.Second}, waits)
-	require.Contains(t, errs.String(), "again in 1m31s")
+	require.Contains(t, errs.String(), "next attempt in 1m31s")
 }
 
 // TestInterruptedWait: a signal ends the wait for another attempt.

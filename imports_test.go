@@ -42,8 +42,8 @@ var ours = map[string][]string{
 	"upload":         {"manifest"},
 	"upload/drptest": {},
 
-	"capture":     {"archive", "bootcheck", "compress", "durable", "edit", "manifest", "rootfs", "upload"},
-	"cli":         {"bootcheck", "bootcheck/hardware", "capture", "compare", "compress", "durable", "edit", "image", "manifest", "rootfs", "upload"},
+	"capture":     {"archive", "bootcheck", "compress", "durable", "edit", "identity", "manifest", "rootfs", "upload"},
+	"cli":         {"bootcheck", "bootcheck/hardware", "capture", "compare", "compress", "durable", "edit", "identity", "image", "manifest", "rootfs", "upload"},
 	"cli/clitest": {},
 }
 

@@ -46,7 +46,7 @@ func TestSaveProfile(t *testing.T) {
 	s.SetProfile(stored)
 	r = runHere(t.Context(), env, append(args, "--format", "tar-zst", "--json")...)
 	require.Zero(t, r.code, r.stderr)
-	require.Contains(t, r.stderr, "the Profile golden debian on the endpoint deploys this image from now on")
+	require.Contains(t, r.stderr, "updated the Profile golden debian on the endpoint: it deploys this image now")
 	var doc document
 	require.NoError(t, json.Unmarshal([]byte(r.stdout), &doc))
 	require.Equal(t, "golden debian", doc.ProfileSaved)
@@ -103,7 +103,7 @@ func TestSaveProfileFails(t *testing.T) {
 			require.Equal(t, row.code, r.code, r.stderr)
 			requireRules(t, r.stderr)
 			require.NotContains(t, r.stderr+r.stdout, token[:12])
-			require.Contains(t, r.stderr, ", the Profile golden is not: save profile golden")
+			require.Contains(t, r.stderr, ", but the Profile golden is not: save profile golden")
 			require.Contains(t, r.stderr, row.want)
 			_, hint, _ := strings.Cut(r.stderr, "hint: ")
 			require.Contains(t, hint, row.hint)
@@ -131,7 +131,7 @@ func TestSaveProfileUsage(t *testing.T) {
 	for _, name := range []string{"1st", "a/b", "x", "a\nb", "a:b"} {
 		r = runHere(t.Context(), env, t.TempDir(), "--upload", "--save-profile", name)
 		require.Equal(t, cli.ExitUsage, r.code, name)
-		require.Contains(t, r.stderr, "is no name for a Profile")
+		require.Contains(t, r.stderr, "is not a valid name for a Profile")
 		requireRules(t, r.stderr)
 	}
 	require.Empty(t, names(t, "."))
@@ -148,7 +148,7 @@ func TestSaveProfileOfSomethingIncomplete(t *testing.T) {
 	r := runHere(t.Context(), env, root, "--check", "off", "--upload", "--strict", "--save-profile", "golden")
 	stop()
 	require.Equal(t, cli.ExitIncomplete, r.code, r.stderr)
-	require.Contains(t, r.stderr, "the Profile golden is not stored, since the image lacks something")
+	require.Contains(t, r.stderr, "the Profile golden is not stored, because the image is incomplete")
 	_, ok := s.Profile("golden")
 	require.False(t, ok)
 	require.Contains(t, r.stdout, "Name: golden\n")

@@ -38,6 +38,6 @@ func TestPruneLooksAgain(t *testing.T) {
 			continue
 		}
 		require.NoError(t, err, arrives)
-		require.Contains(t, out.String(), "a MANIFEST arrived just now, maybe its own; run this again")
+		require.Contains(t, out.String(), "a MANIFEST arrived during this run and may belong to it; run prune again")
 	}
 }

@@ -146,7 +146,7 @@ func TestStrict(t *testing.T) {
 	require.Equal(t, cli.ExitDone, loose.code, loose.stderr)
 	require.Contains(t, loose.stderr, "warning: changed: ./log: ")
 	require.Equal(t, cli.ExitIncomplete, strict.code, strict.stderr)
-	require.Contains(t, strict.stderr, "1 changed while they were read (--strict)\nhint: stop what writes to them, or capture a snapshot\n")
+	require.Contains(t, strict.stderr, "1 file changed during the capture (--strict)\nhint: stop the programs that write to them, or capture a snapshot\n")
 	require.Equal(t, []string{"a.MANIFEST.txt", "a.tgz", "b.MANIFEST.txt", "b.tgz"}, names(t, dir))
 	m, err := os.ReadFile(filepath.Join(dir, "b.MANIFEST.txt"))
 	require.NoError(t, err)

@@ -145,7 +145,7 @@ func TestInterruptManifest(t *testing.T) {
 	}, 20*time.Second, time.Millisecond)
 	require.NoError(t, p.cmd.Process.Signal(syscall.SIGINT))
 	require.Equal(t, cli.ExitInterrupted, p.wait().ExitStatus(), p.stderr.String())
-	require.Contains(t, p.stderr.String(), "the image is stored as images/img.tgz, its MANIFEST is not: it is kept in "+filepath.Join(dir, "man.txt"))
+	require.Contains(t, p.stderr.String(), "the image is stored as images/img.tgz, but its MANIFEST is not; it is kept in "+filepath.Join(dir, "man.txt"))
 	require.NotContains(t, p.stderr.String(), "nothing is left behind")
 	require.Equal(t, []string{"man.txt"}, names(t, dir))
 }

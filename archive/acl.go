@@ -47,3 +47,18 @@ func aclText(value string) (string, bool) {
 	}
 	return string(out), len(out) > 0
 }
+
+// modeACL is the minimal access ACL, which says what the mode says.
+func modeACL(perm uint32) string {
+	var out []byte
+	for i, who := range []string{"user::", ",group::", ",other::"} {
+		out = append(out, who...)
+		for k, c := range []byte("rwx") {
+			if perm>>(6-3*i)&(4>>k) == 0 {
+				c = '-'
+			}
+			out = append(out, c)
+		}
+	}
+	return string(out)
+}

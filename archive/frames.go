@@ -18,6 +18,7 @@ import (
 type frame struct {
 	data []byte
 	out  []byte
+	crc  uint32        // see compress.Checksum
 	done chan struct{} // gets a value when out is ready
 	refs atomic.Int32  // the pipeline, and whoever hashes a part of data
 }
@@ -139,6 +140,7 @@ func (f *frames) compress(codec compress.Codec, level compress.Level) error {
 		if fr.out, err = c.Encode(fr.out[:0], fr.data); err != nil {
 			return fmt.Errorf("compress: %w", err)
 		}
+		fr.crc = compress.Checksum(codec, fr.data)
 		fr.done <- struct{}{}
 	}
 	return nil
@@ -154,8 +156,8 @@ type digests struct {
 // write writes the frames to w in order and takes their digests.
 func (f *frames) write(w io.Writer, opt Options) (*digests, error) {
 	d := &digests{md5: md5.New(), sha256: sha256.New()}
-	table := &compress.SeekTable{}
-	for {
+	envelope := compress.NewEnvelope(opt.Codec)
+	for first := true; ; first = false {
 		var fr *frame
 		var ok bool
 		select {
@@ -175,21 +177,24 @@ func (f *frames) write(w io.Writer, opt Options) (*digests, error) {
 		if opt.Codec == compress.None {
 			out = fr.data
 		}
-		table.Add(len(out), len(fr.data))
+		envelope.Add(len(out), len(fr.data), fr.crc)
+		if first {
+			if err := d.write(w, envelope.Head()); err != nil {
+				return nil, err
+			}
+		}
 		if err := d.write(w, out); err != nil {
 			return nil, err
 		}
 		f.release(fr)
 	}
-	if opt.Codec == compress.Zstd {
-		if err := d.write(w, table.Frame()); err != nil {
-			return nil, err
-		}
-	}
-	return d, nil
+	return d, d.write(w, envelope.Tail())
 }
 
 func (d *digests) write(w io.Writer, p []byte) error {
+	if len(p) == 0 {
+		return nil
+	}
 	var g errgroup.Group
 	g.Go(func() error { d.md5.Write(p); return nil })
 	g.Go(func() error { d.sha256.Write(p); return nil })

@@ -86,7 +86,7 @@ func (h *headers) encode(m *entry.Member, s *entry.SparseMap) []byte {
 		h.pax.add("GNU.sparse.minor", "0")
 		h.pax.add("GNU.sparse.name", name)
 		h.pax.add("GNU.sparse.realsize", strconv.FormatInt(m.Size, 10))
-		name = sparseName(name)
+		prefix, name = sparseName(name)
 	} else if p, n, ok := splitName(name); ok {
 		prefix, name = p, n
 	} else {
@@ -118,6 +118,8 @@ func (h *headers) encode(m *entry.Member, s *entry.SparseMap) []byte {
 	}
 	if m.HardLink == "" {
 		h.addAttributes(m)
+	} else {
+		h.addCapability(m)
 	}
 
 	if len(h.pax.buf) > 0 {
@@ -150,13 +152,41 @@ func (h *headers) addAttributes(m *entry.Member) {
 		default:
 			continue
 		}
-		if text, ok := aclText(x.Value); ok {
-			h.pax.add(key, text)
+		text, ok := aclText(x.Value)
+		if !ok {
+			continue
 		}
+		if key == "SCHILY.acl.default" && !hasAccessACL(m) {
+			// Without one bsdtar 3.8 makes the directory's mode 0000.
+			h.pax.add("SCHILY.acl.access", modeACL(m.Perm))
+		}
+		h.pax.add(key, text)
 	}
 	for _, x := range m.Xattrs {
 		h.pax.add("SCHILY.xattr."+xattrName.Replace(x.Name), x.Value)
 	}
+}
+
+const capability = "security.capability"
+
+// addCapability repeats the file capability for a later name of an inode: Docker's and
+// containerd's unpacking sets the owner after each name, and the kernel then drops the
+// capability under all of them.
+func (h *headers) addCapability(m *entry.Member) {
+	for _, x := range m.Xattrs {
+		if x.Name == capability {
+			h.pax.add("SCHILY.xattr."+capability, x.Value)
+		}
+	}
+}
+
+func hasAccessACL(m *entry.Member) bool {
+	for _, x := range m.Xattrs {
+		if x.Name == "system.posix_acl_access" {
+			return true
+		}
+	}
+	return false
 }
 
 // ustar is one 512-byte header; see "The ustar format" in tar(5).
@@ -298,16 +328,21 @@ func flagNames(f entry.Flags) string {
 // padding is how many bytes fill n up to a whole block.
 func padding(n int64) int64 { return -n & (blockSize - 1) }
 
-// sparseName is the name that a reader sees which knows nothing of the format; it
-// fits the header.
-func sparseName(name string) string {
-	base := name[strings.LastIndexByte(name, '/')+1:]
-	base = strings.Map(func(r rune) rune {
+// sparseName is the name that a reader sees which knows nothing of the format: a folder
+// beside where the file belongs, as GNU tar has it (with a number of a process where
+// here is a 0). Two files of one name then stay two. It fits the header; where the folder
+// does not, the stand-in is below the root.
+func sparseName(name string) (prefix, rest string) {
+	at := strings.LastIndexByte(name, '/') + 1
+	base := strings.Map(func(r rune) rune {
 		if r < ' ' || r > '~' {
 			return '_'
 		}
 		return r
-	}, base)
-	const dir = "./GNUSparseFile.0/"
-	return dir + base[:min(len(base), 100-len(dir))]
+	}, name[at:])
+	const dir = "GNUSparseFile.0/"
+	if prefix, rest, ok := splitName(name[:at] + dir + base); ok {
+		return prefix, rest
+	}
+	return "", "./" + dir + base[:min(len(base), 100-len("./"+dir))]
 }

@@ -436,8 +436,49 @@ func TestACLTwice(t *testing.T) {
 }
 
 func TestSparseName(t *testing.T) {
-	require.Equal(t, "./GNUSparseFile.0/lastlog", sparseName("./var/log/lastlog"))
-	require.Equal(t, "./GNUSparseFile.0/l_ch", sparseName("./l\xf6ch"))
-	require.Equal(t, "./GNUSparseFile.0/a_b", sparseName("./x/a\nb"))
-	require.Equal(t, 100, len(sparseName("./"+strings.Repeat("n", 200))))
+	deep := "./" + strings.Repeat("d", 80) + "/" + strings.Repeat("e", 60)
+	for name, want := range map[string][2]string{
+		"./var/log/lastlog":                 {"", "./var/log/GNUSparseFile.0/lastlog"},
+		"./lastlog":                         {"", "./GNUSparseFile.0/lastlog"},
+		"./l\xf6ch":                         {"", "./GNUSparseFile.0/l_ch"},
+		"./x/a\nb":                          {"", "./x/GNUSparseFile.0/a_b"},
+		"./\xe4/a":                          {"", "./GNUSparseFile.0/a"}, // no folder of that name in a header
+		deep + "/a":                         {deep, "GNUSparseFile.0/a"},
+		deep + "/" + deep[2:] + "/a":        {"", "./GNUSparseFile.0/a"},
+		"./" + strings.Repeat("n", 200):     {"", "./GNUSparseFile.0/" + strings.Repeat("n", 82)},
+		"./in/x/" + strings.Repeat("n", 90): {"./in/x/GNUSparseFile.0", strings.Repeat("n", 90)},
+	} {
+		prefix, rest := sparseName(name)
+		require.Equal(t, want, [2]string{prefix, rest}, name)
+	}
+}
+
+// TestMinimalACL: a directory with a default ACL only has its mode as an access ACL
+// too, as GNU tar writes it: without one bsdtar 3.8 makes the mode 0000.
+func TestMinimalACL(t *testing.T) {
+	records := func(m entry.Member) map[string]string {
+		var h headers
+		head, err := tar.NewReader(bytes.NewReader(h.encode(&m, nil))).Next()
+		require.NoError(t, err)
+		return head.PAXRecords
+	}
+	acl := entry.Xattr{Name: "system.posix_acl_default", Value: roottest.ACL}
+	r := records(entry.Member{Entry: entry.Entry{Path: "./d", Type: entry.Dir, Perm: 0o1750, Xattrs: []entry.Xattr{acl}}})
+	require.Equal(t, "user::rwx,group::r-x,other::---", r["SCHILY.acl.access"])
+	require.NotContains(t, r, "SCHILY.xattr.system.posix_acl_access")
+	access := entry.Xattr{Name: "system.posix_acl_access", Value: roottest.ACL}
+	r = records(entry.Member{Entry: entry.Entry{Path: "./d", Type: entry.Dir, Perm: 0o750, Xattrs: []entry.Xattr{access, acl}}})
+	require.Contains(t, r["SCHILY.acl.access"], "user:1000:")
+}
+
+// TestCapabilityOfLinks: each name of an inode has the capability, and nothing else of
+// what the first one has.
+func TestCapabilityOfLinks(t *testing.T) {
+	var h headers
+	m := entry.Member{Entry: entry.Entry{Path: "./b", Type: entry.File, Xattrs: []entry.Xattr{{Name: "security.capability", Value: "\x01\x00"}, {Name: "user.x", Value: "y"}}}, HardLink: "./a"}
+	head, err := tar.NewReader(bytes.NewReader(h.encode(&m, nil))).Next()
+	require.NoError(t, err)
+	require.Equal(t, byte(tar.TypeLink), head.Typeflag)
+	require.Equal(t, "\x01\x00", head.PAXRecords["SCHILY.xattr.security.capability"])
+	require.NotContains(t, head.PAXRecords, "SCHILY.xattr.user.x")
 }

@@ -103,22 +103,16 @@ func TestSeekTable(t *testing.T) {
 	require.Contains(t, list, "XXH64")
 }
 
-// TestGzipMembers has gzip decode each member alone.
-func TestGzipMembers(t *testing.T) {
-	dir := framesTree(t)
-	plain, _, _ := capture(t, dir, archive.Options{Codec: compress.None})
-	image, _, _ := capture(t, dir, archive.Options{Codec: compress.Gzip})
-	// The header of every member: no name, no time, no system; the method is deflate.
-	magic := []byte("\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff")
-	members := bytes.Split(image, magic)
-	require.Zero(t, len(members[0]))
-	members = members[1:]
-	require.Len(t, members, (len(plain)+1<<20-1)/(1<<20))
-	for i, m := range members {
-		got := run(t, append(bytes.Clone(magic), m...), "gzip", "-dc")
-		from := i << 20
-		require.True(t, got == string(plain[from:min(from+1<<20, len(plain))]), "member %d", i)
-	}
+// TestOneGzipMember: Python's tarfile in stream mode stops at the end of the first
+// member, without a word; here it lists what GNU tar lists.
+func TestOneGzipMember(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"a": strings.Repeat("a", 3<<20), "b": strings.Repeat("b", 3<<20), "c": "c"})
+	image, _, _ := capture(t, dir, archive.Options{})
+	listed := strings.Fields(string(run(t, image, "tar", "-tzf", "-")))
+	require.Len(t, listed, 4)
+	python := run(t, image, "python3", "-c", "import sys, tarfile\nfor m in tarfile.open(fileobj=sys.stdin.buffer, mode='r|gz'): print(m.name)")
+	require.Equal(t, len(listed), len(strings.Fields(string(python))), python)
 }
 
 // TestDigests holds the digests of the summary against the tools of the trade.

@@ -32,7 +32,11 @@ func (r *run) attempt() (*attempt, error) {
 		if a.src, err = r.opt.Open(); err != nil {
 			return nil, err
 		}
-		if err := a.src.fix(r.fixes); err != nil {
+		err := a.src.fix(r.generalized, ByGeneralize)
+		if err == nil {
+			err = a.src.fix(r.fixes, ByFix)
+		}
+		if err != nil {
 			a.src.Close()
 			return nil, err
 		}
@@ -92,7 +96,7 @@ func (r *run) name(context.Context) (err error) {
 	vars := manifest.Vars{Tag: r.system.Tag(), DStamp: manifest.DStamp(now), Ident: manifest.NewIdent()}
 	if tag := r.opt.Tag; tag != "" {
 		if vars.Tag = tag; manifest.CleanTag(tag) != tag {
-			return optionErrorf(OptionTag, "%q: it may hold a-z, 0-9 and . _ + - inside, and at most 64 characters", tag)
+			return optionErrorf(OptionTag, "%q: use a-z, 0-9 and, between these, . _ + -, at most 64 characters", tag)
 		}
 	}
 	names, err := r.opt.Names.Expand(vars, r.opt.Format)

@@ -44,8 +44,10 @@ type run struct {
 	src    *Source // opened for the check, and taken by the first attempt
 	report *bootcheck.Report
 	system bootcheck.System
-	fixes  []bootcheck.Fix // that the check made, for each tree that is opened
-	facts  manifest.Facts
+	// generalized and fixes are edits that were made, for each tree that is opened: of
+	// Options.Generalize, and of the check.
+	generalized, fixes []bootcheck.Fix
+	facts              manifest.Facts
 
 	outputs  outputs
 	delivery *Delivery // nil without an endpoint
@@ -104,12 +106,24 @@ func (r *run) all(ctx context.Context) error {
 // check judges the tree before anything of it is read.
 func (r *run) check(ctx context.Context) error {
 	r.reportMounts(r.src)
+	if len(r.opt.Generalize) > 0 {
+		var err error
+		if r.generalized, err = bootcheck.Generalize(ctx, r.src.view(), r.opt.Boot, r.opt.Generalize); err != nil {
+			return err
+		}
+		if err := r.src.fix(r.generalized, ByGeneralize); err != nil {
+			return err
+		}
+		for _, f := range r.generalized {
+			r.events.Fixed(f, ByGeneralize)
+		}
+	}
 	if r.opt.Check == Off {
 		r.system = bootcheck.Identify(r.src.view())
 		r.facts.Check = "off"
 		return nil
 	}
-	report, fixes, err := r.src.Judge(ctx, r.opt.Boot, r.opt.Fix, r.events.Fixed)
+	report, fixes, err := r.src.Judge(ctx, r.opt.Boot, r.opt.Fix, func(f bootcheck.Fix) { r.events.Fixed(f, ByFix) })
 	if err != nil {
 		return err
 	}

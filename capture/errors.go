@@ -23,9 +23,16 @@ type IncompleteError struct{ Unreadable, Changed int }
 
 func (e *IncompleteError) Error() string {
 	if e.Unreadable > 0 {
-		return fmt.Sprintf("the image is incomplete: %d could not be read", e.Unreadable)
+		return fmt.Sprintf("the image is incomplete: %s could not be read", counted(e.Unreadable, "file or directory", "files or directories"))
 	}
-	return fmt.Sprintf("%d changed while they were read (--strict)", e.Changed)
+	return counted(e.Changed, "file", "files") + " changed during the capture (--strict)"
+}
+
+func counted(n int, one, many string) string {
+	if n == 1 {
+		many = one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 // UnsentError says that something is whole here and not on the endpoint.
@@ -41,11 +48,11 @@ type UnsentError struct {
 func (e *UnsentError) Error() string {
 	switch {
 	case e.Stored != "" && e.Manifest != "":
-		return fmt.Sprintf("the image is stored as %s, its MANIFEST is not: it is kept in %s: %v", e.Stored, e.Manifest, e.err)
+		return fmt.Sprintf("the image is stored as %s, but its MANIFEST is not; it is kept in %s: %v", e.Stored, e.Manifest, e.err)
 	case e.Stored != "":
-		return fmt.Sprintf("the image is stored as %s, its MANIFEST is not: %v", e.Stored, e.err)
+		return fmt.Sprintf("the image is stored as %s, but its MANIFEST is not: %v", e.Stored, e.err)
 	}
-	return fmt.Sprintf("%s and %s are whole, but not stored: %v", e.Image, e.Manifest, e.err)
+	return fmt.Sprintf("%s and %s are complete, but not stored on the endpoint: %v", e.Image, e.Manifest, e.err)
 }
 
 // Unwrap returns what went wrong.
@@ -62,7 +69,7 @@ func NewUnsentError(stored, manifest string, err error) *UnsentError {
 type HiddenError struct{ Image, Manifest string }
 
 func (e *HiddenError) Error() string {
-	return fmt.Sprintf("the endpoint shows the MANIFEST %s to this token, and not the image %s: it does not have it", e.Manifest, e.Image)
+	return fmt.Sprintf("the endpoint has the MANIFEST %s, but not its image %s, though it accepted both", e.Manifest, e.Image)
 }
 
 // ProfileError says that the image is stored and its Profile is not.
@@ -72,7 +79,7 @@ type ProfileError struct {
 }
 
 func (e *ProfileError) Error() string {
-	return fmt.Sprintf("the image is stored as %s, the Profile %s is not: %v", e.Image, e.Name, e.err)
+	return fmt.Sprintf("the image is stored as %s, but the Profile %s is not: %v", e.Image, e.Name, e.err)
 }
 
 // Unwrap returns what went wrong.
@@ -99,7 +106,7 @@ type FormatNameError struct {
 }
 
 func (e *FormatNameError) Error() string {
-	return fmt.Sprintf("%s: the name is that of another format than %s", e.Name, e.Format)
+	return fmt.Sprintf("%s: the name ends like a %s image, but the format is %s", e.Name, e.Is, e.Format)
 }
 
 func optionErrorf(option Option, format string, args ...any) error {

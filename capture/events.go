@@ -16,8 +16,8 @@ type Events interface {
 
 	// Mount is the decision on a mount point, once each.
 	Mount(m rootfs.Mount)
-	// Fixed is an edit that the check offered and that the image gets.
-	Fixed(f bootcheck.Fix)
+	// Fixed is an edit that the image gets, by the check or by an operation.
+	Fixed(f bootcheck.Fix, by By)
 	// Checked is the report on the tree as it will be in the image.
 	Checked(r bootcheck.Report)
 	// NoManifest says that no MANIFEST will be written, as there is no file to put it
@@ -59,7 +59,7 @@ type Silent struct{ upload.Silent }
 func (Silent) Mount(rootfs.Mount) {}
 
 // Fixed is for Events.
-func (Silent) Fixed(bootcheck.Fix) {}
+func (Silent) Fixed(bootcheck.Fix, By) {}
 
 // Checked is for Events.
 func (Silent) Checked(bootcheck.Report) {}

@@ -9,6 +9,7 @@ import (
 	"image-capture/durable"
 	"image-capture/edit"
 	"image-capture/entry"
+	"image-capture/identity"
 	"image-capture/manifest"
 	"image-capture/rootfs"
 	"image-capture/upload"
@@ -33,6 +34,10 @@ type Options struct {
 	Boot  bootcheck.Options
 	// Fix makes the edits that the findings offer, in the image.
 	Fix bool
+
+	// Generalize are the operations that take the source's identity out of the image,
+	// where the check finds that safe.
+	Generalize []identity.Operation
 
 	// Names says how image and MANIFEST are called; Tag is what $TAG stands for, when it
 	// is not taken from the tree.

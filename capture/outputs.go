@@ -81,7 +81,7 @@ func (o *outputs) check(format manifest.Format) error {
 	for i, a := range names {
 		for _, b := range names[i+1:] {
 			if a != "" && filepath.Clean(a) == filepath.Clean(b) && !special(a) {
-				return optionErrorf(OptionOutputs, "%s is the name of two of the image, its MANIFEST and its Profile", a)
+				return optionErrorf(OptionOutputs, "%s is given twice: image, MANIFEST and Profile are three files", a)
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package capture
 
 import (
 	"io"
+	"slices"
 
 	"image-capture/bootcheck"
 	"image-capture/entry"
@@ -38,7 +39,7 @@ type Result struct {
 func (r *run) result() Result {
 	res := Result{
 		Facts: r.facts, Whole: r.image != nil, Delivered: r.delivered,
-		Report: r.report, Fixes: r.fixes, System: r.system, Profile: r.profile(), ProfileSaved: r.profileSaved,
+		Report: r.report, Fixes: slices.Concat(r.generalized, r.fixes), System: r.system, Profile: r.profile(), ProfileSaved: r.profileSaved,
 	}
 	if r.delivery != nil {
 		res.Stored, res.Verified = r.delivery.Stored, r.delivery.Verified

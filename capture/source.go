@@ -70,7 +70,7 @@ func (s *Source) Judge(ctx context.Context, opt bootcheck.Options, fix bool, mad
 		if len(fixes) == 0 {
 			return r, all, nil
 		}
-		if err := s.fix(fixes); err != nil {
+		if err := s.fix(fixes, ByFix); err != nil {
 			return r, all, err
 		}
 		for _, f := range fixes {
@@ -80,11 +80,20 @@ func (s *Source) Judge(ctx context.Context, opt bootcheck.Options, fix bool, mad
 	}
 }
 
+// By says who asked for an edit: an option's name, as MANIFESTs have it.
+type By string
+
+// Who asks for edits.
+const (
+	ByFix        By = "fix"
+	ByGeneralize By = "generalize"
+)
+
 // fix plans the edits.
-func (s *Source) fix(list []bootcheck.Fix) error {
+func (s *Source) fix(list []bootcheck.Fix, by By) error {
 	for _, f := range list {
-		if err := s.plan.Apply(f.Op, "./"+f.Path, "--fix", f.Rewrite); err != nil {
-			return fmt.Errorf("fix: %s: %w", f, err)
+		if err := s.plan.Apply(f.Op, "./"+f.Path, "--"+string(by), f.Rewrite); err != nil {
+			return fmt.Errorf("%s: %s: %w", by, f, err)
 		}
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
@@ -12,6 +13,7 @@ import (
 	"image-capture/bootcheck"
 	"image-capture/capture"
 	"image-capture/compress"
+	"image-capture/identity"
 	"image-capture/manifest"
 )
 
@@ -25,6 +27,7 @@ type captureOptions struct {
 	strict      bool
 	check       string
 	boot        bootOptions
+	generalize  string
 	outputs     capture.Outputs
 	output      string
 	names       manifest.Template
@@ -40,39 +43,46 @@ func (o *captureOptions) add(g *groups) {
 	s := g.group("Image")
 	o.format.add(s)
 	s.StringVar(&o.level, "level", "default", "compression `LEVEL`: fast, default, better or best")
-	s.IntVar(&o.jobs, "jobs", 0, "compress `N` frames at once (0: one a processor, at most 16); the image does not depend on it")
+	s.IntVar(&o.jobs, "jobs", 0, "compress `N` frames at once (0: one per processor, at most 16); the image is the same for any N")
 	g.within("jobs", &o.jobs, 0, maxJobs)
-	s.BoolVar(&o.fileDigests, "file-digests", true, "take the SHA-256 of each file for the MANIFEST (those of the image are always taken)")
-	s.BoolVar(&o.strict, "strict", false, "exit with 4 also when files changed while they were read")
+	s.BoolVar(&o.fileDigests, "file-digests", true, "put the SHA-256 of each file into the MANIFEST (that of the image is always there)")
+	s.BoolVar(&o.strict, "strict", false, "exit with 4 when files changed while they were read, which is a warning otherwise")
 
-	g.group(bootTitle).StringVar(&o.check, "check", "warn", "boot check before the capture: `MODE` warn goes on, enforce stops when it fails, off")
+	g.group(bootTitle).StringVar(&o.check, "check", "warn", "boot check before the capture, by `MODE`: warn reports and goes on, enforce captures nothing when the check fails, off skips it")
 	g.oneOf("check", &o.check, "warn", "enforce", "off")
 	o.boot.add(g, &o.tree.tree)
 
-	s = g.group("Output (without --output or --upload: files of these names in the current directory)")
+	s = g.group("Identity")
+	s.StringVar(&o.generalize, "generalize", "", "take the source's identity out of the image, by all operations that `LIST` chooses: names, or names with - before each for all but these; image-capture operations lists them")
+	s.Lookup("generalize").NoOptDefVal = allOperations
+
+	s = g.group("Output (without --output and --upload: two files in the current directory)")
 	s.StringVar(&o.output, "output", "", "write the image to `FILE`, or to stdout for -")
-	s.StringVar(&o.outputs.Manifest, "manifest", "", "write the MANIFEST to `FILE` (else NAME.MANIFEST.txt beside --output)")
+	s.StringVar(&o.outputs.Manifest, "manifest", "", "write the MANIFEST to `FILE` (if not given: beside --output, as NAME.MANIFEST.txt)")
 	s.StringVar(&o.outputs.Profile, "profile", "", "write the Profile that deploys the image, as YAML, to `FILE`")
 	s.BoolVar(&o.outputs.Overwrite, "overwrite", false, "replace files that exist, also on the endpoint")
 	addUploadPath(s, &o.names.UploadPath)
-	s.StringVar(&o.names.RootFS, "rootfs-name", manifest.DefaultRootFS, "`NAME` of the image")
+	s.StringVar(&o.names.RootFS, "rootfs-name", manifest.DefaultRootFS, "`NAME` of the image; $DSTAMP is the time (UTC), $RS_IMAGE_IDENT is new for each capture")
 	s.StringVar(&o.names.Manifest, "manifest-name", manifest.DefaultManifest, "`NAME` of the MANIFEST")
-	s.StringVar(&o.tag, "tag", "", "`NAME` that $TAG stands for (else like debian-12, from the tree's os-release)")
+	s.StringVar(&o.tag, "tag", "", "`NAME` to put for $TAG (if not given: from the tree's os-release, such as debian-12)")
 
 	o.store.add(g)
 	g.group(endpointTitle).BoolVar(&o.upload, "upload", false, "store image and MANIFEST on the endpoint")
 	o.messageOptions.add(g, true)
 	g.check(func() error {
 		if o.store.saveProfile != "" && !o.upload {
-			return usagef("add --upload, or write it to a file with --profile", "--save-profile stores a Profile on the endpoint, where the image is not")
+			return usagef("add --upload, or write the Profile to a file with --profile", "--save-profile needs --upload: the Profile names an image on the endpoint")
 		}
 		return nil
 	})
 }
 
+// allOperations is --generalize without a list.
+const allOperations = "all"
+
 func (o *captureOptions) run(ctx context.Context, a *App, g *groups, args []string) error {
 	if len(args) != 1 {
-		return usagef("image-capture ROOT, such as image-capture / or image-capture /mnt; --help lists all", "capture takes one argument, the root")
+		return usagef("image-capture ROOT, such as image-capture / or image-capture /mnt; image-capture --help lists commands and flags", "capture takes one argument, the root")
 	}
 	opt, err := o.options(ctx, a, g, args[0])
 	if err != nil {
@@ -110,22 +120,27 @@ func (o *captureOptions) options(ctx context.Context, a *App, g *groups, root st
 	if opt.Boot, err = o.boot.of(ctx, g, opt.Format); err != nil {
 		return opt, err
 	}
+	if o.generalize != "" {
+		if opt.Generalize, err = identity.Select(strings.TrimPrefix(o.generalize, allOperations)); err != nil {
+			return opt, usagef("image-capture operations lists them", "--generalize: %w", err)
+		}
+	}
 	if o.boot.fix && opt.Check == capture.Off {
-		return opt, usagef("leave --check off out", "--fix makes the edits that the check offers")
+		return opt, usagef("remove --check off", "--fix needs the boot check, which --check off skips")
 	}
 	if o.output == "-" {
 		if o.json {
-			return opt, usagef("use --output FILE, or --upload", "--json and --output - both want stdout")
+			return opt, usagef("use --output FILE, or --upload", "--json and --output - both write to stdout")
 		}
-		if err := forImage(a.stdout); err != nil {
+		if err := forImage(a.image); err != nil {
 			return opt, err
 		}
-		opt.Stdout = a.stdout
+		opt.Stdout = a.image
 	} else {
 		opt.Image = o.output
 	}
 	if o.outputs.Manifest == "-" || o.outputs.Profile == "-" {
-		return opt, usagef("name a file; stdout is for the image or the summary", "--manifest and --profile do not go to stdout")
+		return opt, usagef("name a file; stdout is for the image or the summary", "--manifest and --profile cannot go to stdout")
 	}
 	if o.upload {
 		if opt.Endpoint, err = o.store.connect(ctx, a, events{a.term, o.progress}); err != nil {

@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"image-capture/bootcheck"
+	"image-capture/capture"
 )
 
 // checkOptions are the command check's.
@@ -82,7 +83,7 @@ func (c *checkJob) judge(ctx context.Context, name string) error {
 		return err
 	}
 	defer src.Close()
-	c.report, c.fixed, err = src.Judge(ctx, c.opt, c.boot.fix, events{term: c.app.term}.Fixed)
+	c.report, c.fixed, err = src.Judge(ctx, c.opt, c.boot.fix, func(f bootcheck.Fix) { events{term: c.app.term}.Fixed(f, capture.ByFix) })
 	return err
 }
 

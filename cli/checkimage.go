@@ -18,10 +18,10 @@ func (c *checkJob) image(ctx context.Context, name string) error {
 	for _, flag := range c.given.changed() {
 		switch flag {
 		case "fix", "relabel":
-			return usagef("capture again with --"+flag, "--%s: an image that is made is not edited", flag)
+			return usagef("capture again with --"+flag, "--%s is for a tree: a finished image is not edited", flag)
 		case "deployer", "firmware", "target", "ca-cert", "fingerprint", "insecure", "json", "quiet", "progress":
 		default:
-			return usagef("an image is judged as it is", "--%s is for a tree, and %s is none", flag, name)
+			return usagef("remove the flag: an image is checked as it is", "--%s is for a tree, and %s is an image", flag, name)
 		}
 	}
 	c.what = name
@@ -56,7 +56,7 @@ func (c *checkJob) readImage(ctx context.Context, in io.Reader) error {
 		return c.unreadable(err)
 	}
 	if n := kept.Forgotten(); n > 0 {
-		c.app.term.warn("", "%d names of the image were not remembered, for want of room: a finding may say so", n)
+		c.app.term.warn("", "the image has %d more names than the check can keep in memory; findings say which files they could not judge", n)
 	}
 	c.report, err = kept.Check(ctx)
 	return err
@@ -68,7 +68,7 @@ func (c *checkJob) unreadable(err error) error {
 	if isSourceError(err) {
 		return err
 	}
-	return &failure{ExitVerify, fmt.Errorf("%s: %w", c.what, err), "nothing was judged: only a whole image is"}
+	return &failure{ExitVerify, fmt.Errorf("%s: %w", c.what, err), "nothing was checked: the image must be complete"}
 }
 
 // formatOf is the format of an image by its codec, as far as it says who takes it:

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -21,7 +22,8 @@ var Version = "devel"
 // App is the program with the process around it.
 type App struct {
 	stdin  io.Reader
-	stdout io.Writer
+	stdout io.Writer // for results; one that nobody reads any more is no error
+	image  io.Writer // the same, for an image: there it is one
 	term   *terminal
 	env    func(string) string
 	// After and Jitter are those of upload.Attempts. Tests replace them.
@@ -31,7 +33,19 @@ type App struct {
 
 // New makes the program. env is like os.Getenv.
 func New(stdin io.Reader, stdout, stderr io.Writer, env func(string) string) *App {
-	return &App{stdin: stdin, stdout: stdout, term: newTerminal(stderr), env: env}
+	return &App{stdin: stdin, stdout: untilClosed{stdout}, image: stdout, term: newTerminal(stderr), env: env}
+}
+
+// untilClosed drops what is written to a pipe that nobody reads any more, as with
+// check ROOT | head: the exit code still says what there is to say.
+type untilClosed struct{ w io.Writer }
+
+func (u untilClosed) Write(p []byte) (int, error) {
+	n, err := u.w.Write(p)
+	if errors.Is(err, syscall.EPIPE) {
+		return len(p), nil
+	}
+	return n, err
 }
 
 // command is one of the verbs. Each has options of its own.
@@ -51,10 +65,11 @@ type options interface {
 func commands() []command {
 	return []command{
 		{"capture", "ROOT", "capture the tree at ROOT (the default command)", func() options { return &captureOptions{} }},
-		{"check", "ROOT|IMAGE", "say whether a deployer could boot an image of ROOT, or an image (file, - or URL)", func() options { return &checkOptions{} }},
+		{"check", "ROOT|IMAGE", "report whether ROOT, or an image (file, - or URL), will boot once it is deployed", func() options { return &checkOptions{} }},
 		{"upload", "IMAGE MANIFEST", "send a captured image and its MANIFEST to an endpoint", func() options { return &uploadOptions{} }},
 		{"verify", "IMAGE [MANIFEST]", "read an image (file, - or URL) and compare it with its MANIFEST", func() options { return &verifyOptions{} }},
-		{"prune", "[PATTERN ...]", "list the images on an endpoint, and delete old ones with their MANIFESTs", func() options { return &pruneOptions{} }},
+		{"prune", "[PATTERN ...]", "list the images on an endpoint; with --yes, delete old ones and their MANIFESTs", func() options { return &pruneOptions{} }},
+		{"operations", "", "list what capture --generalize does", func() options { return &operationsOptions{} }},
 		{"version", "", "print the version", func() options { return versionOptions{} }},
 	}
 }
@@ -87,10 +102,15 @@ func (a *App) run(ctx context.Context, cmd command, opt options, g *groups, args
 		rest = rest[1:] // flags came before the command
 	}
 	if len(rest) > 1 && slices.ContainsFunc(commands(), func(c command) bool { return c.name == rest[0] }) {
-		return usagef("image-capture "+rest[0]+" [flags] ...", "the command %s comes before its flags", rest[0])
+		return usagef("image-capture "+rest[0]+" [flags] ...", "%s is a command: it comes first, its flags after it", rest[0])
 	}
 	if m, ok := opt.(interface{ isQuiet() bool }); ok {
 		a.term.quiet = m.isQuiet()
+	}
+	for _, name := range g.changed() {
+		if why, gone := g.removed[name]; gone {
+			a.term.warn("remove it; the next version will not accept it", "--%s has no effect any more: %s", name, why)
+		}
 	}
 	if err := g.valid(); err != nil {
 		return err

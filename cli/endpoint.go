@@ -28,7 +28,7 @@ type endpointOptions struct {
 func (o *endpointOptions) add(g *groups) {
 	s := g.group(endpointTitle)
 	s.StringVar(&o.endpoint, "endpoint", "", "`URL` of the DRP endpoint, like https://192.168.124.1:8092")
-	s.StringVar(&o.tokenFile, "token-file", "", "read the token from `FILE` (else RS_TOKEN; else user:password from RS_KEY)")
+	s.StringVar(&o.tokenFile, "token-file", "", "read the token from `FILE` (if not given: RS_TOKEN, then user:password in RS_KEY)")
 	o.tls.add(s)
 	addAttempts(g, s, &o.attempts)
 }
@@ -36,15 +36,15 @@ func (o *endpointOptions) add(g *groups) {
 // storeOptions are endpointOptions for commands that store something.
 type storeOptions struct {
 	endpointOptions
-	limitRate, requireFree, saveProfile string
+	limitRate, saveProfile string
 }
 
 func (o *storeOptions) add(g *groups) {
 	o.endpointOptions.add(g)
 	s := g.group(endpointTitle)
-	s.StringVar(&o.limitRate, "limit-rate", "", "send at most `RATE` bytes per second, such as 50M; K, M, G are powers of 1024, as curl has them")
-	s.StringVar(&o.requireFree, "require-free", "", "refuse where the endpoint tells that it has less room than `SIZE`, such as 20G; those known tell nothing: it is a warning then")
-	s.StringVar(&o.saveProfile, "save-profile", "", "store the Profile that deploys the image on the endpoint, as `NAME`; one of that name is changed")
+	s.StringVar(&o.limitRate, "limit-rate", "", "send at most `RATE` bytes per second, such as 50M (K, M and G are powers of 1024, as in curl)")
+	g.gone(s, "require-free", "no endpoint reports its free space; look at the endpoint's disk")
+	s.StringVar(&o.saveProfile, "save-profile", "", "store the Profile that deploys the image on the endpoint as `NAME`; update it if it exists")
 	g.check(o.validProfile)
 }
 
@@ -54,7 +54,7 @@ func (o *storeOptions) validProfile() error {
 		return nil
 	}
 	if _, err := manifest.Profile(manifest.ProfileParams{Name: o.saveProfile, Format: manifest.TGZ, Path: "x"}); err != nil {
-		return usagef("a letter, then letters, digits, and any of -_. or spaces", "--save-profile: %q is no name for a Profile", o.saveProfile)
+		return usagef("begin with a letter; letters, digits, spaces and - _ . may follow", "--save-profile: %q is not a valid name for a Profile", o.saveProfile)
 	}
 	return nil
 }
@@ -68,7 +68,7 @@ type tlsOptions struct {
 }
 
 func (o *tlsOptions) add(s *pflag.FlagSet) {
-	s.StringVar(&o.caCert, "ca-cert", "", "trust the PEM certificates in `FILE` too")
+	s.StringVar(&o.caCert, "ca-cert", "", "also trust the PEM certificates in `FILE`")
 	s.StringVar(&o.fingerprint, "fingerprint", "", "trust only the server certificate with this `SHA256`")
 	s.BoolVar(&o.insecure, "insecure", false, "do not verify the server's certificate")
 }
@@ -77,6 +77,9 @@ func (o *tlsOptions) config(ctx context.Context) (upload.Config, error) {
 	cfg := upload.Config{
 		Fingerprint: o.fingerprint, Insecure: o.insecure,
 		Proxy: http.ProxyFromEnvironment, UserAgent: "image-capture/" + versionText(),
+	}
+	if o.insecure && o.fingerprint != "" {
+		return cfg, usagef("remove one of them", "--fingerprint and --insecure exclude each other")
 	}
 	if o.caCert != "" {
 		pem, err := readFile(ctx, "ca-cert", o.caCert, maxCredential, "")
@@ -120,14 +123,8 @@ func (o *storeOptions) connect(ctx context.Context, a *App, events upload.Events
 	return o.endpointOptions.connectWith(ctx, a, events, func(cfg *upload.Config) (err error) {
 		if o.limitRate != "" {
 			if cfg.Rate, err = parseRate(o.limitRate); err != nil {
-				return usagef("such as 50M: bytes per second; K, M and G are powers of 1024, as curl has them", "--limit-rate: %w", err)
+				return usagef("give bytes per second, such as 50M; K, M and G are powers of 1024", "--limit-rate: %w", err)
 			}
-		}
-		if o.requireFree != "" {
-			if _, err := parseBytes(o.requireFree); err != nil {
-				return usagef("such as 20G; K, M, G and T are powers of 1024", "--require-free: %w", err)
-			}
-			a.term.warn("look at the endpoint's disk, or leave --require-free out", "--require-free %s is not checked: "+roomUnknown, o.requireFree)
 		}
 		return nil
 	})
@@ -208,7 +205,7 @@ func parseBytes(s string) (int64, error) {
 	}
 	n, err := strconv.ParseUint(digits, 10, 63-shift)
 	if err != nil {
-		return 0, fmt.Errorf("%q is no number of bytes", s)
+		return 0, fmt.Errorf("%q is not a number of bytes", s)
 	}
 	return int64(n << shift), nil
 }

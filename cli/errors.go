@@ -32,11 +32,11 @@ const exitHelp = `Exit codes:
   0  done
   1  failed
   2  wrong usage
-  3  the check says that the image will not deploy
-  4  captured, but incomplete: something could not be read (with --strict also: changed)
-  5  the endpoint refused: token or claim
-  6  the name is taken
-  7  the endpoint failed, or stored something else
+  3  the boot check says that the image will not deploy
+  4  captured, but incomplete: files could not be read (with --strict also: files changed)
+  5  the endpoint refused the token, or a claim is missing
+  6  the name is taken, here or on the endpoint
+  7  the endpoint failed, or did not store what was sent
   8  verification failed, or the image to check cannot be read
   9  interrupted
 `
@@ -57,53 +57,62 @@ func usagef(hint, format string, args ...any) error {
 
 // conclude is what becomes of a command's error: exit code, hint, and what is printed.
 func conclude(ctx context.Context, err error) (code int, hint string, shown error) {
-	if err != nil && ctx.Err() != nil && !knowsWhatIsLeft(err) {
+	d, known := known(err)
+	switch {
+	case err == nil:
+		return ExitDone, "", nil
+	case ctx.Err() != nil && !known:
+		// An error of a type of our own says itself what is left.
 		return ExitInterrupted, "", errors.New("interrupted, nothing is left behind")
+	case !known:
+		d = diagnose(err)
 	}
-	code, hint, prefix := diagnose(err)
-	if prefix != "" {
-		err = fmt.Errorf("%s%w", prefix, err)
+	if d.prefix != "" {
+		err = fmt.Errorf("%s%w", d.prefix, err)
 	}
-	return code, hint, err
+	return d.code, d.hint, err
 }
 
-// knowsWhatIsLeft says whether the error itself tells what a signal left behind.
-func knowsWhatIsLeft(err error) bool {
-	var (
-		own        *failure
-		check      *capture.CheckError
-		incomplete *capture.IncompleteError
-		unsent     *capture.UnsentError
-		lost       *capture.LostManifestError
-		stopped    *capture.InterruptedError
-		hidden     *capture.HiddenError
-		profile    *capture.ProfileError
-		option     *capture.OptionError
-		exists     *durable.ExistsError
-		busy       *durable.BusyError
-		noManifest *capture.NoManifestError
-		place      *durable.PlaceError
-		name       *upload.NameError
-		token      *upload.TokenError
-		other      *upload.MismatchError
-	)
-	for _, target := range []any{&own, &check, &incomplete, &unsent, &lost, &stopped, &hidden, &profile, &option, &exists, &busy, &noManifest, &place, &name, &token, &other} {
-		if errors.As(err, target) {
-			return true
-		}
-	}
-	return false
+// diagnosis is what to make of an error: exit code, what to type, and what is printed
+// before it.
+type diagnosis struct {
+	code         int
+	hint, prefix string
 }
 
 const (
 	filesClaims    = `give the task ExtraClaims: scope files, action "post, get", specific "*"`
-	profileClaims  = `give the task ExtraClaims: scope profiles, action "create, update", specific "*"; or store the Profile as printed with drpcli profiles create`
+	profileClaims  = `give the task ExtraClaims: scope profiles, action "create, update", specific "*"; or store the printed Profile with drpcli profiles create`
 	otherName      = "use another name (--rootfs-name, --manifest-name, --upload-path)"
-	lookAtEndpoint = "and at the endpoint's log"
+	lookAtEndpoint = "and look in the endpoint's log"
 )
 
-// diagnose finds the exit code of an error, a hint, and what is printed before it.
-func diagnose(err error) (code int, hint, prefix string) {
+// diagnose finds what to make of any error.
+func diagnose(err error) diagnosis {
+	if d, ok := known(err); ok {
+		return d
+	}
+	var mount *rootfs.NoMountError
+	var remote *upload.Error
+	switch {
+	case err == nil:
+		return diagnosis{code: ExitDone}
+	case errors.Is(err, context.Canceled):
+		return diagnosis{code: ExitInterrupted}
+	case errors.As(err, &mount):
+		return diagnosis{ExitUsage, "findmnt lists the mount points", ""}
+	case errors.As(err, &remote):
+		return diagnoseRemote(remote)
+	case errors.Is(err, syscall.ENOSPC):
+		return diagnosis{ExitFailed, "free some space, or send the image to the endpoint without --output", ""}
+	case errors.Is(err, os.ErrPermission):
+		return diagnosis{ExitFailed, "run as root", ""}
+	}
+	return diagnosis{code: ExitFailed}
+}
+
+// known finds what to make of an error that has a type of its own.
+func known(err error) (d diagnosis, ok bool) {
 	var (
 		own        *failure
 		option     *capture.OptionError
@@ -115,96 +124,85 @@ func diagnose(err error) (code int, hint, prefix string) {
 		stopped    *capture.InterruptedError
 		hidden     *capture.HiddenError
 		profile    *capture.ProfileError
-		mount      *rootfs.NoMountError
 		exists     *durable.ExistsError
 		busy       *durable.BusyError
+		noManifest *capture.NoManifestError
 		place      *durable.PlaceError
 		token      *upload.TokenError
 		name       *upload.NameError
 		other      *upload.MismatchError
-		remote     *upload.Error
 	)
 	switch {
-	case err == nil:
-		return ExitDone, "", ""
 	case errors.As(err, &own):
-		return own.code, own.hint, ""
+		return diagnosis{own.code, own.hint, ""}, true
 	case errors.As(err, &option):
-		return diagnoseOption(option)
+		return diagnoseOption(option), true
 	case errors.As(err, &format):
-		return ExitUsage, "use --format " + format.Is.String() + ", or another name", "--output "
+		return diagnosis{ExitUsage, "use --format " + format.Is.String() + ", or another name", "--output "}, true
 	case errors.As(err, &check):
-		return ExitCheck, "mend the above, or use --check warn to capture all the same", ""
+		return diagnosis{ExitCheck, "correct the findings above, or capture anyway with --check warn", ""}, true
 	case errors.As(err, &incomplete) && incomplete.Unreadable > 0:
-		return ExitIncomplete, "see the warnings above, or the lines \"# omitted\" of the MANIFEST", ""
+		return diagnosis{ExitIncomplete, "see the warnings above, or the lines \"# omitted\" of the MANIFEST", ""}, true
 	case errors.As(err, &incomplete):
-		return ExitIncomplete, "stop what writes to them, or capture a snapshot", ""
+		return diagnosis{ExitIncomplete, "stop the programs that write to them, or capture a snapshot", ""}, true
 	case errors.As(err, &stopped):
-		return ExitInterrupted, "drpcli files list shows what is there; image-capture prune --orphans deletes images without MANIFEST", ""
+		return diagnosis{ExitInterrupted, "drpcli files list shows what is there; image-capture prune --orphans deletes images without MANIFEST", ""}, true
 	case errors.As(err, &unsent):
-		code, _, _ = diagnose(errors.Unwrap(unsent))
-		return code, resend(code, unsent), ""
+		code := diagnose(errors.Unwrap(unsent)).code
+		return diagnosis{code, resend(code, unsent), ""}, true
 	case errors.As(err, &lost):
-		code, hint, _ = diagnose(lost.Unwrap()[0])
-		return code, hint, ""
+		d = diagnose(lost.Unwrap()[0])
+		return diagnosis{d.code, d.hint, ""}, true
 	case errors.As(err, &hidden):
-		return ExitEndpoint, "delete the MANIFEST there; look whether a folder of the image's name is there, " + lookAtEndpoint, ""
+		return diagnosis{ExitEndpoint, "delete the MANIFEST there; see whether a folder has the image's name, " + lookAtEndpoint, ""}, true
 	case errors.As(err, &profile):
-		return diagnoseProfile(errors.Unwrap(profile))
-	case errors.Is(err, context.Canceled):
-		return ExitInterrupted, "", ""
-	case errors.As(err, &mount):
-		return ExitUsage, "findmnt lists the mount points", ""
+		return diagnoseProfile(errors.Unwrap(profile)), true
 	case errors.As(err, &exists):
-		return ExitTaken, "use another name, or --overwrite to replace it", ""
+		return diagnosis{ExitTaken, "use another name, or --overwrite to replace it", ""}, true
 	case errors.As(err, &busy):
-		return ExitTaken, "wait until that capture ends, or use another name", ""
+		return diagnosis{ExitTaken, "wait until that capture ends, or use another name", ""}, true
+	case errors.As(err, &noManifest):
+		d = diagnose(errors.Unwrap(noManifest))
+		return diagnosis{d.code, d.hint, ""}, true
 	case errors.As(err, &place):
-		return ExitUsage, map[durable.Problem]string{
-			durable.IsDir: "name a file in it", durable.LeadsNoPath: "mount what it leads to, or name another file", durable.NoDir: "make the directory first",
+		return diagnosis{ExitUsage, map[durable.Problem]string{
+			durable.IsDir: "name a file in that directory", durable.LeadsNoPath: "mount what the link leads to, or name another file", durable.NoDir: "make the directory first",
 			durable.NotOurs: "name another file, in a directory of your own",
-		}[place.Problem], ""
+		}[place.Problem], ""}, true
 	case errors.As(err, &token) && token.Need != "":
-		return ExitRefused, filesClaims, ""
+		return diagnosis{ExitRefused, filesClaims, ""}, true
 	case errors.As(err, &token):
-		return ExitRefused, "it ends with its job: run this within the job, or get a new token", ""
+		return diagnosis{ExitRefused, "a job's token ends with the job: run this within the job, or get a new token", ""}, true
 	case errors.As(err, &name) && name.Folder:
-		return ExitTaken, otherName, ""
+		return diagnosis{ExitTaken, otherName, ""}, true
 	case errors.As(err, &name):
-		return ExitTaken, otherName + ", or --overwrite to replace it", ""
+		return diagnosis{ExitTaken, otherName + ", or --overwrite to replace it", ""}, true
 	case errors.As(err, &other) && other.Gone:
-		return ExitEndpoint, "look whether a folder of that name is there, " + lookAtEndpoint, ""
+		return diagnosis{ExitEndpoint, "see whether a folder has that name, " + lookAtEndpoint, ""}, true
 	case errors.As(err, &other):
-		return ExitEndpoint, "delete it there, and look at the endpoint's disk and log", ""
-	case errors.As(err, &remote):
-		code, hint = diagnoseRemote(remote)
-		return code, hint, ""
-	case errors.Is(err, syscall.ENOSPC):
-		return ExitFailed, "free some space, or send the image to the endpoint without --output", ""
-	case errors.Is(err, os.ErrPermission):
-		return ExitFailed, "run as root", ""
+		return diagnosis{ExitEndpoint, "delete the file there, and look at the endpoint's disk and log", ""}, true
 	}
-	return ExitFailed, "", ""
+	return diagnosis{}, false
 }
 
 // diagnoseOption names the flag of an option.
-func diagnoseOption(e *capture.OptionError) (code int, hint, prefix string) {
+func diagnoseOption(e *capture.OptionError) diagnosis {
 	switch e.Option {
 	case capture.OptionRoot:
 		if errors.Is(e, os.ErrPermission) {
-			return ExitFailed, "run as root", ""
+			return diagnosis{ExitFailed, "run as root", ""}
 		}
-		return ExitUsage, "ROOT is the directory where the root filesystem is mounted, such as / or /mnt", ""
+		return diagnosis{ExitUsage, "ROOT is the directory where the root filesystem is mounted, such as / or /mnt", ""}
 	case capture.OptionExclude:
-		return ExitUsage, "patterns are those of tar --exclude, such as './var/cache/*'", "--exclude: "
+		return diagnosis{ExitUsage, "patterns are those of tar --exclude, such as './var/cache/*'", "--exclude: "}
 	case capture.OptionExcludeFrom:
-		return ExitUsage, "", "--exclude-from: "
+		return diagnosis{ExitUsage, "", "--exclude-from: "}
 	case capture.OptionTag:
-		return ExitUsage, "", "--tag "
+		return diagnosis{ExitUsage, "", "--tag "}
 	case capture.OptionOutputs:
-		return ExitUsage, "give each its own name", ""
+		return diagnosis{ExitUsage, "give each its own name", ""}
 	}
-	return ExitUsage, "", ""
+	return diagnosis{ExitUsage, "", ""}
 }
 
 // resend is how to send what is whole here.
@@ -220,41 +218,42 @@ func resend(code int, e *capture.UnsentError) string {
 }
 
 // diagnoseProfile says what to do about a Profile that is not stored.
-func diagnoseProfile(err error) (code int, hint, prefix string) {
-	code, hint, _ = diagnose(err)
+func diagnoseProfile(err error) diagnosis {
+	d := diagnose(err)
+	d.prefix = ""
 	var remote *upload.Error
 	if errors.As(err, &remote) {
 		switch remote.Kind {
 		case upload.Refused:
-			hint = profileClaims
+			d.hint = profileClaims
 		case upload.Taken:
-			hint = "another name, if that one is of a content pack; or store the Profile as printed with drpcli profiles create"
+			d.hint = "use another name if a content pack owns that Profile, or store the printed Profile with drpcli profiles create"
 		}
 	}
-	return code, hint, ""
+	return d
 }
 
 // diagnoseRemote says what to do about an endpoint.
-func diagnoseRemote(e *upload.Error) (code int, hint string) {
+func diagnoseRemote(e *upload.Error) diagnosis {
 	switch e.Kind {
 	case upload.Refused:
-		return ExitRefused, "the token must be of a job whose task has ExtraClaims on scope files, action \"post, get\"; it ends with its job"
+		return diagnosis{ExitRefused, "use the token of a job that is running and whose task has ExtraClaims: scope files, action \"post, get\", specific \"*\"", ""}
 	case upload.Taken:
 		if e.PartInTheWay() {
-			return ExitTaken, "another upload of this name is running, or one that died left " + e.Path + ".part: delete it with drpcli files destroy " + e.Path + ".part, or use another name"
+			return diagnosis{ExitTaken, "another upload of this name is running, or a broken one left " + e.Path + ".part: delete it with drpcli files destroy " + e.Path + ".part, or use another name", ""}
 		}
-		return ExitTaken, otherName + ", or --overwrite to replace the file"
+		return diagnosis{ExitTaken, otherName + ", or --overwrite to replace the file", ""}
 	case upload.TooLarge:
-		return ExitEndpoint, "a proxy in between limits the size of a body: raise its limit, or go past it with NO_PROXY"
+		return diagnosis{ExitEndpoint, "a proxy limits the size of uploads: raise its limit, or bypass it with NO_PROXY", ""}
 	case upload.NoSpace:
-		return ExitEndpoint, "free space on the endpoint's disk; what was sent is deleted there"
+		return diagnosis{ExitEndpoint, "free space on the endpoint's disk; the endpoint has deleted what was sent", ""}
 	case upload.TLS:
 		if e.Fingerprint != "" {
-			return ExitEndpoint, "if that is your endpoint, add --fingerprint " + e.Fingerprint + ", or --ca-cert FILE, or --insecure"
+			return diagnosis{ExitEndpoint, "if that is your endpoint, add --fingerprint " + e.Fingerprint + ", or --ca-cert FILE, or --insecure", ""}
 		}
-		return ExitEndpoint, "check that the endpoint speaks TLS on that port"
+		return diagnosis{ExitEndpoint, "check that the endpoint speaks TLS on that port", ""}
 	case upload.Broken:
-		return ExitEndpoint, "check that the endpoint can be reached, and its log"
+		return diagnosis{ExitEndpoint, "check that the endpoint can be reached, and look in its log", ""}
 	}
-	return ExitEndpoint, "see the endpoint's log"
+	return diagnosis{ExitEndpoint, "look in the endpoint's log", ""}
 }

@@ -16,13 +16,11 @@ type events struct {
 	progress string // the mode of --progress
 }
 
-const roomUnknown = "the endpoint does not tell how much room it has"
-
-func (e events) Mount(m rootfs.Mount)     { e.term.say("mount point %s", m) }
-func (e events) Fixed(f bootcheck.Fix)    { e.term.say("fix: %s", f) }
-func (e events) Unmatched(pattern string) { e.term.warn("", "--exclude %s matched nothing", pattern) }
+func (e events) Mount(m rootfs.Mount)                 { e.term.say("mount point %s", m) }
+func (e events) Fixed(f bootcheck.Fix, by capture.By) { e.term.say("%s: %s", by, f) }
+func (e events) Unmatched(pattern string)             { e.term.warn("", "--exclude %s matched nothing", pattern) }
 func (e events) Unapplied(u edit.Unapplied) {
-	e.term.warn("", "not done: %s %s: %s", u.Op, u.Subject, u.Reason)
+	e.term.warn("", "edit not made: %s %s: %s", u.Op, u.Subject, u.Reason)
 }
 
 func (e events) Checked(r bootcheck.Report) {
@@ -31,21 +29,21 @@ func (e events) Checked(r bootcheck.Report) {
 }
 
 func (e events) NoManifest() {
-	e.term.warn("add --manifest FILE", "no MANIFEST is written, as the image goes to no file")
+	e.term.warn("add --manifest FILE", "no MANIFEST is written, because the image does not go to a regular file")
 }
 
 func (e events) Sending(estimate func() int64, compressed bool) {
 	if e.term.quiet {
 		return
 	}
-	size, n := "unknown yet", estimate()
+	size, n := "an image of unknown size", estimate()
 	switch {
 	case compressed:
 		size = bytesText(n)
 	case n > 0:
 		size = "about " + bytesText(n) + " before compression"
 	}
-	e.term.say("to send: %s; "+roomUnknown, size)
+	e.term.say("sending %s; the endpoint does not report its free space", size)
 }
 
 func (e events) Walking(p capture.Progress) func() {
@@ -57,7 +55,7 @@ func (e events) Walked(unreadable, changed, omitted []entry.Note) {
 	e.notes("changed", changed)
 	// One line for what is only as it should be: sockets would drown the rest.
 	if n := len(omitted); n > 0 {
-		e.term.say("left out %d sockets, swap files and files of this capture; the MANIFEST lists them", n)
+		e.term.say("left out %s (sockets, swap files, files of this capture); the MANIFEST lists them", count(n, "name"))
 	}
 }
 
@@ -74,7 +72,7 @@ func (e events) notes(what string, list []entry.Note) {
 }
 
 func (e events) ProfileLeftOut(name string) {
-	e.term.warn("if the image will do, store the Profile as printed with drpcli profiles create", "the Profile %s is not stored, since the image lacks something", name)
+	e.term.warn("if the image is good enough, store the printed Profile with drpcli profiles create", "the Profile %s is not stored, because the image is incomplete", name)
 }
 
 func (e events) ProfileWillFail(create, update string) {
@@ -82,27 +80,27 @@ func (e events) ProfileWillFail(create, update string) {
 }
 
 func (e events) Retry(n, most int, err error, wait time.Duration) {
-	e.term.warn("", "attempt %d of %d: %v; again in %s", n, most, err, wait.Round(100*time.Millisecond))
+	e.term.warn("", "attempt %d of %d failed: %v; next attempt in %s", n, most, err, wait.Round(100*time.Millisecond))
 }
 
 func (e events) Replace(path string) {
-	e.term.warn("", "%s exists on the endpoint and is replaced; if that breaks, the endpoint deletes the older file too", path)
+	e.term.warn("", "%s exists on the endpoint and will be replaced; if the upload breaks, the endpoint deletes the old file too", path)
 }
 
 func (e events) Confirmed(path string, verified bool) {
 	if verified {
-		e.term.say("stored %s, the endpoint has the same SHA-256", path)
+		e.term.say("stored %s; the endpoint reports the same SHA-256", path)
 		return
 	}
-	e.term.say("stored %s; its SHA-256 is not verifiable with this token, which has no claim to get it", path)
+	e.term.say("stored %s, but not verified: the endpoint shows its SHA-256 only to tokens with the claim files get", path)
 }
 
 func (e events) AnswerLost(path string) {
-	e.term.say("the answer to %s was lost, the endpoint has it all the same", path)
+	e.term.say("the connection broke before the endpoint confirmed %s, but the file is there", path)
 }
 
 func (e events) NamesOnly() {
-	e.term.warn("", "this token may not read MANIFESTs (claim files get): what belongs together is told by the names alone")
+	e.term.warn("", "this token may not read MANIFESTs (claim files get): images and MANIFESTs are matched by their names alone")
 }
 
 func (e events) ProfileSaved(name string, created bool) {
@@ -110,5 +108,5 @@ func (e events) ProfileSaved(name string, created bool) {
 		e.term.say("created the Profile %s on the endpoint", name)
 		return
 	}
-	e.term.say("the Profile %s on the endpoint deploys this image from now on", name)
+	e.term.say("updated the Profile %s on the endpoint: it deploys this image now", name)
 }

@@ -11,6 +11,8 @@ import (
 type groups struct {
 	list   []group
 	checks []func() error
+	// removed are flags that an older version had, and why they are gone.
+	removed map[string]string
 }
 
 // group is a set of flags under a title in the help.
@@ -32,6 +34,17 @@ func (g *groups) group(title string) *pflag.FlagSet {
 	return set
 }
 
+// gone adds a flag of an older version that does nothing any more. For one version it is
+// accepted with a warning, so that jobs which have it go on; help does not list it.
+func (g *groups) gone(s *pflag.FlagSet, name, why string) {
+	s.String(name, "", "")
+	_ = s.MarkHidden(name) // fails for an unknown name only
+	if g.removed == nil {
+		g.removed = map[string]string{}
+	}
+	g.removed[name] = why
+}
+
 // check adds what is to be checked of the values, whatever the command makes of them.
 func (g *groups) check(f func() error) { g.checks = append(g.checks, f) }
 
@@ -49,7 +62,7 @@ func (g *groups) oneOf(flag string, value *string, words ...string) {
 	g.check(func() error { return oneOf(flag, *value, words...) })
 }
 
-// atLeast checks a flag that takes a number.
+// within checks a flag that takes a number.
 func (g *groups) within(flag string, value *int, from, to int) {
 	g.check(func() error {
 		if *value < from {

@@ -24,13 +24,13 @@ type treeOptions struct {
 
 func (o *treeOptions) add(g *groups) {
 	s, t := g.group("Tree"), &o.tree
-	s.StringArrayVar(&t.Exclude, "exclude", nil, "leave out what matches `PATTERN`, written ./a/b*, a/b or *.log, as GNU tar does; repeatable")
+	s.StringArrayVar(&t.Exclude, "exclude", nil, "leave out what matches `PATTERN`, such as ./a/b*, a/b or *.log, by the rules of GNU tar; repeatable")
 	s.StringArrayVar(&o.excludeFrom, "exclude-from", nil, "read exclude patterns from `FILE`, one a line; repeatable")
-	s.BoolVar(&t.DefaultExcludes, "default-excludes", true, "keep /proc /sys /dev /run /tmp /var/tmp, but not what is in them")
-	s.BoolVar(&t.AddCurtin, "add-curtin", false, "put an empty /curtin into the image where the tree has none")
-	s.BoolVar(&t.OneFileSystem, "one-file-system", false, "leave out every mount point (else local disk filesystems are captured)")
+	s.BoolVar(&t.DefaultExcludes, "default-excludes", true, "capture /proc /sys /dev /run /tmp /var/tmp as empty directories")
+	s.BoolVar(&t.AddCurtin, "add-curtin", false, "add an empty directory /curtin, which image-deploy requires, if the tree has none")
+	s.BoolVar(&t.OneFileSystem, "one-file-system", false, "leave out every mount point (if not given: local disk filesystems are captured)")
 	s.StringArrayVar(&t.IncludeMounts, "include-mount", nil, "capture the mount point `PATH`, whatever is mounted there; repeatable")
-	s.StringArrayVar(&t.ExcludeMounts, "exclude-mount", nil, "leave out the mount point `PATH`; its directory stays, empty; repeatable")
+	s.StringArrayVar(&t.ExcludeMounts, "exclude-mount", nil, "leave out what is mounted at `PATH`; the image has an empty directory there; repeatable")
 }
 
 // of reads the files of patterns, and returns the tree at a root.
@@ -56,7 +56,7 @@ func (o *treeOptions) of(ctx context.Context, root string) (capture.Tree, error)
 type formatOption struct{ text string }
 
 func (o *formatOption) add(s *pflag.FlagSet) {
-	s.StringVar(&o.text, "format", "tgz", "`FORMAT` of the image: tgz (image-deploy, Eikon), tar-zst (Eikon, faster) or tar")
+	s.StringVar(&o.text, "format", "tgz", "`FORMAT` of the image: tgz (for image-deploy and Eikon), tar-zst (for Eikon; faster) or tar (for Eikon)")
 }
 
 func (o *formatOption) format() (manifest.Format, error) {
@@ -85,11 +85,11 @@ type bootOptions struct {
 
 func (o *bootOptions) add(g *groups, t *capture.Tree) {
 	s := g.group(bootTitle)
-	s.StringVar(&o.deployer, "deployer", "", "judge for `NAME`: image-deploy or eikon (else by the format: image-deploy for tgz)")
-	s.StringVar(&o.firmware, "firmware", "both", "what the machines start by: `NAME` uefi, bios or both; the image fails where it cannot; when not given, one that cannot is a warning")
-	s.StringVar(&o.target, "target", "", "check the drivers for the machine of `FILE`: its modaliases, or its gohai-inventory as JSON; self for this machine")
-	s.BoolVar(&o.fix, "fix", false, "make the safe edits that the findings offer, in the image, never in the source")
-	s.BoolVar(&t.Relabel, "relabel", false, "add /.autorelabel to the image: SELinux labels all files at the first boot")
+	s.StringVar(&o.deployer, "deployer", "", "check for the deployer `NAME`, image-deploy or eikon (if not given: image-deploy for tgz, eikon for other formats)")
+	s.StringVar(&o.firmware, "firmware", "", "firmware of the machines, `NAME` uefi, bios or both: the check fails if the image does not boot under it (if not given: under one of the two is enough)")
+	s.StringVar(&o.target, "target", "", "check the drivers for the machine that `FILE` describes, by its modaliases or its gohai-inventory as JSON; self is this machine")
+	s.BoolVar(&o.fix, "fix", false, "make the safe edits that findings offer: in the image, never in the source")
+	s.BoolVar(&t.Relabel, "relabel", false, "add /.autorelabel to the image, so that SELinux relabels all files at the first boot")
 }
 
 // of are the options of the check of an image of a format.
@@ -115,7 +115,7 @@ func (o *bootOptions) of(ctx context.Context, g *groups, format manifest.Format)
 
 // readTarget finds out which machine the image is for: nil when it is not known.
 func (o *bootOptions) readTarget(ctx context.Context) (*hardware.Target, error) {
-	const how = "make it on that machine with find /sys/devices -name modalias -exec cat {} + | sort -u, or take the Param gohai-inventory of DRP's machine"
+	const how = "make it on that machine with find /sys/devices -name modalias -exec cat {} + | sort -u, or take the Param gohai-inventory of that machine in DRP"
 	switch o.target {
 	case "":
 		return nil, nil
@@ -151,9 +151,9 @@ type messageOptions struct {
 func (o *messageOptions) add(g *groups, progress bool) {
 	s := g.group("Messages")
 	s.BoolVar(&o.json, "json", false, "print the result as one JSON document")
-	s.BoolVar(&o.quiet, "quiet", false, "on stderr, print warnings and errors only")
+	s.BoolVar(&o.quiet, "quiet", false, "print only warnings and errors on stderr")
 	if progress {
-		s.StringVar(&o.progress, "progress", "auto", "progress as `MODE` bar, lines (every 10 s), off, or auto: bar on a terminal, else lines")
+		s.StringVar(&o.progress, "progress", "auto", "show progress by `MODE`: bar, lines (one every 10 s), off, or auto (bar on a terminal, lines elsewhere)")
 		g.oneOf("progress", &o.progress, "auto", "bar", "lines", "off")
 	}
 }
@@ -164,6 +164,6 @@ func (o *messageOptions) isQuiet() bool { return o.quiet }
 const maxJobs = 256
 
 func addAttempts(g *groups, s *pflag.FlagSet, attempts *int) {
-	s.IntVar(attempts, "attempts", 5, "try what breaks `N` times in all")
+	s.IntVar(attempts, "attempts", 5, "make at most `N` attempts when the connection or the endpoint fails")
 	g.within("attempts", attempts, 1, math.MaxInt)
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // pruneHint is for a token that may not.
-const pruneHint = `the token needs scope files, action "list, get", and "delete" with --yes, specific "*"`
+const pruneHint = `the token needs a claim with scope files, action "list, get" (with --yes also "delete"), specific "*"`
 
 // pruneOptions are the command prune's.
 type pruneOptions struct {
@@ -34,10 +34,10 @@ func (o *pruneOptions) add(g *groups) {
 	s := g.group("Images")
 	addUploadPath(s, &o.uploadPath)
 	s.IntVar(&o.keep, "keep", 0, "delete all but the newest `N` images of each tag, with their MANIFESTs")
-	s.BoolVar(&o.orphans, "orphans", false, "delete images without MANIFEST, and MANIFESTs without image, that are older than --older-than")
-	s.BoolVar(&o.parts, "parts", false, "delete what uploads that died have left (.part); one that still runs is lost by that")
-	s.DurationVar(&o.olderThan, "older-than", 24*time.Hour, "`AGE` of orphans and parts, by the date in their names; a part without one goes with 0 only")
-	s.BoolVar(&o.yes, "yes", false, "do delete; else what would be deleted is listed")
+	s.BoolVar(&o.orphans, "orphans", false, "delete images without a MANIFEST and MANIFESTs without an image, if older than --older-than")
+	s.BoolVar(&o.parts, "parts", false, "delete the .part files of broken uploads, if older than --older-than; an upload that is still running is lost")
+	s.DurationVar(&o.olderThan, "older-than", 24*time.Hour, "least `AGE` of what --orphans and --parts delete, by the date in its name; with 0s also .part files without a date")
+	s.BoolVar(&o.yes, "yes", false, "delete; if not given, what would be deleted is only listed")
 	o.endpoint.add(g)
 	o.messageOptions.add(g, false)
 }
@@ -88,7 +88,7 @@ func (o *pruneOptions) run(ctx context.Context, a *App, g *groups, args []string
 func (p *pruneJob) valid() error {
 	for _, pattern := range p.match {
 		if _, err := path.Match(pattern, ""); err != nil || strings.Contains(pattern, "/") {
-			return usagef("patterns are of names in --upload-path, such as 'debian-12-*'", "%q is no pattern for a name", pattern)
+			return usagef("patterns match names in --upload-path, such as 'debian-12-*'", "%q is not a pattern for names", pattern)
 		}
 	}
 	vars := manifest.Vars{DStamp: "x", Ident: "x"}
@@ -97,7 +97,7 @@ func (p *pruneJob) valid() error {
 	}
 	switch {
 	case strings.Contains(p.opt.uploadPath, "$"):
-		return usagef("name the folder itself", "--upload-path: there is no capture to tell what %s is", p.opt.uploadPath)
+		return usagef("name the folder without variables", "--upload-path %s: variables have values only during a capture", p.opt.uploadPath)
 	case p.opt.keep < 0:
 		return usagef("", "--keep is %d: it must be 0 or more", p.opt.keep)
 	case p.opt.olderThan < 0:
@@ -153,7 +153,7 @@ func (p *pruneJob) decide(list []*upload.Pair) {
 		old := !k.Date.IsZero() && now.Sub(k.Date) > p.opt.olderThan
 		switch {
 		case k.Part != "":
-			line.Reason = "an upload that runs, or one that died"
+			line.Reason = "an upload that is running, or a broken one"
 			switch {
 			case k.Date.IsZero() && p.opt.olderThan > 0:
 				line.Reason += "; no date in its name"
@@ -161,7 +161,7 @@ func (p *pruneJob) decide(list []*upload.Pair) {
 				line.Action = "delete"
 			}
 		case k.Doubted:
-			line.Reason = "two MANIFESTs are about this image"
+			line.Reason = "two MANIFESTs name this image"
 		case k.Image == "" || k.Manifest == "":
 			line.Reason = "no MANIFEST"
 			if k.Image == "" {
@@ -171,9 +171,9 @@ func (p *pruneJob) decide(list []*upload.Pair) {
 			case tail == "" || k.Date.IsZero():
 				line.Reason += "; no date and ident in its name"
 			case running[tail]:
-				line.Reason += ", but an upload of that ident"
+				line.Reason += "; its upload seems to be running"
 			case !old:
-				line.Reason += ", maybe not yet"
+				line.Reason += "; younger than --older-than"
 			case p.opt.orphans:
 				line.Action = "delete"
 			}
@@ -182,7 +182,7 @@ func (p *pruneJob) decide(list []*upload.Pair) {
 		default:
 			newer := seen[k.Group]
 			seen[k.Group]++
-			line.Reason = fmt.Sprintf("%d newer of %s", newer, k.Group)
+			line.Reason = fmt.Sprintf("%s of %s", count(newer, "newer image"), k.Group)
 			if p.opt.keepGiven && newer >= p.opt.keep {
 				line.Action = "delete"
 			}
@@ -210,7 +210,7 @@ func (p *pruneJob) delete(ctx context.Context) error {
 			continue
 		}
 		if arrived && line.Image != "" && line.Manifest == "" {
-			line.Action, line.Reason = "keep", "a MANIFEST arrived just now, maybe its own; run this again"
+			line.Action, line.Reason = "keep", "a MANIFEST arrived during this run and may belong to it; run prune again"
 			continue
 		}
 		for _, name := range []string{line.Manifest, line.Image, line.Part} {
@@ -239,8 +239,8 @@ func (p *pruneJob) half(line pruned, name string, err error) error {
 	if line.Manifest == "" || name == line.Manifest {
 		return err // nothing of it is gone
 	}
-	code, _, _ := diagnose(err)
-	return &failure{code, fmt.Errorf("%s is deleted, its image is not: %w", line.Manifest, err), "image-capture prune --orphans deletes images without MANIFEST"}
+	code := diagnose(err).code
+	return &failure{code, fmt.Errorf("%s is deleted, its image is not: %w", line.Manifest, err), "image-capture prune --orphans --yes deletes images without a MANIFEST"}
 }
 
 // pruneResult is the document of prune --json.
@@ -275,7 +275,7 @@ func (p *pruneJob) tell(ctx context.Context, err error) error {
 	case todo > 0:
 		p.app.term.say("nothing was deleted; add --yes to delete %d of %d", todo, len(p.plan))
 	default:
-		p.app.term.say("nothing of %d would be deleted", len(p.plan))
+		p.app.term.say("nothing to delete among %d; --keep, --orphans and --parts say what to delete", len(p.plan))
 	}
 	if err == nil {
 		err = werr

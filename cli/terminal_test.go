@@ -68,9 +68,9 @@ func TestDiagnose(t *testing.T) {
 		{remote(upload.Failed, ""), ExitEndpoint, "log"},
 		{&upload.Error{Kind: upload.TLS, Fingerprint: "AB:CD"}, ExitEndpoint, "--fingerprint AB:CD"},
 	} {
-		code, hint, _ := diagnose(row.err)
-		require.Equal(t, row.code, code, "%v", row.err)
-		require.Contains(t, hint, row.hint)
+		d := diagnose(row.err)
+		require.Equal(t, row.code, d.code, "%v", row.err)
+		require.Contains(t, d.hint, row.hint)
 	}
 }
 

@@ -136,7 +136,7 @@ func readFacts(name string) (manifest.Facts, error) {
 	}
 	facts := r.Facts()
 	if facts.UploadTarball == "" || facts.UploadManifest == "" || facts.SHA256 == "" {
-		return facts, usagef("name the MANIFEST that the capture wrote", "%s does not say where its image goes", name)
+		return facts, usagef("name the MANIFEST that the capture wrote", "%s does not name its image", name)
 	}
 	return facts, nil
 }
@@ -150,7 +150,7 @@ func (o *uploadOptions) sendImage(ctx context.Context, a *App, d *capture.Delive
 		}
 		info, err := f.Stat()
 		if err == nil && info.Size() != facts.Size {
-			err = &failure{ExitVerify, fmt.Errorf("%s has %d bytes, its MANIFEST says %d", file, info.Size(), facts.Size), "name the image and the MANIFEST of one capture"}
+			err = &failure{ExitVerify, fmt.Errorf("%s has %d bytes, its MANIFEST says %d", file, info.Size(), facts.Size), "give the image and the MANIFEST of the same capture"}
 		}
 		if err != nil {
 			f.Close()
@@ -183,7 +183,7 @@ func (c *checkedFile) Read(p []byte) (int, error) {
 	c.sum.Write(p[:n])
 	c.left -= int64(n)
 	if c.left <= 0 && hex.EncodeToString(c.sum.Sum(nil)) != c.want {
-		return 0, &failure{ExitVerify, fmt.Errorf("%s has another SHA-256 than its MANIFEST says; it was not stored", c.name), "name the image and the MANIFEST of one capture, or capture again"}
+		return 0, &failure{ExitVerify, fmt.Errorf("the SHA-256 of %s is not the one in its MANIFEST; nothing was stored", c.name), "give the image and the MANIFEST of the same capture, or capture again"}
 	}
 	c.sent.Add(int64(n))
 	return n, err

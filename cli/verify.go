@@ -37,9 +37,9 @@ func (o *verifyOptions) run(ctx context.Context, a *App, _ *groups, args []strin
 			return usagef("give one of them as a file", "image and MANIFEST cannot both be stdin")
 		}
 	} else if manifestName = manifestOf(args[0]); manifestName == "" {
-		return usagef("image-capture verify IMAGE MANIFEST", "which MANIFEST belongs to %s cannot be told by its name", args[0])
+		return usagef("image-capture verify - MANIFEST", "an image from stdin needs its MANIFEST as second argument")
 	} else if _, err := os.Stat(manifestName); err != nil && !isURL(manifestName) {
-		return usagef("image-capture verify IMAGE MANIFEST", "which MANIFEST belongs to %s cannot be told by its name: %w", args[0], err)
+		return usagef("image-capture verify IMAGE MANIFEST", "no MANIFEST found for %s: %w", args[0], err)
 	}
 	client, err := o.tls.client(ctx)
 	if err != nil {
@@ -111,7 +111,7 @@ func (a *App) open(ctx context.Context, client *upload.Client, name string) (io.
 	info, err := f.Stat()
 	if err != nil || info.IsDir() {
 		f.Close()
-		return nil, 0, usagef("", "%s is no file", name)
+		return nil, 0, usagef("", "%s is not a file", name)
 	}
 	if !info.Mode().IsRegular() {
 		return readCloser{interruptibleReader{ctx, f}, f}, 0, nil
@@ -157,15 +157,15 @@ func sentence(d compare.Difference) string {
 	case compare.Order:
 		switch {
 		case d.Got == "":
-			return "the image ends, the MANIFEST goes on with " + d.Want
+			return "the image ends, but the MANIFEST lists " + d.Want + " next"
 		case d.Want == "":
-			return "the MANIFEST ends, the image goes on with " + d.Got
+			return "the MANIFEST ends, but the image has " + d.Got + " next"
 		}
 		return fmt.Sprintf("the image has %s where the MANIFEST has %s", d.Got, d.Want)
 	case compare.FirstMissing:
-		return fmt.Sprintf("%s: its first name %s is not in the MANIFEST before it", d.Path, d.Want)
+		return fmt.Sprintf("%s: the MANIFEST does not list %s, the first name of this hard link, before it", d.Path, d.Want)
 	case compare.FirstDiffers:
-		return fmt.Sprintf("%s: the MANIFEST tells something else of it than of its first name %s", d.Path, d.Want)
+		return fmt.Sprintf("%s: the MANIFEST has other values for it than for %s, the first name of this hard link", d.Path, d.Want)
 	}
 	subject, verb := string(d.Field), "is"
 	if d.Field == compare.Xattrs {
@@ -210,13 +210,13 @@ func (v *verification) report(a *App, asJSON bool, image, name string, facts man
 		if v.more > 0 {
 			a.term.line(fmt.Sprintf("image-capture: %d more differences", v.more))
 		}
-		return &failure{ExitVerify, fmt.Errorf("%s is not what %s says", image, name), ""}
+		return &failure{ExitVerify, fmt.Errorf("%s does not match %s", image, name), ""}
 	}
 	if asJSON {
 		return nil
 	}
 	if v.Undigested > 0 {
-		a.term.say("the MANIFEST has no digest of %d files; that of the image is right", v.Undigested)
+		a.term.say("the MANIFEST has no digest for %d files; the digest of the whole image is right", v.Undigested)
 	}
 	_, err := fmt.Fprintf(a.stdout, "%s is whole: %d entries as in %s, SHA-256 %s\n", entry.Printable(image), v.Entries, entry.Printable(name), facts.SHA256)
 	return err

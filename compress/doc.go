@@ -4,10 +4,14 @@
 //
 // # Writing
 //
-// An [Encoder] compresses frames of a fixed size, each on its own: to a gzip member or
-// a zstd frame, which gzip -d and zstd -d decode one after the other. Its bytes depend
-// on the frame, the codec and the level only. [SeekTable] makes the standard seek table
-// of zstd for them.
+// An [Encoder] compresses frames of a fixed size, each on its own: to a zstd frame, or
+// to a deflated piece of one gzip member that is flushed to a byte boundary, so that it
+// can be decoded alone. Its bytes depend on the frame, the codec and the level only. An
+// [Envelope] makes what goes around them: gzip's header and trailer, the standard seek
+// table of zstd.
+//
+// One member, since readers in the wild stop at the end of the first: Python's tarfile
+// in stream mode without a word.
 //
 // # Reading
 //

@@ -3,9 +3,8 @@ package compress
 import (
 	"bytes"
 	"fmt"
-	"time"
 
-	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/zstd"
 )
 
@@ -30,7 +29,7 @@ func ParseLevel(s string) (Level, error) {
 	return 0, fmt.Errorf("unknown level %q: it is one of fast, default, better, best", s)
 }
 
-// FrameSize is how many bytes of the input go into one frame. Small gzip members cost
+// FrameSize is how many bytes of the input go into one frame. Small pieces of gzip cost
 // next to nothing, because its window is 32 KiB; zstd looks back up to the whole
 // frame.
 func FrameSize(c Codec) int {
@@ -41,7 +40,7 @@ func FrameSize(c Codec) int {
 }
 
 // Encoder compresses whole frames, one at a time. What it makes of a frame depends on
-// nothing but the bytes of that frame.
+// nothing but the bytes of that frame. What goes around them is an Envelope's.
 type Encoder interface {
 	// Encode appends the compressed frame to dst.
 	Encode(dst, frame []byte) ([]byte, error)
@@ -72,7 +71,7 @@ func NewEncoder(c Codec, l Level) (Encoder, error) {
 
 func gzipLevel(level int) func() (Encoder, error) {
 	return func() (Encoder, error) {
-		w, err := gzip.NewWriterLevel(nil, level)
+		w, err := flate.NewWriter(nil, level)
 		return gzipEncoder{w}, err
 	}
 }
@@ -86,16 +85,18 @@ func zstdLevel(level zstd.EncoderLevel) func() (Encoder, error) {
 	}
 }
 
-type gzipEncoder struct{ w *gzip.Writer }
+// gzipEncoder makes the deflated pieces of one gzip member; see Envelope. Each knows
+// nothing of the one before, and ends in an empty stored block at a byte boundary: so
+// that it can be decoded by itself, too.
+type gzipEncoder struct{ w *flate.Writer }
 
 func (g gzipEncoder) Encode(dst, frame []byte) ([]byte, error) {
 	out := bytes.NewBuffer(dst)
 	g.w.Reset(out)
-	g.w.ModTime = time.Unix(0, 0) // none, see RFC 1952; the zero Time comes out as 2042
 	if _, err := g.w.Write(frame); err != nil {
 		return nil, err
 	}
-	if err := g.w.Close(); err != nil {
+	if err := g.w.Flush(); err != nil {
 		return nil, err
 	}
 	return out.Bytes(), nil

@@ -9,20 +9,20 @@ import (
 	"math"
 )
 
-// SeekTable is the table of the zstd seekable format, in a skippable frame that
+// seekTable is the table of the zstd seekable format, in a skippable frame that
 // decoders pass over; see contrib/seekable_format in zstd's sources.
-type SeekTable struct {
+type seekTable struct {
 	entries []byte
 }
 
-// Add takes the sizes of the next frame, in bytes.
-func (t *SeekTable) Add(compressed, decompressed int) {
+// add takes the sizes of the next frame, in bytes.
+func (t *seekTable) add(compressed, decompressed int) {
 	t.entries = binary.LittleEndian.AppendUint32(t.entries, uint32(compressed))
 	t.entries = binary.LittleEndian.AppendUint32(t.entries, uint32(decompressed))
 }
 
-// Frame returns the skippable frame, which comes after the frames it tells of.
-func (t *SeekTable) Frame() []byte {
+// frame returns the skippable frame, which comes after the frames it tells of.
+func (t *seekTable) frame() []byte {
 	const entry, footer = 8, 9
 	b := binary.LittleEndian.AppendUint32(nil, 0x184D2A5E)
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(t.entries)+footer))

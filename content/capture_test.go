@@ -160,7 +160,7 @@ func TestCapture(t *testing.T) {
 	block := "Image Builder created image information:\n" + strings.Repeat("-", 80) + "\n        filename:  "
 	require.Contains(t, log, block)
 	require.Contains(t, log, "\n  upload tarball:  "+images[0]+"\n upload manifest:  "+manifests[0]+"\n")
-	require.Contains(t, log, "stored "+images[0]+", the endpoint has the same SHA-256")
+	require.Contains(t, log, "stored "+images[0]+"; the endpoint reports the same SHA-256")
 
 	out, err := exec.Command(agent(t), "verify", e.api.File("/"+images[0]), e.api.File("/"+manifests[0])).CombinedOutput()
 	require.NoError(t, err, "%s", out)
@@ -188,14 +188,14 @@ func TestClaimsEnforced(t *testing.T) {
 	log, code := e.run("image-capture")
 	require.Equal(t, 5, code, log)
 	require.Contains(t, log, "403 Forbidden")
-	require.Contains(t, log, `hint: the token must be of a job whose task has ExtraClaims on scope files, action "post, get"`)
+	require.Contains(t, log, `hint: use the token of a job that is running and whose task has ExtraClaims: scope files, action "post, get"`)
 	images, manifests := e.stored()
 	require.Empty(t, append(images, manifests...))
 
 	e = serve(t, []string{"post"})
 	log, code = e.run("image-capture")
 	require.Zero(t, code, log)
-	require.Contains(t, log, "not verifiable with this token")
+	require.Contains(t, log, "but not verified: the endpoint shows its SHA-256 only to tokens with the claim files get")
 	images, manifests = e.stored()
 	require.Len(t, append(images, manifests...), 2)
 }

@@ -233,7 +233,7 @@ func Temp(dir string) (*os.File, error) {
 	}
 	fd, err = unix.MemfdCreate("image-capture", unix.MFD_CLOEXEC)
 	if err != nil {
-		return nil, fmt.Errorf("no place for a temp file in %s: %w", dir, err)
+		return nil, fmt.Errorf("cannot make a temp file in %s: %w", dir, err)
 	}
 	return os.NewFile(uintptr(fd), "memfd"), nil
 }

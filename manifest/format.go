@@ -27,7 +27,7 @@ func ParseFormat(s string) (Format, error) {
 			return Format(f), nil
 		}
 	}
-	return 0, fmt.Errorf("unknown image format %q: not tgz, tar-zst or tar", s)
+	return 0, fmt.Errorf("unknown image format %q: use tgz, tar-zst or tar", s)
 }
 
 func (f Format) valid() bool { return int(f) < len(formats) }

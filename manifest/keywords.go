@@ -22,7 +22,7 @@ type words struct {
 func (w *words) value(keyword string) []byte {
 	v, ok := w.maybe(keyword)
 	if !ok && w.err == nil {
-		w.err = fmt.Errorf("no %s= where it belongs", keyword)
+		w.err = fmt.Errorf("%s= is missing here", keyword)
 	}
 	return v
 }
@@ -65,7 +65,7 @@ func parsed[T any](w *words, keyword string, parse func([]byte) (T, error)) T {
 func parseEntry(e *entry.Member, line []byte) (xattrs []byte, err error) {
 	n := bytes.IndexByte(line, ' ')
 	if n < 0 {
-		return nil, errors.New("neither an entry nor a comment of ours")
+		return nil, errors.New("neither an entry nor a known comment")
 	}
 	if e.Path, err = unvis(line[:n], visWord); err != nil {
 		return nil, fmt.Errorf("path: %w", err)

@@ -88,7 +88,7 @@ func (t Template) Expand(v Vars, format Format) (Names, error) {
 	n := Names{Image: dir + "/" + image, Manifest: dir + "/" + list}
 	for _, p := range []string{n.Image, n.Manifest} {
 		if len(p) > maxPath {
-			return Names{}, fmt.Errorf("upload path %q: %d bytes with the file name, over %d", t.UploadPath, len(p), maxPath)
+			return Names{}, fmt.Errorf("upload path %q: %d bytes with the file name, the limit is %d", t.UploadPath, len(p), maxPath)
 		}
 	}
 	return n, nil
@@ -112,14 +112,14 @@ func expandName(template, suffix string, vars map[string]string) (string, error)
 		name = strings.TrimSuffix(name, suffix)
 	}
 	if strings.Contains(name, "/") {
-		return "", errors.New("a file name holds no slash; folders go to the upload path")
+		return "", errors.New("a file name cannot hold a slash; the upload path names the folder")
 	}
 	if err := checkSegment(name); err != nil {
 		return "", err
 	}
 	name += suffix
 	if len(name) > maxName {
-		return "", fmt.Errorf("%d bytes with its suffix, over %d", len(name), maxName)
+		return "", fmt.Errorf("%d bytes with its suffix, the limit is %d", len(name), maxName)
 	}
 	return name, nil
 }
@@ -145,9 +145,9 @@ func expandVars(template string, vars map[string]string) (string, error) {
 		case braced && !strings.Contains(after, "}"):
 			return "", fmt.Errorf("unclosed ${%s", name)
 		case braced && !strings.HasPrefix(rest, "}"):
-			return "", fmt.Errorf("%q is no variable's name", after[:strings.IndexByte(after, '}')])
+			return "", fmt.Errorf("%q is not the name of a variable", after[:strings.IndexByte(after, '}')])
 		case n == 0:
-			return "", errors.New("a $ that begins no variable; $NAME and ${NAME} do")
+			return "", errors.New("a $ without a variable; write $NAME or ${NAME}")
 		}
 		if braced {
 			rest = rest[1:]
@@ -191,9 +191,9 @@ func checkSegment(s string) error {
 	case s == "":
 		return errors.New("empty name")
 	case s == ".", s == "..":
-		return fmt.Errorf("%q is no name", s)
+		return fmt.Errorf("%q cannot be a name", s)
 	case len(s) > maxSegment:
-		return fmt.Errorf("a name of %d bytes, over %d", len(s), maxSegment)
+		return fmt.Errorf("a name of %d bytes, the limit is %d", len(s), maxSegment)
 	case !utf8.ValidString(s):
 		return errors.New("not valid UTF-8")
 	case strings.Contains(s, `\`):
@@ -203,7 +203,7 @@ func checkSegment(s string) error {
 	for _, r := range s {
 		// IsPrint leaves out what hides or reorders text on a screen too (Cf).
 		if !unicode.IsPrint(r) {
-			return fmt.Errorf("holds the character %U, which cannot be seen", r)
+			return fmt.Errorf("holds the invisible character %U", r)
 		}
 	}
 	return nil

@@ -59,27 +59,27 @@ func TestExpand(t *testing.T) {
 		{name: "unknown in manifest", template: Template{Manifest: "${Y}"}, err: `manifest name "${Y}": unknown variable $Y`},
 		{name: "unclosed", template: Template{RootFS: "a${TAG"}, err: "unclosed ${TAG"},
 		{name: "unclosed at the end", template: Template{RootFS: "a${"}, err: "unclosed ${"},
-		{name: "empty braces", template: Template{RootFS: "${}"}, err: "a $ that begins no variable"},
-		{name: "default in braces", template: Template{RootFS: "${TAG:-x}"}, err: `"TAG:-x" is no variable's name`},
-		{name: "two dollars", template: Template{RootFS: "a$$"}, err: "a $ that begins no variable"},
-		{name: "dollar and digit", template: Template{RootFS: "a$1"}, err: "a $ that begins no variable"},
-		{name: "last dollar", template: Template{RootFS: "a$"}, err: "a $ that begins no variable"},
-		{name: "slash in a name", template: Template{RootFS: "a/b"}, err: "holds no slash"},
-		{name: "dots as a name", template: Template{Manifest: ".."}, err: `".." is no name`},
+		{name: "empty braces", template: Template{RootFS: "${}"}, err: "a $ without a variable"},
+		{name: "default in braces", template: Template{RootFS: "${TAG:-x}"}, err: `"TAG:-x" is not the name of a variable`},
+		{name: "two dollars", template: Template{RootFS: "a$$"}, err: "a $ without a variable"},
+		{name: "dollar and digit", template: Template{RootFS: "a$1"}, err: "a $ without a variable"},
+		{name: "last dollar", template: Template{RootFS: "a$"}, err: "a $ without a variable"},
+		{name: "slash in a name", template: Template{RootFS: "a/b"}, err: "cannot hold a slash"},
+		{name: "dots as a name", template: Template{Manifest: ".."}, err: `".." cannot be a name`},
 		{name: "only a suffix", template: Template{RootFS: ".tgz"}, err: "empty name"},
 		{name: "leading slash", template: Template{UploadPath: "/images"}, err: "begins with a slash"},
 		{name: "only a slash", template: Template{UploadPath: "/"}, err: "empty name"},
-		{name: "dot segment", template: Template{UploadPath: "a/./b"}, err: `"." is no name`},
-		{name: "dot dot segment", template: Template{UploadPath: "a/../b"}, err: `".." is no name`},
+		{name: "dot segment", template: Template{UploadPath: "a/./b"}, err: `"." cannot be a name`},
+		{name: "dot dot segment", template: Template{UploadPath: "a/../b"}, err: `".." cannot be a name`},
 		{name: "empty segment", template: Template{UploadPath: "a//b"}, err: "empty name"},
 		{name: "two trailing slashes", template: Template{UploadPath: "a//"}, err: "empty name"},
-		{name: "newline", template: Template{RootFS: "a\nb"}, err: "holds the character U+000A"},
-		{name: "right-to-left override", template: Template{RootFS: "a\u202egpj"}, err: "holds the character U+202E"},
+		{name: "newline", template: Template{RootFS: "a\nb"}, err: "holds the invisible character U+000A"},
+		{name: "right-to-left override", template: Template{RootFS: "a\u202egpj"}, err: "holds the invisible character U+202E"},
 		{name: "backslash", template: Template{UploadPath: `a\b`}, err: "holds a backslash"},
 		{name: "not UTF-8", template: Template{RootFS: "a\xff"}, err: "not valid UTF-8"},
-		{name: "251 bytes", template: Template{RootFS: long[:247]}, err: "251 bytes with its suffix, over 250"},
-		{name: "long segment", template: Template{UploadPath: long + "123456"}, err: "a name of 256 bytes, over 255"},
-		{name: "long path", template: Template{UploadPath: strings.Repeat("a/", 600)}, err: "bytes with the file name, over 1024"},
+		{name: "251 bytes", template: Template{RootFS: long[:247]}, err: "251 bytes with its suffix, the limit is 250"},
+		{name: "long segment", template: Template{UploadPath: long + "123456"}, err: "a name of 256 bytes, the limit is 255"},
+		{name: "long path", template: Template{UploadPath: strings.Repeat("a/", 600)}, err: "bytes with the file name, the limit is 1024"},
 		{name: "format", format: 9, err: "unknown image format Format(9)"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -147,7 +147,7 @@ func TestFormat(t *testing.T) {
 		require.Equal(t, suffix, f.Suffix())
 	}
 	_, err := ParseFormat("zip")
-	require.EqualError(t, err, `unknown image format "zip": not tgz, tar-zst or tar`)
+	require.EqualError(t, err, `unknown image format "zip": use tgz, tar-zst or tar`)
 }
 
 func FuzzExpand(f *testing.F) {

@@ -106,7 +106,7 @@ func (p ProfileParams) check() error {
 		return err
 	}
 	if p.Name != "" && !profileName.MatchString(p.Name) {
-		return fmt.Errorf("%q is no name for a profile", p.Name)
+		return fmt.Errorf("%q is not a valid name for a Profile", p.Name)
 	}
 	if p.SHA256 != "" || p.Format != TGZ {
 		if b, err := hex.DecodeString(p.SHA256); err != nil || len(b) != 32 || strings.ToLower(p.SHA256) != p.SHA256 {

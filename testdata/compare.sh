@@ -55,6 +55,7 @@ both() {
 }
 
 for root; do
+	root=$(realpath "$root")
 	at=$(basename "$root")
 	both "$at tgz" "$root" --add-curtin --profile p.yaml
 	both "$at tar-zst, json" "$root" --format tar-zst --json --output x.tar.zst

@@ -18,7 +18,7 @@ func (x *exchange) refusal() *Error {
 	}
 	text := messages(body)
 	if s := e.Status; s >= 300 && s < 400 {
-		text = "the server points to " + x.resp.Header.Get("Location")
+		text = "the server redirects to " + x.resp.Header.Get("Location")
 	}
 	e.Msg = x.client.redact.message(text)
 	return e

@@ -162,13 +162,13 @@ func parseEndpoint(s string) (*url.URL, error) {
 	case u.Hostname() == "":
 		return nil, errors.New("the endpoint has no host")
 	case u.User != nil:
-		return nil, errors.New("the endpoint has user information in it")
+		return nil, errors.New("the endpoint's URL holds a user name or password")
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.HasSuffix(s, "#"):
 		return nil, errors.New("the endpoint has a query or a fragment")
 	}
 	trimmed := strings.TrimRight(u.Path, "/")
 	if trimmed != "" && trimmed != path.Clean(trimmed) {
-		return nil, errors.New("the endpoint's path is not in its shortest form")
+		return nil, errors.New("the endpoint's path has . or .. or an empty part in it")
 	}
 	return &url.URL{Scheme: u.Scheme, Host: u.Host, Path: trimmed}, nil
 }

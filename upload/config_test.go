@@ -25,7 +25,7 @@ func TestNewRefuses(t *testing.T) {
 		cfg upload.Config
 		msg string
 	}{
-		{upload.Config{Endpoint: "https://u:" + secret + "@host"}, "the endpoint has user information in it"},
+		{upload.Config{Endpoint: "https://u:" + secret + "@host"}, "the endpoint's URL holds a user name or password"},
 		{upload.Config{Endpoint: "https://u:" + secret + "%zz@host"}, "the endpoint is not a valid URL"},
 		{upload.Config{Endpoint: "ftp://" + secret}, "the endpoint does not begin with https:// or http://"},
 		{upload.Config{Endpoint: "host:8092"}, "the endpoint does not begin with https:// or http://"},
@@ -35,13 +35,13 @@ func TestNewRefuses(t *testing.T) {
 		{upload.Config{Endpoint: "https://host?"}, "the endpoint has a query or a fragment"},
 		{upload.Config{Endpoint: "https://host#" + secret}, "the endpoint has a query or a fragment"},
 		{upload.Config{Endpoint: "https://host/#"}, "the endpoint has a query or a fragment"},
-		{upload.Config{Endpoint: "https://host/a/../b"}, "the endpoint's path is not in its shortest form"},
-		{upload.Config{Token: secret + "\n"}, "the token has a space, a line end or another character that no header can carry"},
-		{upload.Config{Token: secret + " x"}, "the token has a space, a line end or another character that no header can carry"},
+		{upload.Config{Endpoint: "https://host/a/../b"}, "the endpoint's path has . or .. or an empty part in it"},
+		{upload.Config{Token: secret + "\n"}, "the token has a space, a line end or another character that an HTTP header cannot hold"},
+		{upload.Config{Token: secret + " x"}, "the token has a space, a line end or another character that an HTTP header cannot hold"},
 		{upload.Config{User: "a:b", Password: secret}, "the user name has a colon in it, which basic authentication cannot carry"},
 		{upload.Config{CACert: []byte(secret)}, "the CA file holds no PEM certificate"},
 		{upload.Config{Fingerprint: "ab:cd"}, `fingerprint "ab:cd": not a SHA-256, which is 64 hex digits`},
-		{upload.Config{Fingerprint: strings.Repeat("ab", 32), Insecure: true}, "a fingerprint and no verification at all contradict each other"},
+		{upload.Config{Fingerprint: strings.Repeat("ab", 32), Insecure: true}, "a fingerprint to verify and no verification at all exclude each other"},
 		{upload.Config{UserAgent: "a\r\nb"}, "the user agent has a character that no header can carry"},
 	} {
 		_, err := upload.New(tc.cfg)

@@ -41,7 +41,7 @@ func (c *Client) Confirm(ctx context.Context, path, sha256hex string) (verified 
 	case want:
 		return true, nil
 	}
-	return false, x.nonsense(fmt.Sprintf("the stored file has SHA-256 %s, and %s was sent", got, want))
+	return false, x.nonsense(fmt.Sprintf("the stored file has SHA-256 %s, but %s was sent", got, want))
 }
 
 // ask is an exchange with the files API about a path, without a body.

@@ -67,7 +67,7 @@ func TestConfirmFindsCorruption(t *testing.T) {
 	verified, err := c.Confirm(ctx, "a", strings.ToUpper(sum([]byte("data"))))
 	require.False(t, verified)
 	e := failure(t, err, upload.Failed)
-	require.Contains(t, e.Msg, "and "+sum([]byte("data"))+" was sent")
+	require.Contains(t, e.Msg, "but "+sum([]byte("data"))+" was sent")
 	require.False(t, e.Retryable())
 
 	_, err = c.Confirm(ctx, "a", "abc")

@@ -265,7 +265,7 @@ func (e *Endpoint) confirm(ctx context.Context, path, sum string) (bool, error) 
 			found = Absent // this token would see it
 		}
 		if err == nil && found == Absent {
-			return false, &MismatchError{Path: path, Gone: true, err: fmt.Errorf("the endpoint said yes to %s, and does not have it", path)}
+			return false, &MismatchError{Path: path, Gone: true, err: fmt.Errorf("the endpoint accepted %s, but does not have it", path)}
 		}
 	}
 	if err != nil {

@@ -114,18 +114,18 @@ func checkRemote(u *url.URL) error {
 	case u.Hostname() == "":
 		return errors.New("the URL has no host")
 	case u.User != nil:
-		return errors.New("the URL has user information in it")
+		return errors.New("the URL holds a user name or password")
 	}
 	return nil
 }
 
 func redirect(from *url.URL, location string) (*url.URL, error) {
 	if location == "" {
-		return nil, errors.New("a redirect to nowhere")
+		return nil, errors.New("a redirect without a target")
 	}
 	to, err := from.Parse(location)
 	if err != nil {
-		return nil, errors.New("a redirect to something that is no URL")
+		return nil, errors.New("a redirect to an invalid URL")
 	}
 	if err := checkRemote(to); err != nil {
 		return nil, fmt.Errorf("a redirect that is not followed: %w", err)

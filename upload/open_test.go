@@ -115,9 +115,9 @@ func TestRedirects(t *testing.T) {
 
 	for path, msg := range map[string]string{
 		"/files/loop":    "more than 10 redirects",
-		"/files/nowhere": "a redirect to nowhere",
+		"/files/nowhere": "a redirect without a target",
 		"/files/odd":     "a redirect that is not followed: not a http or https URL",
-		"/files/user":    "a redirect that is not followed: the URL has user information in it",
+		"/files/user":    "a redirect that is not followed: the URL holds a user name or password",
 	} {
 		_, err := c.Open(ctx, plain.URL+path)
 		require.Equal(t, msg, failure(t, err, upload.Failed).Msg)

@@ -43,7 +43,7 @@ func checkPath(p string) error {
 		case s == "." || s == "..":
 			return fmt.Errorf("path %q: has a segment %q", p, s)
 		case len(s) > limit:
-			return fmt.Errorf("path %q: the name %q has %d bytes, and %d is the limit there", p, s, len(s), limit)
+			return fmt.Errorf("path %q: the name %q has %d bytes, the limit is %d", p, s, len(s), limit)
 		}
 	}
 	return nil

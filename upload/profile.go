@@ -45,7 +45,7 @@ func (c *Client) SaveProfile(ctx context.Context, p Profile) (Saved, error) {
 		return Saved{}, fmt.Errorf("%s: %w", op, errNoEndpoint)
 	case p.Name == "" || strings.ContainsAny(p.Name, "/:\\") || p.Name == "." || p.Name == "..":
 		// A colon would make the server look in an index.
-		return Saved{}, fmt.Errorf("%s: %q is no name for a Profile", op, bounded(p.Name, 200))
+		return Saved{}, fmt.Errorf("%s: %q is not a valid name for a Profile", op, bounded(p.Name, 200))
 	}
 	_, refused := c.sendJSON(ctx, p.Name, http.MethodPost, "", struct {
 		Name   string

@@ -100,7 +100,7 @@ func TestProfileNames(t *testing.T) {
 	s := drptest.New(t, drptest.Options{})
 	for _, name := range []string{"", ".", "..", "a/b", "Name:golden", `a\b`} {
 		_, err := pinned(t, s).SaveProfile(ctx, upload.Profile{Name: name})
-		require.ErrorContains(t, err, "is no name for a Profile", name)
+		require.ErrorContains(t, err, "is not a valid name for a Profile", name)
 	}
 	require.Empty(t, s.Requests())
 }

@@ -14,7 +14,7 @@ func newCredentials(cfg Config) (*credentials, error) {
 	switch {
 	case cfg.Token != "":
 		if !headerSafe(cfg.Token) || strings.Contains(cfg.Token, " ") {
-			return nil, errors.New("the token has a space, a line end or another character that no header can carry")
+			return nil, errors.New("the token has a space, a line end or another character that an HTTP header cannot hold")
 		}
 		return &credentials{header: "Bearer " + cfg.Token, token: cfg.Token}, nil
 	case cfg.User != "" || cfg.Password != "":

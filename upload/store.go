@@ -101,14 +101,14 @@ func (c *Client) post(ctx context.Context, r request, f *feed) (Stored, error) {
 		Size *int64
 	}
 	if err := json.Unmarshal(text, &answer); err != nil || answer.Size == nil {
-		return Stored{}, x.nonsense("the answer does not tell what was stored: " + bounded(string(text), 200))
+		return Stored{}, x.nonsense("the answer does not say what was stored: " + bounded(string(text), 200))
 	}
 	sent, whole := f.progress()
 	switch {
 	case !whole:
-		return Stored{}, x.nonsense(fmt.Sprintf("the server says it has %d bytes, before it had the whole body", *answer.Size))
+		return Stored{}, x.nonsense(fmt.Sprintf("the server reports %d bytes before it received all of them", *answer.Size))
 	case *answer.Size != sent:
-		return Stored{}, x.nonsense(fmt.Sprintf("the server stored %d bytes, and %d were sent", *answer.Size, sent))
+		return Stored{}, x.nonsense(fmt.Sprintf("the server stored %d bytes, but %d were sent", *answer.Size, sent))
 	}
 	return Stored{Path: c.redact.message(answer.Path), Size: sent}, nil
 }

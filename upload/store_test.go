@@ -115,7 +115,7 @@ func TestRefusedBeforeTheBody(t *testing.T) {
 		{name: "wrong content type", opts: drptest.Options{Tokens: grant("post"), Faults: []drptest.Fault{{Status: 400, Messages: []string{"Want content-type application/octet-stream"}}}},
 			status: 400, kind: upload.Failed, msg: "Want content-type application/octet-stream"},
 		{name: "redirect", opts: drptest.Options{Tokens: grant("post"), Faults: []drptest.Fault{{Status: 307, Header: map[string]string{"Location": "https://other.example/x"}}}},
-			status: 307, kind: upload.Failed, msg: "the server points to https://other.example/x"},
+			status: 307, kind: upload.Failed, msg: "the server redirects to https://other.example/x"},
 		{name: "disk full at once", opts: drptest.Options{Tokens: grant("post"), Faults: []drptest.Fault{{Status: 507}}}, status: 507, kind: upload.NoSpace, msg: "Insufficient Storage", retry: true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -260,13 +260,13 @@ func TestAnswersThatAreNotBelieved(t *testing.T) {
 		fault drptest.Fault
 		msg   string
 	}{
-		{"one byte less", drptest.Fault{WrongSize: -1}, "the server stored 3 bytes, and 4 were sent"},
-		{"one byte more", drptest.Fault{WrongSize: 1}, "the server stored 5 bytes, and 4 were sent"},
-		{"no size", drptest.Fault{Answer: `{"Path":"/a"}`}, `the answer does not tell what was stored: {"Path":"/a"}`},
-		{"not JSON", drptest.Fault{Answer: "<p>ok"}, "the answer does not tell what was stored: <p>ok"},
-		{"nothing", drptest.Fault{Answer: " "}, "the answer does not tell what was stored:"},
+		{"one byte less", drptest.Fault{WrongSize: -1}, "the server stored 3 bytes, but 4 were sent"},
+		{"one byte more", drptest.Fault{WrongSize: 1}, "the server stored 5 bytes, but 4 were sent"},
+		{"no size", drptest.Fault{Answer: `{"Path":"/a"}`}, `the answer does not say what was stored: {"Path":"/a"}`},
+		{"not JSON", drptest.Fault{Answer: "<p>ok"}, "the answer does not say what was stored: <p>ok"},
+		{"nothing", drptest.Fault{Answer: " "}, "the answer does not say what was stored:"},
 		{"success of another kind", drptest.Fault{Status: 200, Raw: `{"Size":4}`, After: 4}, `{"Size":4}`},
-		{"success at once", drptest.Fault{Status: 201, Raw: `{"Size":4}`}, "the server says it has 4 bytes, before it had the whole body"},
+		{"success at once", drptest.Fault{Status: 201, Raw: `{"Size":4}`}, "the server reports 4 bytes before it received all of them"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := drptest.New(t, drptest.Options{Faults: []drptest.Fault{tc.fault}})

@@ -16,7 +16,7 @@ func tlsConfig(cfg Config) (*tls.Config, error) {
 	t := &tls.Config{MinVersion: tls.VersionTLS12}
 	if cfg.Fingerprint != "" {
 		if cfg.Insecure {
-			return nil, errors.New("a fingerprint and no verification at all contradict each other")
+			return nil, errors.New("a fingerprint to verify and no verification at all exclude each other")
 		}
 		pin, err := parseFingerprint(cfg.Fingerprint)
 		if err != nil {
