@@ -222,3 +222,28 @@ curtin-hooks: disks of the root: sda
 curtin-hooks: kernels: 4.18.0-553.el8_10.x86_64 (initramfs by dracut)
 `, out)
 }
+
+// TestSwapFile: curtin itself would have made the one that image-deploy's Params ask for.
+func TestSwapFile(t *testing.T) {
+	needRoot(t)
+	m := newMachine(t, "bios")
+	layouts["simple"](m)
+	m.unpack("debian12")
+	m.write("state/config", `{"install": {"log_file": "/tmp/curtin-install.log"}, "swap": {"filename": "var/swapfile", "maxsize": "2M", "size": "0.25G"}, "sources": {}}`)
+	status, out := m.run("exec")
+	require.Equal(t, "0", status, out)
+	require.Contains(t, m.tree("after")["/etc/fstab"], "\n/var/swapfile none swap sw 0 0\n")
+	require.Len(t, m.tree("after")["/var/swapfile"], len("600\n")+2<<20)
+	require.True(t, strings.HasPrefix(m.tree("after")["/var/swapfile"], "600\n"))
+	m.again()
+
+	m.write("state/config", `{"swap": {"size": "much"}}`)
+	require.NoError(t, os.RemoveAll(filepath.Join(m.dir, "root")))
+	for _, d := range []string{"dev", "target", "disks"} {
+		require.NoError(t, os.RemoveAll(filepath.Join(m.dir, d)))
+	}
+	require.NoError(t, os.Rename(filepath.Join(m.dir, "after"), filepath.Join(m.dir, "root")))
+	status, out = m.run("exec")
+	require.Equal(t, "1", status, out)
+	require.Contains(t, out, `curtin-hooks: error: swapfile-size "much" or swapfile-maxsize "" is no size`)
+}

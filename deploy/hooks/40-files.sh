@@ -17,6 +17,7 @@ write_fstab() {
 	if ! grep -q '[^[:space:]]' "$work/fstab"; then fstab_of_mounts >"$work/fstab"; fi
 	swap_lines >"$work/swaps"
 	cat "$work/swaps" >>"$work/fstab"
+	make_swap_file
 	# Swap files that came with the image, and tmpfs, need no disk of the source.
 	awk '$1 !~ /^#/ && ($3 == "swap" && $1 ~ /^\// && $1 !~ /^\/dev\// || $3 == "tmpfs")' "$work/fstab.old" >"$work/keep"
 	while read -r spec dir type rest; do

@@ -21,6 +21,7 @@ mount --bind "$here/cmdline" /proc/cmdline
 mkdir "$here/dev" "$here/target" "$here/disks"
 mount -t tmpfs dev "$here/dev"
 mknod -m 666 "$here/dev/null" c 1 3
+mknod -m 666 "$here/dev/zero" c 1 5
 minor=0
 while read -r name; do
 	mkdir -p "$(dirname "$here/dev/$name")"
