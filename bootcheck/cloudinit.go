@@ -188,7 +188,7 @@ func checkCloudInit(s *survey) {
 // as a whole, with a Python to run it, enabled, and not switched off. Its reports
 // go nowhere: the rules that it asks make their own.
 func (s *survey) cloudInitUsable() bool {
-	probe := survey{tree: tree{fsys: s.fsys}, opt: s.opt, system: s.system}
+	probe := survey{tree: tree{fsys: s.fsys}, opt: s.opt, curtin: s.curtin, system: s.system}
 	for _, check := range []func(*survey){checkCloudInit, checkCloudInitDisabled, checkPython} {
 		check(&probe)
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 
+	"image-capture/deploy"
 	"image-capture/entry"
 )
 
@@ -19,6 +20,9 @@ type Fix struct {
 	// be called with a content that changed since the check: it must do what is
 	// right for that one.
 	Rewrite func(old []byte) ([]byte, error)
+	// Files are added below the path, which is a directory, where the image lacks them;
+	// hooks of ours of an older version are replaced.
+	Files []deploy.File
 }
 
 // MarshalJSON gives the operation and the path, written like Finding's.

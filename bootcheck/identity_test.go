@@ -75,13 +75,16 @@ func findingsOf(t *testing.T, img fs.FS, rule string) []string {
 func fixed(t *testing.T, img memTree, report Report) bool {
 	t.Helper()
 	for _, f := range report.Fixes() {
-		if f.Op != entry.AddDir && f.Op != entry.AddFile {
+		if f.Op != entry.AddDir && f.Op != entry.AddFile && f.Op != entry.AddHooks {
 			// The path is that of the archive: no part of it is a link.
 			require.NotNil(t, img[f.Path], f.Path)
 		}
 		switch f.Op {
 		case entry.AddDir:
 			img[f.Path] = &node{mode: fs.ModeDir | 0o755}
+		case entry.AddHooks:
+			require.NotEmpty(t, f.Files)
+			addHooks(img)
 		case entry.AddFile:
 			img[f.Path] = &node{mode: 0o644}
 		case entry.Drop:
