@@ -31,7 +31,7 @@ var ours = map[string][]string{
 	"image/imagefs":   {"image", "rootfs"},
 	"compare":         {"image", "manifest"},
 	"manifest":        {},
-	"bootcheck":       {"bootcheck/hardware", "bootcheck/initramfs", "image", "image/imagefs"},
+	"bootcheck":       {"bootcheck/hardware", "bootcheck/initramfs", "deploy", "image", "image/imagefs"},
 	"content":         {},
 	"deploy":          {},
 
@@ -41,8 +41,8 @@ var ours = map[string][]string{
 	"upload":         {"manifest"},
 	"upload/drptest": {},
 
-	"capture":     {"archive", "bootcheck", "compress", "durable", "edit", "manifest", "rootfs", "upload"},
-	"cli":         {"bootcheck", "bootcheck/hardware", "capture", "compare", "compress", "durable", "edit", "image", "manifest", "rootfs", "upload"},
+	"capture":     {"archive", "bootcheck", "compress", "deploy", "durable", "edit", "manifest", "rootfs", "upload"},
+	"cli":         {"bootcheck", "bootcheck/hardware", "capture", "compare", "compress", "deploy", "durable", "edit", "image", "manifest", "rootfs", "upload"},
 	"cli/clitest": {},
 }
 

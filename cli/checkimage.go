@@ -19,7 +19,7 @@ func (c *checkJob) image(ctx context.Context, name string) error {
 		switch flag {
 		case "fix", "relabel":
 			return usagef("capture again with --"+flag, "--%s: an image that is made is not edited", flag)
-		case "deployer", "firmware", "target", "ca-cert", "fingerprint", "insecure", "json", "quiet", "progress":
+		case "deployer", "curtin", "firmware", "target", "ca-cert", "fingerprint", "insecure", "json", "quiet", "progress":
 		default:
 			return usagef("an image is judged as it is", "--%s is for a tree, and %s is none", flag, name)
 		}

@@ -55,6 +55,7 @@ func commands() []command {
 		{"upload", "IMAGE MANIFEST", "send a captured image and its MANIFEST to an endpoint", func() options { return &uploadOptions{} }},
 		{"verify", "IMAGE [MANIFEST]", "read an image (file, - or URL) and compare it with its MANIFEST", func() options { return &verifyOptions{} }},
 		{"prune", "[PATTERN ...]", "list the images on an endpoint, and delete old ones with their MANIFESTs", func() options { return &pruneOptions{} }},
+		{"hooks", "", "write the curtin hooks as an archive, for images that were made without them", func() options { return &hooksOptions{} }},
 		{"version", "", "print the version", func() options { return versionOptions{} }},
 	}
 }
