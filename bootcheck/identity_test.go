@@ -83,13 +83,16 @@ func fixed(t *testing.T, img memTree, report Report) bool {
 func apply(t *testing.T, img memTree, fixes []Fix) {
 	t.Helper()
 	for _, f := range fixes {
-		if f.Op != entry.AddDir && f.Op != entry.AddFile {
+		if f.Op != entry.AddDir && f.Op != entry.AddFile && f.Op != entry.AddHooks {
 			// The path is that of the archive: no part of it is a link.
 			require.NotNil(t, img[f.Path], f.Path)
 		}
 		switch f.Op {
 		case entry.AddDir:
 			img[f.Path] = &node{mode: fs.ModeDir | 0o755}
+		case entry.AddHooks:
+			require.NotEmpty(t, f.Files)
+			addHooks(img)
 		case entry.AddFile:
 			img[f.Path] = &node{mode: 0o644}
 		case entry.Drop:

@@ -83,6 +83,7 @@ func wantsProgram(name, merged string) Wanted {
 		if strings.HasPrefix(below, "lib/systemd/") || strings.HasPrefix(below, "lib/modprobe.d/") {
 			w.Attributes, w.Content = true, maxFile+1
 		}
+		w.Attributes = w.Attributes || below == "bin" || strings.HasPrefix(below, "bin/") || strings.HasPrefix(below, "sbin/") || below == ""
 		return w
 	case "share":
 		for _, dir := range []string{"initramfs-tools/conf.d", "kernel"} {
@@ -121,7 +122,7 @@ func wantsLibrary(below string) Wanted {
 		}
 	case "os-release", "modprobe.d", "dracut", "rpm", "open-iscsi", "NetworkManager":
 		w.Content = maxFile + 1
-	case "firmware", "grub", "shim", "efi":
+	case "firmware", "grub", "grub2", "shim", "efi":
 	default:
 		w.Attributes = !strings.Contains(rest, "/")
 	}
