@@ -1,6 +1,7 @@
 package bootcheck
 
 import (
+	"iter"
 	"path"
 	"slices"
 	"strings"
@@ -215,7 +216,18 @@ func checkCloudInitDisabled(s *survey) {
 			s.fail(u.mask, base+" is masked", "systemctl unmask "+base)
 		}
 	}
-	sources := s.datasources()
+	sources := s.datasources(s.opt.Deployer == ImageDeploy)
+	switch list := strings.Join(sources.names, ", "); {
+	case s.opt.Deployer == ImageDeploy && len(sources.names) > 1 && slices.Contains(sources.names, "NoCloud"):
+		s.warn(sources.file, "comes after image-deploy's own "+racknFile+": with the list ["+shorten(list)+"] cloud-init of Debian 12 (22.4.2) stays off, that of Debian 13 (25.1.4) finds NoCloud",
+			"rename the file to sort before "+racknFile)
+	}
+	for line := range s.readLines("etc/cloud/ds-identify.cfg") {
+		if value, ok := strings.CutPrefix(strings.ReplaceAll(line, " ", ""), "policy:"); ok && strings.HasPrefix(value, "disabled") {
+			s.fail("etc/cloud/ds-identify.cfg", "policy: disabled switches cloud-init off", "remove the line")
+		}
+	}
+	s.checkNetcat()
 	if sources.set && !slices.Contains(sources.names, "NoCloud") {
 		list := strings.Join(sources.names, ", ")
 		s.fail(sources.file, "datasource_list is without NoCloud, which the deployer writes: ["+shorten(list)+"]",
@@ -223,5 +235,33 @@ func checkCloudInitDisabled(s *survey) {
 	}
 	if len(s.findings) == before {
 		s.ok("etc/cloud/cloud.cfg", "nothing disables cloud-init")
+	}
+}
+
+// readLines yields the lines of a file that need not be there.
+func (t *tree) readLines(name string) iter.Seq[string] {
+	if _, there := t.lstat(name); !there {
+		return func(func(string) bool) {}
+	}
+	data, _ := t.read(name)
+	return lines(string(data))
+}
+
+// checkNetcat asks for the netcat that knows Unix sockets: since 24.3 the units of
+// cloud-init pipe to "nc -U".
+func (s *survey) checkNetcat() {
+	for _, u := range s.cloudInitUnits() {
+		for line := range s.readLines(u.name) {
+			if _, value, ok := strings.Cut(line, "ExecStart="); !ok || !strings.Contains(value, "nc ") && !strings.Contains(value, "nc.openbsd") || !strings.Contains(value, "-U") {
+				continue
+			}
+			name := s.program("nc", "nc.openbsd", "ncat")
+			if name == "" {
+				s.fail("usr/bin/nc", "is missing, and cloud-init's units (since 24.3) pipe to nc -U", "install netcat-openbsd, or nmap-ncat in the Red Hat family")
+			} else if target, _ := s.link("etc/alternatives/nc"); strings.Contains(target, "traditional") {
+				s.fail("etc/alternatives/nc", "is netcat-traditional, which knows no -U: cloud-init's units (since 24.3) pipe to nc -U", "install netcat-openbsd")
+			}
+			return
+		}
 	}
 }

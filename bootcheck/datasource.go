@@ -18,11 +18,18 @@ type datasources struct {
 	file  string   // the path that has it
 }
 
+// racknFile is what image-deploy's task 06_drp puts into cloud.cfg.d: the list
+// [ NoCloud ], with its seed in /curtin.
+const racknFile = "95_datasource.cfg"
+
 // datasources reads cloud-init's configuration as its util.read_conf_with_confd
 // does: cloud.cfg, then the *.cfg in cloud.cfg.d by name, of which the last one
 // that has a list gives all of it. A file that is no YAML is left out there
 // too, and is a trouble here.
-func (t *tree) datasources() datasources {
+//
+// rackn says that image-deploy writes its own file, which hides those that sort before
+// it, and takes the place of one of the image's by that name.
+func (t *tree) datasources(rackn bool) datasources {
 	const main, dir = "etc/cloud/cloud.cfg", "etc/cloud/cloud.cfg.d"
 	files := []string{main}
 	for _, base := range t.list(dir) {
@@ -31,6 +38,9 @@ func (t *tree) datasources() datasources {
 		}
 	}
 	var found datasources
+	if rackn {
+		found = datasources{set: true, names: []string{"NoCloud"}, file: path.Join(dir, racknFile)}
+	}
 	for _, name := range files {
 		data, ok := t.read(name)
 		if !ok {
@@ -41,7 +51,7 @@ func (t *tree) datasources() datasources {
 			t.note(name, fmt.Sprintf("is not YAML, and cloud-init leaves it out: %v", err))
 			continue
 		}
-		if set {
+		if hidden := rackn && (name == main || path.Base(name) <= racknFile); set && !hidden {
 			found = datasources{set: true, names: names, file: name}
 		}
 	}
