@@ -34,6 +34,7 @@ type rule struct {
 // can be reached.
 var rules = []rule{
 	{"distro", "the deployer chooses by it how to make the image bootable", checkDistro},
+	{"root", "what deployers install is not what such a system starts by", checkRoot},
 	{"arch", "a machine of another architecture cannot start it", checkArch},
 	{"curtin", "image-deploy takes an image for its own kind by this directory", checkCurtin},
 	{"kernel", "without a kernel and its modules nothing starts", checkKernel},

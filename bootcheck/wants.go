@@ -39,6 +39,8 @@ func Wants(name string) Wanted {
 			w.Initramfs = isInitramfs(base)
 		}
 		return w
+	case "sysroot", "ostree", "nix", "LiveOS", "casper", "live", "images", "efi":
+		return Wanted{Attributes: strings.Count(name, "/") < 2 || top == "efi"} // see rootKind
 	case "usr":
 		merged = below
 	case "opt", "srv":
@@ -120,7 +122,7 @@ func wantsLibrary(below string) Wanted {
 		if isBelow(rest, "system") || isBelow(rest, "network") {
 			w.Content = maxFile + 1
 		}
-	case "os-release", "modprobe.d", "dracut", "rpm", "open-iscsi", "NetworkManager":
+	case "os-release", "modprobe.d", "dracut", "rpm", "open-iscsi", "NetworkManager", "ostree":
 		w.Content = maxFile + 1
 	case "firmware", "grub", "grub2", "shim", "efi":
 	default:

@@ -30,7 +30,7 @@ func (o *treeOptions) add(g *groups) {
 	s.StringArrayVar(&t.Exclude, "exclude", nil, "leave out what matches `PATTERN`, such as ./a/b*, a/b or *.log, by the rules of GNU tar; repeatable")
 	s.StringArrayVar(&o.excludeFrom, "exclude-from", nil, "read exclude patterns from `FILE`, one a line; repeatable")
 	s.BoolVar(&t.DefaultExcludes, "default-excludes", true, "capture /proc /sys /dev /run /tmp /var/tmp as empty directories")
-	s.StringVar(&o.addCurtin, "add-curtin", "false", "put curtin hooks that deploy the image into its /curtin, where it has none: `true`; dir for an empty /curtin, false for nothing")
+	s.StringVar(&o.addCurtin, "add-curtin", "false", "put hooks that deploy the image into its /curtin, where it has none; as `MODE` true (also without a value); dir: an empty /curtin; false: nothing")
 	s.Lookup("add-curtin").NoOptDefVal = "true"
 	g.oneOf("add-curtin", &o.addCurtin, "true", "dir", "false")
 	s.BoolVar(&t.OneFileSystem, "one-file-system", false, "leave out every mount point (if not given: local disk filesystems are captured)")

@@ -9,8 +9,8 @@ import (
 	"hash"
 	"io"
 	"os"
-	"strings"
 	"path"
+	"strings"
 	"sync/atomic"
 
 	"image-capture/capture"
