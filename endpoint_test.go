@@ -115,7 +115,7 @@ func TestIPv6(t *testing.T) {
 	require.NoError(t, os.WriteFile(ca, s.CAPEM, 0o600))
 	code, p := capturing(t, endpointEnv(s), root, "--check", "off", "--upload", "--ca-cert", ca, "--rootfs-name", "img", "--manifest-name", "man")
 	require.Zero(t, code, p.stderr.String())
-	require.Contains(t, p.stdout.String(), "http://[::1]:8091/files/images/img.tgz")
+	require.Contains(t, p.stdout.String(), "{{ .ProvisionerURL }}/files/images/img.tgz")
 	files, err := s.Files()
 	require.NoError(t, err)
 	require.Equal(t, []string{"images/img.tgz", "images/man.txt"}, files)

@@ -32,7 +32,7 @@ var ours = map[string][]string{
 	"compare":         {"image", "manifest"},
 	"manifest":        {},
 	"identity":        {},
-	"bootcheck":       {"bootcheck/hardware", "bootcheck/initramfs", "identity", "image", "image/imagefs"},
+	"bootcheck":       {"bootcheck/hardware", "bootcheck/initramfs", "deploy", "identity", "image", "image/imagefs"},
 	"content":         {},
 	"deploy":          {},
 
@@ -42,8 +42,8 @@ var ours = map[string][]string{
 	"upload":         {"manifest"},
 	"upload/drptest": {},
 
-	"capture":     {"archive", "bootcheck", "compress", "durable", "edit", "identity", "manifest", "rootfs", "upload"},
-	"cli":         {"bootcheck", "bootcheck/hardware", "capture", "compare", "compress", "durable", "edit", "identity", "image", "manifest", "rootfs", "upload"},
+	"capture":     {"archive", "bootcheck", "compress", "deploy", "durable", "edit", "identity", "manifest", "rootfs", "upload"},
+	"cli":         {"bootcheck", "bootcheck/hardware", "capture", "compare", "compress", "deploy", "durable", "edit", "identity", "image", "manifest", "rootfs", "upload"},
 	"cli/clitest": {},
 }
 

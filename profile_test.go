@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v4"
 
-	"image-capture/capture"
 	"image-capture/cli"
+	"image-capture/manifest"
 	"image-capture/upload/drptest"
 )
 
@@ -33,7 +33,7 @@ func TestSaveProfile(t *testing.T) {
 	written, err := os.ReadFile(file)
 	require.NoError(t, err)
 	require.Equal(t, string(written), printed)
-	var p capture.Profile
+	var p manifest.Profile
 	require.NoError(t, yaml.Load([]byte(printed), &p))
 	require.Equal(t, stored.Params, p.Params)
 	require.Equal(t, stored.Meta, p.Meta)
@@ -52,7 +52,7 @@ func TestSaveProfile(t *testing.T) {
 	require.Equal(t, "golden debian", doc.ProfileSaved)
 	stored, _ = s.Profile("golden debian")
 	require.Equal(t, map[string]any{
-		"eikon/image-type": "tar-zst", "eikon/image-checksum": doc.SHA256, "eikon/image-url": "http://127.0.0.1:8091/files/" + doc.UploadTarball,
+		"eikon/image-type": "tar-zst", "eikon/image-checksum": doc.SHA256, "eikon/image-url": "{{ .ProvisionerURL }}/files/" + doc.UploadTarball,
 		"kexec-ok": true, "partitioning": "custom",
 	}, stored.Params)
 	require.Equal(t, "custom", stored.Params["partitioning"])

@@ -1,8 +1,13 @@
 package bootcheck
 
 import (
+	"fmt"
 	"path"
+	"slices"
+	"strconv"
 	"strings"
+
+	"image-capture/deploy"
 )
 
 // biosTarget is GRUB's platform of a PC's BIOS.
@@ -23,6 +28,10 @@ func checkGrubBIOS(s *survey) {
 		s.info("", "not checked for "+s.system.Arch+": only x86_64 machines have a BIOS", "")
 		return
 	}
+	if s.hooked() {
+		s.judgeLoader(BIOS)
+		return
+	}
 	fam := s.system.OS.family()
 	info := s.grubModules(biosTarget)
 	if info == "" {
@@ -40,7 +49,7 @@ func checkGrubBIOS(s *survey) {
 		return
 	}
 	s.ok(info, "GRUB's modules for "+biosTarget)
-	if s.opt.Deployer == ImageDeploy && fam == familyRedHat {
+	if s.builtIn() && fam == familyRedHat {
 		s.checkRHELMacro()
 	}
 }
@@ -60,12 +69,17 @@ func (s *survey) checkRHELMacro() {
 		if !ok {
 			return // a trouble
 		}
-		switch version := rpmMacro(string(data), "%rhel"); version {
-		case "7", "8", "9":
-		case "":
-			s.stop(BIOS, name, "has no macro %rhel, by which curtin installs GRUB for BIOS", "let a /curtin/curtin-hooks in the image install the boot loader")
-		default:
-			s.warn(name, "not every curtin installs GRUB for BIOS of %rhel "+shorten(version), "deploy by UEFI, or let a /curtin/curtin-hooks in the image install the boot loader")
+		version := rpmMacro(string(data), "%rhel")
+		major, _ := strconv.Atoi(version)
+		switch knows := func(c deploy.Curtin) bool { return slices.Contains(c.RHELBIOS, major) }; {
+		case version == "":
+			s.end(BIOS, "curtin needs the macro %rhel", name, "has no macro %rhel, by which curtin installs GRUB for BIOS", hooksHint).offerHooks(s)
+		case !knows(s.curtin):
+			known := generations(knows)
+			if known == "" {
+				known = "none does"
+			}
+			s.end(BIOS, s.curtinName()+" installs no GRUB for BIOS in "+s.title(), name, fmt.Sprintf("%s installs no GRUB for BIOS of %%rhel %s; those that do: %s", s.curtinName(), shorten(version), known), "deploy by UEFI, or "+hooksHint).offerHooks(s)
 		}
 		return
 	}

@@ -26,14 +26,17 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
-	"slices"
 
 	"image-capture/bootcheck/hardware"
+	"image-capture/deploy"
 )
 
 // Options choose what is judged. The zero value judges for image-deploy.
 type Options struct {
 	Deployer Deployer // who will unpack the image; zero is ImageDeploy
+	// Curtin is the generation that image-deploy runs; zero is deploy.RackN202, its
+	// default. Another deployer has none.
+	Curtin deploy.Generation
 	// Firmware is what the machines start by: what keeps the image from booting
 	// under it is a failure. For the zero value see the type.
 	Firmware Firmware
@@ -57,22 +60,19 @@ type Finding struct {
 	Hint    string `json:"hint,omitempty"` // what to type or install, one line
 	// Stops are the firmwares under which the image does not boot because of this.
 	Stops []Firmware `json:"stops,omitempty"`
-	Fix   *Fix       `json:"fix,omitempty"` // the edit that mends it, if one can
+	// Ends are the firmwares of machines on which the deployment ends because of this.
+	Ends []Firmware `json:"ends,omitempty"`
+	Fix  *Fix       `json:"fix,omitempty"` // the edit that mends it, if one can
+
+	brief string // for the verdict, where Problem is too long
 }
 
 // Report is what Check found, in the order of the rules.
 type Report struct {
-	System   System    `json:"system"`
-	Verdicts []Verdict `json:"verdicts"` // one a firmware that the architecture has
-	Findings []Finding `json:"findings"`
-}
-
-// Verdict says whether the image boots under a firmware, once the deployer has
-// unpacked it.
-type Verdict struct {
-	Firmware Firmware `json:"firmware"`
-	Boots    bool     `json:"boots"`
-	Problems int      `json:"problems"` // findings that keep it from booting
+	System   System     `json:"system"`
+	Deploys  Deployment `json:"deploys"`
+	Verdicts []Verdict  `json:"verdicts"` // one a firmware that the architecture has
+	Findings []Finding  `json:"findings"`
 }
 
 // Counts are numbers of findings by level.
@@ -111,10 +111,13 @@ func (r Report) Counts() Counts {
 }
 
 // Check applies every rule to the tree. The findings depend on the tree and
-// the options only. The error is the context's, looked at between rules; the
-// report then holds what was found so far.
+// the options only. The error is the context's, looked at between rules, and the
+// report then holds what was found so far; or opt.Curtin is no generation.
 func Check(ctx context.Context, fsys fs.FS, opt Options) (Report, error) {
-	s := survey{tree: tree{fsys: fsys}, opt: opt, system: Identify(fsys)}
+	s, err := newSurvey(fsys, opt)
+	if err != nil {
+		return Report{}, fmt.Errorf("check image: %w", err)
+	}
 	for _, r := range rules {
 		if err := ctx.Err(); err != nil {
 			return s.close(), fmt.Errorf("check image: %w", err)
@@ -122,33 +125,6 @@ func Check(ctx context.Context, fsys fs.FS, opt Options) (Report, error) {
 		s.apply(r)
 	}
 	return s.close(), nil
-}
-
-// close makes the report of the findings.
-func (s *survey) close() Report {
-	r := Report{System: s.system, Findings: s.findings}
-	for _, fw := range firmwares {
-		if fw == BIOS && !s.hasBIOS() {
-			continue
-		}
-		v := Verdict{Firmware: fw}
-		for _, f := range r.Findings {
-			if slices.Contains(f.Stops, fw) {
-				v.Problems++
-			}
-		}
-		v.Boots = v.Problems == 0
-		r.Verdicts = append(r.Verdicts, v)
-	}
-	if !slices.ContainsFunc(r.Verdicts, func(v Verdict) bool { return v.Boots }) {
-		// Nobody asked for one of them, but one it must be.
-		for i := range r.Findings {
-			if f := &r.Findings[i]; len(f.Stops) > 0 {
-				f.Level = Fail
-			}
-		}
-	}
-	return r
 }
 
 // hasBIOS says whether there are machines of the architecture that start without

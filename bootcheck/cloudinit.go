@@ -207,7 +207,7 @@ func checkCloudInitDisabled(s *survey) {
 	}
 	s.checkIdentify()
 	s.checkNetcat()
-	sources := s.datasources()
+	sources := s.datasources(s.opt.Deployer == ImageDeploy)
 	if sources.set && !slices.Contains(sources.names, "NoCloud") {
 		list := strings.Join(sources.names, ", ")
 		s.fail(sources.file, "datasource_list is without NoCloud, which the deployer writes: ["+shorten(list)+"]",

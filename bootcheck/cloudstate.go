@@ -27,7 +27,7 @@ func (s *survey) cloudInitRuns() certainty {
 	if !s.isFile(cloudInitProgram) {
 		return doesNot
 	}
-	probe := survey{tree: tree{fsys: s.fsys}, opt: s.opt, system: s.system, packages: s.packages}
+	probe := survey{tree: tree{fsys: s.fsys}, opt: s.opt, curtin: s.curtin, system: s.system, packages: s.packages}
 	checkCloudInit(&probe)
 	checkCloudInitDisabled(&probe)
 	checkPython(&probe)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -21,8 +22,15 @@ type datasources struct {
 // does: cloud.cfg, then the *.cfg in cloud.cfg.d by name, of which the last one
 // that has a list gives all of it. A file that is no YAML is left out there
 // too, and is a trouble here.
-func (t *tree) datasources() datasources {
+//
+// rackn says that image-deploy writes a file of its own, which hides those that sort
+// before it, and takes the place of one of the image's by that name.
+func (t *tree) datasources(rackn bool) datasources {
+	const main, dir = "etc/cloud/cloud.cfg", "etc/cloud/cloud.cfg.d"
 	var found datasources
+	if rackn {
+		found = datasources{set: true, names: []string{"NoCloud"}, file: path.Join(dir, deployersList)}
+	}
 	for _, name := range t.cloudFiles() {
 		data, ok := t.read(name)
 		if !ok {
@@ -33,7 +41,7 @@ func (t *tree) datasources() datasources {
 			t.note(name, fmt.Sprintf("is not YAML, and cloud-init leaves it out: %v", err))
 			continue
 		}
-		if set {
+		if hidden := rackn && (name == main || path.Base(name) <= deployersList); set && !hidden {
 			found = datasources{set: true, names: names, file: name}
 		}
 	}

@@ -3,6 +3,8 @@ package bootcheck
 import (
 	"fmt"
 	"strings"
+
+	"image-capture/deploy"
 )
 
 // family is a group of distributions that have the same packages and paths.
@@ -19,38 +21,38 @@ const (
 	familyPhoton  family = "photon"
 )
 
-// families are the names that curtin knows, see DISTRO_NAMES and OS_FAMILIES in
-// its distro.py.
-var families = map[string]family{
-	"debian": familyDebian, "ubuntu": familyDebian,
-	"centos": familyRedHat, "fedora": familyRedHat, "redhat": familyRedHat,
-	"rhel": familyRedHat, "rocky": familyRedHat,
-	"opensuse": familySUSE, "sles": familySUSE, "suse": familySUSE,
-	"arch": familyArch, "gentoo": familyGentoo,
+// families of the hooks' table, as the rules name them.
+var families = map[deploy.Family]family{deploy.Debian: familyDebian, deploy.RHEL: familyRedHat, deploy.SUSE: familySUSE}
+
+// strangers are distributions that the table does not have and the rules do.
+var strangers = map[string]family{
+	"alpine": familyAlpine, "photon": familyPhoton, "arch": familyArch, "gentoo": familyGentoo, "redhat": familyRedHat,
 }
 
-// strangers are distributions that curtin does not know and the rules do.
-var strangers = map[string]family{"alpine": familyAlpine, "photon": familyPhoton}
-
-// curtinVariant returns the distribution that curtin takes the image for: ID, or
-// else the first of ID_LIKE that it knows, which is how its get_distroinfo looks.
-// AlmaLinux is rhel to it. Empty when it knows none.
-func (r Release) curtinVariant() string {
-	for _, id := range append([]string{r.ID}, r.IDLike...) {
-		if _, ok := families[id]; ok {
-			return id
-		}
-	}
-	return ""
-}
-
-// family returns the family that curtin takes the image for, or one that only the
-// rules know.
+// family returns what the distribution belongs to, by ID, else by ID_LIKE.
 func (r Release) family() family {
-	if f, ok := families[r.curtinVariant()]; ok {
+	if d, ok := deploy.Find(r.ID); ok {
+		return families[d.Family]
+	}
+	if f, ok := strangers[r.ID]; ok {
 		return f
 	}
-	return strangers[r.ID]
+	if d, ok := deploy.Find("", r.IDLike...); ok {
+		return families[d.Family]
+	}
+	for _, like := range r.IDLike {
+		if f, ok := strangers[like]; ok && like != "alpine" && like != "photon" {
+			return f
+		}
+	}
+	return familyUnknown
+}
+
+// curtinVariant returns the distribution that this generation of curtin takes the
+// image for, empty where it knows none.
+func (s *survey) curtinVariant() string {
+	name, _, _ := s.curtin.Variant(s.system.OS.ID, s.system.OS.IDLike...)
+	return name
 }
 
 // checkDistro asks whether the deployer can tell the distribution.
@@ -65,30 +67,39 @@ func checkDistro(s *survey) {
 	if title == "" {
 		title = rel.ID
 	}
-	f, curtin := rel.family(), s.opt.Deployer == ImageDeploy
-	const hooks = "let a /curtin/curtin-hooks in the image do curtin's work"
+	f := rel.family()
 	switch {
-	case curtin && rel.curtinVariant() == "" && s.ownHooks():
-		s.warn(name, fmt.Sprintf("%s: neither ID=%s nor ID_LIKE is a distribution that curtin knows: only the image's own curtin-hooks can install it", title, rel.ID), "")
-	case curtin && f == familyUnknown:
-		s.stop(Both, name, fmt.Sprintf("%s: neither ID=%s nor ID_LIKE is a distribution that curtin knows", title, rel.ID),
-			"set ID_LIKE in os-release to the family that it belongs to: debian, rhel, suse")
-	case curtin && rel.curtinVariant() == "":
-		s.stop(Both, name, fmt.Sprintf("%s: curtin does not know the distribution", title), hooks)
-	case f == familyUnknown:
-		s.warn(name, fmt.Sprintf("%s: ID=%s is of no family that the rules know", title, rel.ID), "")
-	case curtin && (f == familyArch || f == familyGentoo) && s.ownHooks():
-		s.warn(name, fmt.Sprintf("%s: curtin installs no boot loader for the %s family: only the image's own curtin-hooks can", title, f), "")
-	case curtin && (f == familyArch || f == familyGentoo):
-		// get_installed_packages of curtin's distro.py raises without dpkg and rpm, and
-		// gen_uefi_install_commands of install_grub.py for these families.
-		s.stop(Both, name, fmt.Sprintf("%s: curtin knows the %s family, but installs no boot loader for it", title, f), hooks)
+	case s.hooked() && f == familyUnknown:
+		s.info(name, fmt.Sprintf("%s: ID=%s is of no family that the hooks know: they use the tools that they find", title, rel.ID), "")
+	case s.builtIn() && s.curtinVariant() == "":
+		s.unknownToCurtin(title, name)
+	case s.builtIn() && f == familySUSE && !s.curtin.InstallsSUSE:
+		s.end(Both, s.curtinName()+" knows no packages of SUSE", name, fmt.Sprintf("%s: %s ends with \"No block package mapping for distro: suse\", as do %s", title, s.curtinName(), generations(func(c deploy.Curtin) bool { return !c.InstallsSUSE })), hooksHint).offerHooks(s)
+	case s.builtIn() && f == familySUSE:
+		s.warn(name, fmt.Sprintf("%s: %s wants the package grub2-branding-SLE and fetches what is missing from the network, and it looks for the loader in EFI/suse, which no SUSE has", title, s.curtinName()), hooksHint).offerHooks(s)
+		s.doubts(deploys|boots, Both, "nobody saw curtin install SUSE")
+	case s.opt.Deployer == Eikon && f != familyDebian && f != familyRedHat:
+		s.warn(name, fmt.Sprintf("%s: Eikon knows roots like Debian's and Red Hat's only, and does the bare minimum with others", title), "run the image's hooks by hand: sh /curtin/curtin-hooks --target ROOT")
+		s.doubts(deploys|boots, Both, "Eikon does the bare minimum with this distribution")
 	default:
 		s.ok(name, fmt.Sprintf("%s (%s family)", title, f))
 	}
-	if s.opt.Deployer == ImageDeploy {
+	if s.builtIn() {
 		s.checkNaiveReader()
 	}
+}
+
+// unknownToCurtin is for a distribution that get_distroinfo of curtin's distro.py does
+// not know: it raises. The families arch and gentoo it knows, and has no boot loader for.
+func (s *survey) unknownToCurtin(title, name string) {
+	os := s.system.OS
+	known := generations(func(c deploy.Curtin) bool { _, _, ok := c.Variant(os.ID, os.IDLike...); return ok })
+	if known == "" {
+		known = "no generation does"
+	} else {
+		known = "those that do are " + known
+	}
+	s.end(Both, s.curtinName()+" does not know "+s.title(), name, fmt.Sprintf("%s: %s does not know ID=%s; %s", title, s.curtinName(), os.ID, known), hooksHint).offerHooks(s)
 }
 
 // checkNaiveReader warns where curtin's own reading of os-release goes wrong.
@@ -110,9 +121,12 @@ func (s *survey) checkNaiveReader() {
 		s.warn(name, "is missing or leads nowhere: curtin reads centos-release and redhat-release in its place, and stops without them", hint)
 	}
 	for line := range lines(string(data)) {
+		if strings.HasPrefix(line, "#") && s.curtin.ReadsComments {
+			continue
+		}
 		if _, _, rest, ok := assignment(line); !ok || rest != "" {
-			s.warn(name, "has a line that is not KEY=value (comments count): curtin stops at it: "+shorten(line),
-				"remove the line, or quote its value")
+			s.end(Both, s.curtinName()+" stops at a line of os-release", name, "has a line that is not KEY=value (comments count before 2026-07): curtin stops at it: "+shorten(line),
+				"remove the line, or quote its value; or "+hooksHint).offerHooks(s)
 			return
 		}
 	}

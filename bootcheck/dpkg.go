@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"image-capture/deploy"
 )
 
 // dpkgStatusName is dpkg's list of packages, see dpkg(1) and deb822(5).
@@ -161,7 +163,7 @@ func checkPackages(s *survey) {
 		s.warn(dpkgStatusName, "packages are not fully installed: "+shortenList(broken), "dpkg --configure -a").
 			Why = "their files are there in part, or were never set up: an initramfs or a boot loader may be an old one"
 	}
-	wants := s.opt.Deployer == ImageDeploy && s.system.OS.family() == familyDebian && !s.ownHooks()
+	wants := s.builtIn() && s.system.OS.family() == familyDebian
 	if wants {
 		s.checkWanted(list)
 	}
@@ -174,36 +176,42 @@ func checkPackages(s *survey) {
 // for UEFI and for BIOS exclude each other in Debian and Ubuntu, so that no image
 // has those for both.
 func (s *survey) checkWanted(list dpkgStatus) {
-	wanted := map[Firmware][]string{UEFI: {"efibootmgr", "grub-efi-amd64", "shim-signed"}, BIOS: {"grub-pc"}}
-	switch s.system.Arch {
-	case "x86_64":
-	case "aarch64":
-		wanted = map[Firmware][]string{UEFI: {"efibootmgr", "grub-efi-arm64", "shim-signed"}}
-	default:
+	arch, known := debArch[s.system.Arch]
+	if !known {
 		s.info("", "not compared with what curtin installs: only for x86_64 and aarch64", "")
 		return
 	}
 	missing, complete := map[Firmware][]string{}, false
-	for fw, names := range wanted {
-		for _, name := range names {
-			if !list.has(name) {
+	for _, fw := range firmwares {
+		if fw == BIOS && !s.hasBIOS() {
+			continue
+		}
+		for _, name := range s.curtin.Packages(deploy.Debian, deploy.Firmware(fw.String()), arch, false) {
+			// lsb-release has its own rule; the signed GRUB is wanted only where the
+			// deployer's own apt knows it.
+			if name != "lsb-release" && !strings.HasSuffix(name, "-signed") && !list.has(name) {
 				missing[fw] = append(missing[fw], name)
 			}
 		}
 		complete = complete || len(missing[fw]) == 0
 	}
 	for _, fw := range firmwares {
-		names, gone := wanted[fw], missing[fw]
+		gone := missing[fw]
 		problem := fmt.Sprintf("for %s curtin installs what is missing from the network: %s", fw, strings.Join(gone, ", "))
 		hint := "install " + strings.Join(gone, " ")
 		switch {
-		case names == nil:
+		case fw == BIOS && !s.hasBIOS():
 		case len(gone) == 0:
-			s.ok(dpkgStatusName, fmt.Sprintf("for %s curtin finds its packages: %s", fw, strings.Join(names, ", ")))
+			s.ok(dpkgStatusName, fmt.Sprintf("for %s curtin finds its packages", fw))
+		case fw == BIOS && list.has("grub-pc-bin") && !s.curtin.InstallsGRUBPC:
+			s.end(BIOS, s.curtinName()+" needs grub-pc", dpkgStatusName, s.curtinName()+" stops in dpkg-reconfigure without grub-pc; "+generations(func(c deploy.Curtin) bool { return c.InstallsGRUBPC })+" installs it from the network",
+				hint+", which excludes grub-efi-amd64; or "+hooksHint).offerHooks(s)
 		case s.opt.Firmware&fw == 0 && complete:
 			s.info(dpkgStatusName, problem, hint)
+			s.doubts(deploys, fw, "curtin installs packages from the network")
 		default:
-			s.warn(dpkgStatusName, problem, hint)
+			s.warn(dpkgStatusName, problem, hint).offerHooks(s)
+			s.doubts(deploys, fw, "curtin installs packages from the network")
 		}
 	}
 }

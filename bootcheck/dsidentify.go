@@ -2,6 +2,7 @@ package bootcheck
 
 import (
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -97,12 +98,14 @@ func parseIdentify(data string) (policy, source string) {
 // checkNetcat asks for the program by which cloud-init's units, since release 24.3, tell
 // one process to go on: without it their stages fail.
 func (s *survey) checkNetcat() {
-	u := s.lookup(unitDirs, "cloud-init-local.service")
-	if u.name == "" {
-		return
-	}
-	data, _ := s.read(u.name)
-	if !strings.Contains(string(data), "nc -U") {
+	units := append(s.cloudInitUnits(), s.lookup(unitDirs, "cloud-init-local.service"))
+	if !slices.ContainsFunc(units, func(u unit) bool {
+		if u.name == "" {
+			return false
+		}
+		data, _ := s.read(u.name)
+		return strings.Contains(string(data), "nc -U")
+	}) {
 		return
 	}
 	const hint = "install netcat-openbsd, or nc of nmap"

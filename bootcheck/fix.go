@@ -3,6 +3,7 @@ package bootcheck
 import (
 	"encoding/json"
 
+	"image-capture/deploy"
 	"image-capture/entry"
 )
 
@@ -21,6 +22,9 @@ type Fix struct {
 	// Operation is the name of the one of package identity that it does; empty for all
 	// other edits.
 	Operation string
+	// Files are added below the path, which is a directory, where the image lacks them;
+	// hooks of ours of an older version are replaced.
+	Files []deploy.File
 }
 
 // MarshalJSON gives the operation and the path, written like Finding's.

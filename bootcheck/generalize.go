@@ -19,7 +19,10 @@ func Generalize(ctx context.Context, fsys fs.FS, opt Options, ops []identity.Ope
 	for _, o := range ops {
 		chosen[o.Name], wanted[o.Rule] = true, true
 	}
-	s := survey{tree: tree{fsys: fsys}, opt: opt, system: Identify(fsys)}
+	s, err := newSurvey(fsys, opt)
+	if err != nil {
+		return nil, err
+	}
 	for _, r := range rules {
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("generalize: %w", err)

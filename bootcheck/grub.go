@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"image-capture/deploy"
 	"image-capture/entry"
 )
 
@@ -59,13 +60,18 @@ func checkGrubUEFI(s *survey) {
 		return
 	}
 	found := s.loaders(m)
+	if s.hooked() {
+		s.judgeLoader(UEFI)
+		s.tellLoaders(m, found)
+		return
+	}
 	if info := s.grubModules(m.target); info != "" {
 		s.ok(info, "GRUB's modules for "+m.target)
 		s.tellLoaders(m, found)
 	} else {
 		s.judgeLoaders(m, found)
 	}
-	if s.opt.Deployer == ImageDeploy && s.system.OS.family() == familyRedHat && m.suffix == "x64" {
+	if s.builtIn() && s.system.OS.family() == familyRedHat && (m.suffix == "x64" || s.curtin.SignedArm64) {
 		s.checkESPMenu(m)
 	}
 }
@@ -94,20 +100,50 @@ func (s *survey) judgeLoaders(m efiMachine, found []loader) {
 	grub := slices.IndexFunc(found, func(l loader) bool { return !l.shim })
 	onESP := slices.IndexFunc(found, func(l loader) bool { return l.esp })
 	boot := path.Join("usr/lib/systemd/boot/efi", "systemd-boot"+m.suffix+".efi")
+	takes := s.takesESPLoader()
 	switch {
-	case grub >= 0 && onESP >= 0 && m.suffix == "x64" && (fam == familyRedHat || fam == familySUSE):
+	case grub >= 0 && onESP >= 0 && takes:
 		s.info(found[onESP].name, fmt.Sprintf("boots by a signed loader; there are no GRUB modules for %s to install another", m.target), hint)
+		s.wantSigned(m, found)
+	case grub >= 0 && s.builtIn() && onESP >= 0 && fam == familyRedHat:
+		s.end(UEFI, s.curtinName()+" takes no signed loader on arm64", found[onESP].name, fmt.Sprintf("only a signed loader, and %s takes none on arm64; those that do: %s", s.curtinName(), generations(func(c deploy.Curtin) bool { return c.SignedArm64 })), hint).offerHooks(s)
+	case grub >= 0 && s.builtIn():
+		s.end(UEFI, "curtin's grub-install needs GRUB's modules", found[grub].name, fmt.Sprintf("only a signed loader: there are no GRUB modules for %s, and grub-install needs them", m.target), hint).offerHooks(s)
 	case grub >= 0:
 		s.warn(found[grub].name, fmt.Sprintf("only a signed loader: there are no GRUB modules for %s, and grub-install needs them", m.target), hint)
+		s.doubts(deploys|boots, UEFI, "whether Eikon installs a signed loader is not known")
 	case len(found) > 0:
-		s.warn(found[0].name, fmt.Sprintf("a shim without a GRUB to start, and no GRUB modules for %s", m.target), hint)
+		s.stop(UEFI, found[0].name, fmt.Sprintf("a shim without a GRUB to start, and no GRUB modules for %s", m.target), hint)
 	case s.isFilled(boot) && s.opt.Deployer == ImageDeploy:
 		s.stop(UEFI, boot, "the only boot loader is systemd-boot, which curtin cannot install", hint)
 	case s.isFilled(boot):
 		s.warn(boot, "the only boot loader is systemd-boot; whether the deployer installs it is not known", hint)
+		s.doubts(deploys|boots, UEFI, "whether Eikon installs systemd-boot is not known")
 	default:
 		s.stop(UEFI, path.Join("usr/lib/grub", m.target, "modinfo.sh"),
 			fmt.Sprintf("no UEFI boot loader: neither GRUB's modules for %s nor a signed loader", m.target), hint)
+	}
+}
+
+// wantSigned says what curtin fetches in the Red Hat family where the package of the
+// modules is not there: the packages of shim and GRUB, which have files here.
+func (s *survey) wantSigned(m efiMachine, found []loader) {
+	if !s.builtIn() || s.system.OS.family() != familyRedHat {
+		return
+	}
+	var missing []string
+	for _, p := range s.curtin.Packages(deploy.RHEL, deploy.UEFI, debArch[s.system.Arch], false) {
+		shim := strings.HasPrefix(p, "shim-")
+		if p != "efibootmgr" && !slices.ContainsFunc(found, func(l loader) bool {
+			return l.esp && l.shim == shim && !strings.EqualFold(path.Base(l.name), "BOOT"+m.suffix+".efi")
+		}) {
+			missing = append(missing, p)
+		}
+	}
+	if len(missing) > 0 {
+		s.warn("", "curtin installs what is missing from the network: "+strings.Join(missing, ", "), "install "+strings.Join(missing, " ")).
+			because("the deployment ends there where the machine reaches no package mirror").offerHooks(s)
+		s.doubts(deploys, UEFI, "curtin installs packages from the network")
 	}
 }
 
@@ -124,9 +160,9 @@ func (s *survey) checkESPMenu(m efiMachine) {
 	if efi == "" {
 		return
 	}
-	id := s.system.OS.curtinVariant()
-	if id == "rhel" || id == "ol" {
-		id = "redhat"
+	id := s.efiDir()
+	if id == "" {
+		return
 	}
 	var dir, fallback string
 	if dir = s.fold(efi, id); dir != "" {
@@ -139,9 +175,9 @@ func (s *survey) checkESPMenu(m efiMachine) {
 		return
 	}
 	if dir == "" {
-		s.warn(path.Join(efi, id), fmt.Sprintf("is missing: curtin takes the image for %s and writes the menu there", id),
-			"a /curtin/curtin-hooks in the image can install the loader").
-			Why = menuWhy
+		s.warn(path.Join(efi, id), fmt.Sprintf("is missing: %s takes the image for %s and writes the menu there", s.curtinName(), id), hooksHint).
+			because(menuWhy).offerHooks(s)
+		s.doubts(deploys|boots, UEFI, "curtin writes the menu to a folder of another vendor")
 		return
 	}
 	menu := s.fold(dir, "grub.cfg")
@@ -156,6 +192,48 @@ func (s *survey) checkESPMenu(m efiMachine) {
 		s.warn(menu, "curtin writes the menu here, and this image's grub2-mkconfig refuses to replace the file",
 			"rm /"+menu+" before the capture: it points to a disk of the source").
 			because(menuWhy).edit(s, entry.Drop, menu)
+	}
+}
+
+// efiDir is the folder below EFI where this generation of curtin writes the menu.
+func (s *survey) efiDir() string {
+	if dir := s.curtin.EFIDirs[s.system.OS.ID]; dir != "" && s.curtin.Names[s.system.OS.ID] != "" {
+		return dir
+	}
+	variant := s.curtinVariant()
+	if dir := s.curtin.EFIDirs[variant]; dir != "" {
+		return dir
+	}
+	return variant
+}
+
+// checkBLS looks at the boot menu's entries of the Red Hat family: since Enterprise
+// Linux 9.3 grub2-mkconfig changes their options only when it is told to, and curtin
+// does not.
+func (s *survey) checkBLS() {
+	program := s.program("grub2-mkconfig")
+	if program == "" || !s.builtIn() || s.system.OS.family() != familyRedHat {
+		return
+	}
+	if script, ok := s.read(program); !ok || !strings.Contains(string(script), "update-bls-cmdline") {
+		return
+	}
+	const dir = "boot/loader/entries"
+	for _, base := range s.list(dir) {
+		name := path.Join(dir, base)
+		if !strings.HasSuffix(base, ".conf") || spare(base) {
+			continue
+		}
+		data, _ := s.read(name)
+		for line := range lines(string(data)) {
+			words := strings.Fields(line)
+			if len(words) > 0 && words[0] == "options" && slices.ContainsFunc(words, func(w string) bool { return strings.HasPrefix(w, "root=") }) {
+				s.warn(name, "has the source's root=, and this image's grub2-mkconfig leaves it there without --update-bls-cmdline, which curtin does not give", hooksHint).
+					because("the clone looks for the source's disk").offerHooks(s)
+				s.doubts(deploys|boots, Both, "the boot menu's entries keep the source's root=")
+				return
+			}
+		}
 	}
 }
 

@@ -213,6 +213,7 @@ func checkMachineID(s *survey) {
 		}
 	}
 	s.fine(before, name, "no machine id of the source")
+	s.checkTwins()
 
 	if names := s.filled(identity.Journal.Paths[0]); len(names) > 0 {
 		s.info("var/log/journal", fmt.Sprintf("the source's journal: %s", count(len(names), "directory", "directories")), identity.Journal.Hint)

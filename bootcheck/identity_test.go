@@ -83,13 +83,16 @@ func fixed(t *testing.T, img memTree, report Report) bool {
 func apply(t *testing.T, img memTree, fixes []Fix) {
 	t.Helper()
 	for _, f := range fixes {
-		if f.Op != entry.AddDir && f.Op != entry.AddFile {
+		if f.Op != entry.AddDir && f.Op != entry.AddFile && f.Op != entry.AddHooks {
 			// The path is that of the archive: no part of it is a link.
 			require.NotNil(t, img[f.Path], f.Path)
 		}
 		switch f.Op {
 		case entry.AddDir:
 			img[f.Path] = &node{mode: fs.ModeDir | 0o755}
+		case entry.AddHooks:
+			require.NotEmpty(t, f.Files)
+			addHooks(img)
 		case entry.AddFile:
 			img[f.Path] = &node{mode: 0o644}
 		case entry.Drop:
@@ -207,6 +210,16 @@ func TestIdentity(t *testing.T) {
 
 		{"none", "storage-identity", "", []string{"ok"}},
 		{"LVM", "storage-identity", "-- etc/lvm/devices/system.devices [fill] --\n", []string{"warn /etc/lvm/devices/system.devices: => drop /etc/lvm/devices/system.devices"}},
+		{"LVM, by another name", "storage-identity", "-- etc/lvm/lvm.conf --\ndevices {\n\tdevicesfile = \"gold.devices\" # x\n}\n-- etc/lvm/devices/gold.devices [fill] --\n", []string{"warn /etc/lvm/devices/gold.devices: lists the source's disks for LVM, by devicesfile= of /etc/lvm/lvm.conf"}},
+		{"LVM, by another name that is not there", "storage-identity", "-- etc/lvm/lvm.conf --\ndevices {\n\t# devicesfile = \"x.devices\"\n\tdevicesfile = \"gold.devices\"\n}\n-- etc/lvm/devices/x.devices [fill] --\n", []string{"ok"}},
+		{"RAID", "storage-identity", "-- etc/mdadm/mdadm.conf --\nHOMEHOST <system>\nARRAY /dev/md/0 metadata=1.2 UUID=1:2:3:4 name=gold:0\n", []string{"info /etc/mdadm/mdadm.conf: names RAID arrays of the source"}},
+		{"RAID without arrays", "storage-identity", "-- etc/mdadm/mdadm.conf --\nHOMEHOST <system>\n# ARRAY /dev/md0\n", []string{"ok"}},
+		{"in the initramfs", "storage-identity", "-- boot/initrd.img-6.1.0-1-amd64 [initramfs=6.1.0-1-amd64] --\netc/lvm/devices/system.devices: IDTYPE=sys_wwid\netc/mdadm/mdadm.conf: ARRAY /dev/md0 UUID=1\netc/multipath/wwids: /3600/\n",
+			[]string{"warn /boot/initrd.img-6.1.0-1-amd64: has a copy of /etc/lvm/devices/system.devices", "info /boot/initrd.img-6.1.0-1-amd64: has a copy of /etc/mdadm/mdadm.conf", "info /boot/initrd.img-6.1.0-1-amd64: has a copy of /etc/multipath/wwids"}},
+		{"in the initramfs, of any machine", "storage-identity", "-- boot/initrd.img-6.1.0-1-amd64 [initramfs=6.1.0-1-amd64] --\netc/mdadm/mdadm.conf: HOMEHOST <system>\netc/multipath/bindings: # x\n", []string{"ok"}},
+		{"iSCSI in the initramfs", "host-identity", "-- boot/initrd.img-6.1.0-1-amd64 [initramfs=6.1.0-1-amd64] --\netc/iscsi/initiatorname.iscsi: InitiatorName=iqn.x\n", []string{"warn /boot/initrd.img-6.1.0-1-amd64: has a copy of /etc/iscsi/initiatorname.iscsi"}},
+		{"machine id in the initramfs", "machine-id", "-- boot/initrd.img-6.1.0-1-amd64 [initramfs=6.1.0-1-amd64] --\netc/machine-id: 0123456789abcdef0123456789abcdef\n", []string{"ok", "info /boot/initrd.img-6.1.0-1-amd64: has a copy of /etc/machine-id"}},
+		{"machine id in the initramfs, none", "machine-id", "-- boot/initrd.img-6.1.0-1-amd64 [initramfs=6.1.0-1-amd64] --\netc/machine-id: uninitialized\n", []string{"ok"}},
 		{"ZFS", "storage-identity", "-- etc/zfs/zpool.cache [fill] --\n", []string{"warn /etc/zfs/zpool.cache: => drop /etc/zfs/zpool.cache"}},
 		{"dracut's LVs", "storage-identity", "-- etc/default/grub --\nGRUB_CMDLINE_LINUX=\"crashkernel=auto rd.lvm.lv=rhel/root rd.lvm.lv=rhel/swap quiet\"\n",
 			[]string{"warn /etc/default/grub: the kernel's command line names storage of the source: rd.lvm.lv=rhel/root => rewrite /etc/default/grub"}},

@@ -285,6 +285,9 @@ func text(findings []Finding) string {
 		if len(f.Stops) > 0 {
 			fmt.Fprintf(&b, " {%s}", strings.Trim(fmt.Sprint(f.Stops), "[]"))
 		}
+		if len(f.Ends) > 0 {
+			fmt.Fprintf(&b, " {ends %s}", strings.Trim(fmt.Sprint(f.Ends), "[]"))
+		}
 		if f.Fix != nil {
 			fmt.Fprintf(&b, " => %s %s", f.Fix.Op, entry.Printable("/"+f.Fix.Path))
 		}
@@ -294,15 +297,11 @@ func text(findings []Finding) string {
 }
 
 // verdicts writes a line for each.
-func verdicts(list []Verdict) string {
+func verdicts(r Report) string {
 	var b strings.Builder
-	for _, v := range list {
-		switch {
-		case v.Boots:
-			fmt.Fprintf(&b, "%s boots\n", v.Firmware)
-		default:
-			fmt.Fprintf(&b, "%s does not boot: %d\n", v.Firmware, v.Problems)
-		}
+	fmt.Fprintf(&b, "deploys: %s [%s]\n", r.Deploys.Answer, r.Deploys.Why)
+	for _, v := range r.Verdicts {
+		fmt.Fprintf(&b, "%s: %s [%s]\n", v.Firmware, v.Answer, v.Why)
 	}
 	return b.String()
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -122,8 +121,25 @@ func checkKernel(s *survey) {
 			s.kernelHint(len(all) > 0))
 		return
 	}
-	if s.opt.Deployer == ImageDeploy && s.system.OS.family() == familyDebian {
-		s.checkKernelNames()
+	if s.hooked() {
+		s.judgeHookKernel()
+	}
+	if s.builtIn() && s.system.OS.family() == familyRedHat && len(s.system.Kernels) > 1 {
+		s.warn("", fmt.Sprintf("there are %d kernels: with the Param curtin/partitions set, curtin glues their names together, and dracut stops", len(s.system.Kernels)),
+			"remove all but one, or keep the layout simple").because("the deployment ends there").offerHooks(s)
+	}
+}
+
+// judgeHookKernel asks for a kernel where the hooks look.
+func (s *survey) judgeHookKernel() {
+	fw := UEFI
+	if s.hasBIOS() {
+		fw = BIOS
+	}
+	for _, n := range s.hooksNeed(fw) {
+		if means, _ := s.met(n); n.Name == "kernel" && means == nil {
+			s.stop(Both, "boot", "there is no kernel here, and the hooks look for kernels nowhere else", "put the kernel image into /boot as vmlinuz-VERSION")
+		}
 	}
 }
 
@@ -167,35 +183,6 @@ func kernelPackage(sys System) string {
 		return "linux-lts"
 	}
 	return ""
-}
-
-// curtinKernel is what curtin's paths.kernel_parse expects of every file in
-// /boot that its get_kernel_list finds by the pattern vmlinu*-*: a number
-// between two dashes. It stops at the first other name.
-var curtinKernel = regexp.MustCompile(`^vmlinu.-[0-9.-]+-`)
-
-// checkKernelNames warns of kernels that curtin overlooks or stumbles over, where it
-// goes by names: in its update_initramfs, which is for the Debian family. Releases
-// differ in when they call it. Debian's own names since 13, as in
-// 6.12.48+deb13-amd64, are among them.
-func (s *survey) checkKernelNames() {
-	found := false
-	for _, base := range s.list("boot") {
-		if !strings.HasPrefix(base, "vmlinu") || !strings.Contains(base, "-") {
-			continue
-		}
-		found = true
-		if !curtinKernel.MatchString(base) {
-			s.warn(path.Join("boot", base), "some releases of curtin stop at a kernel whose name has no plain number between two dashes",
-				"try the deployment, or rename the kernel and its initramfs").
-				Why = "the deployment ends there, with a disk that does not boot"
-		}
-	}
-	if !found {
-		s.warn("boot", "there is no vmlinuz-* here, and curtin looks for kernels nowhere else",
-			"put the kernel image into /boot as vmlinuz-VERSION").
-			Why = "it makes no initramfs for the new disk"
-	}
 }
 
 // initramfsNames are where a kernel's initramfs is: the names of initramfs-tools,

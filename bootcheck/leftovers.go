@@ -14,6 +14,7 @@ func checkHostIdentity(s *survey) {
 		s.leftover(o)
 	}
 	s.checkInitiator()
+	s.checkTwins()
 	s.fine(before, "", "nothing else tells clones for their source")
 	s.tellHostname()
 }

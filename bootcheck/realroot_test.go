@@ -74,7 +74,7 @@ func expectRules(t *testing.T, name string, report Report) {
 	for _, f := range report.Findings {
 		fmt.Fprintf(&b, "%-4s %s\n", f.Level, f.Rule)
 	}
-	b.WriteString(verdicts(report.Verdicts))
+	b.WriteString(verdicts(report))
 	golden := filepath.Join("testdata", name+".txt")
 	if *update {
 		require.NoError(t, os.WriteFile(golden, []byte(b.String()), 0o644))

@@ -1,6 +1,13 @@
 package bootcheck
 
-import "image-capture/entry"
+import (
+	"cmp"
+	"io/fs"
+	"slices"
+
+	"image-capture/deploy"
+	"image-capture/entry"
+)
 
 // To add a rule:
 //
@@ -27,6 +34,7 @@ type rule struct {
 // can be reached.
 var rules = []rule{
 	{"distro", "the deployer chooses by it how to make the image bootable", checkDistro},
+	{"root", "what deployers install is not what such a system starts by", checkRoot},
 	{"arch", "a machine of another architecture cannot start it", checkArch},
 	{"curtin", "image-deploy takes an image for its own kind by this directory", checkCurtin},
 	{"kernel", "without a kernel and its modules nothing starts", checkKernel},
@@ -66,11 +74,21 @@ type survey struct {
 	system   System
 	packages packages           // see dpkg
 	contents map[string]*opened // of initramfs, by path
+	curtin   deploy.Curtin      // what image-deploy runs
 
 	rule     rule // the one that is being applied
 	findings []Finding
 	unlisted *unlisted
 	edits    []Fix // of identity's operations, for Generalize
+	doubted  []doubt
+}
+
+func newSurvey(fsys fs.FS, opt Options) (*survey, error) {
+	c, err := deploy.ParseGeneration(string(cmp.Or(opt.Curtin, deploy.RackN202)))
+	if err != nil {
+		return nil, err
+	}
+	return &survey{tree: tree{fsys: fsys}, opt: opt, curtin: c, system: Identify(fsys)}, nil
 }
 
 // apply runs one rule, and adds a warning for each path that kept it from
@@ -80,7 +98,15 @@ func (s *survey) apply(r rule) {
 	r.apply(s)
 	for _, t := range s.troubles {
 		s.warn(t.name, t.problem, "")
+		if slices.Contains(decisive, r.name) {
+			s.doubts(deploys|boots, Both, entry.Printable("/"+t.name)+" could not be judged")
+		}
 	}
+}
+
+// decisive are the rules that the verdicts need.
+var decisive = []string{
+	"distro", "arch", "root", "curtin", "kernel", "initramfs", "initramfs-content", "grub-uefi", "grub-bios", "grub-tools", "lsb-release", "packages", "crypttab",
 }
 
 // The four levels. What they return can be told more: see Finding's fields.
@@ -105,12 +131,26 @@ func (s *survey) stop(fw Firmware, name, problem, hint string) *Finding {
 		level = Warn
 	}
 	f := s.report(level, name, problem, hint)
+	f.Stops = each(fw)
+	return f
+}
+
+// end is for what makes the deployment end, with the disk in whatever state: the image
+// itself may boot. The levels are those of stop. brief is for the verdict.
+func (s *survey) end(fw Firmware, brief, name, problem, hint string) *Finding {
+	f := s.stop(fw, name, problem, hint)
+	f.Stops, f.Ends, f.brief = nil, each(fw), entry.Printable(brief)
+	return f
+}
+
+// each are the single firmwares of a set.
+func each(fw Firmware) (list []Firmware) {
 	for _, one := range firmwares {
 		if fw&one != 0 {
-			f.Stops = append(f.Stops, one)
+			list = append(list, one)
 		}
 	}
-	return f
+	return list
 }
 
 // fix offers an edit that mends the finding.

@@ -8,6 +8,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/txtar"
 	"github.com/stretchr/testify/require"
+
+	"image-capture/deploy"
 )
 
 // How the check is asked, in the names of fixtures of TestRules: words before it.
@@ -15,7 +17,19 @@ const (
 	eikon = "eikon "
 	uefi  = "uefi "
 	bios  = "bios "
+	hooks = "hooks " // ours are in the image
+	head  = "curtin=2026-07 "
 )
+
+// addHooks adds ours.
+func addHooks(img memTree) {
+	if img["curtin"] == nil {
+		img["curtin"] = &node{mode: fs.ModeDir | 0o755}
+	}
+	for _, f := range deploy.Hooks() {
+		img[f.Path] = &node{mode: f.Mode, data: f.Content}
+	}
+}
 
 // Fixtures that most rules are tried on.
 const (
@@ -34,7 +48,12 @@ func (c ruleCase) run(t *testing.T) {
 	words := strings.Fields(c.on)
 	img, opt, _ := fixture(t, words[len(words)-1])
 	for _, word := range words[:len(words)-1] {
+		if g, ok := strings.CutPrefix(word, "curtin="); ok {
+			opt.Curtin = deploy.Generation(g)
+		}
 		switch word + " " {
+		case hooks:
+			addHooks(img)
 		case eikon:
 			opt.Deployer = Eikon
 		case uefi:
@@ -77,19 +96,22 @@ func TestRules(t *testing.T) {
 		{"absolute link, no curtin", "distro", eikon + deb, "-- etc/os-release -> /usr/lib/os-release --\n",
 			[]string{"ok /etc/os-release:"}},
 		{"comment in os-release", "distro", deb, "-- usr/lib/os-release --\n# made by hand\nID=debian\n",
-			[]string{"ok /etc/os-release: debian (debian family)", "warn /etc/os-release: has a line that is not KEY=value"}},
+			[]string{"ok /etc/os-release: debian (debian family)", "fail /etc/os-release: has a line that is not KEY=value (comments count before 2026-07): curtin stops at it: # made by hand"}},
+		{"comment in os-release, 2026-07", "distro", head + "sles15", "-- etc/os-release --\n# made by hand\nID=sles\n", []string{"warn /etc/os-release: sles: curtin 2026-07 wants the package grub2-branding-SLE"}},
+		{"comment in os-release, hooks", "distro", hooks + deb, "-- usr/lib/os-release --\n# made by hand\nID=debian\n", []string{"ok"}},
+		{"SUSE", "distro", "sles15", "", []string{"fail /etc/os-release: SUSE Linux Enterprise Server 15 SP6: curtin 20.2-rackn ends with \"No block package mapping for distro: suse\", as do 20.2-rackn, 20.2, 22.1"}},
 		{"two words unquoted", "distro", deb, "-- usr/lib/os-release --\nID=debian\nNAME=Debian Linux\n",
-			[]string{"ok", "warn /etc/os-release: has a line that is not KEY=value (comments count): curtin stops at it: NAME=Debian Linux"}},
+			[]string{"ok /etc/os-release: debian (debian family)", "fail /etc/os-release: has a line that is not KEY=value (comments count before 2026-07): curtin stops at it: NAME=Debian Linux"}},
 		{"family by ID_LIKE", "distro", deb, "-- usr/lib/os-release --\nID=linuxmint\nID_LIKE=\"ubuntu debian\"\n",
-			[]string{"ok /etc/os-release: linuxmint (debian family)"}},
-		{"no family", "distro", deb, "-- usr/lib/os-release --\nID=void\n", []string{"fail /etc/os-release: void: neither ID=void"}},
-		{"no family, no curtin", "distro", eikon + deb, "-- usr/lib/os-release --\nID=void\n", []string{"warn /etc/os-release: void: ID=void"}},
-		{"family without boot loader", "distro", deb, "-- usr/lib/os-release --\nID=arch\n", []string{"fail /etc/os-release: arch: curtin knows the arch family, but installs no boot loader for it [let a /curtin/curtin-hooks in the image do curtin's work] {uefi bios}"}},
-		{"family without boot loader, own hooks", "distro", deb, "-- usr/lib/os-release --\nID=gentoo\n-- curtin/curtin-hooks [0755] --\n#!/bin/sh\n", []string{"warn /etc/os-release: gentoo: curtin installs no boot loader for the gentoo family: only"}},
-		{"family without boot loader, no curtin", "distro", "arch", "", []string{"ok /etc/os-release: Arch Linux (arch family)"}},
-		{"no family, own hooks", "distro", deb, "-- usr/lib/os-release --\nID=void\n-- curtin/curtin-hooks [0755] --\n#!/bin/sh\n", []string{"warn /etc/os-release: void: neither ID=void nor ID_LIKE is a distribution that curtin knows: only"}},
-		{"unknown to curtin only", "distro", deb, "-- usr/lib/os-release --\nID=alpine\n", []string{"fail /etc/os-release: alpine: curtin does not know the distribution"}},
-		{"unknown to curtin only, no curtin", "distro", "alpine", "", []string{"ok /etc/os-release: Alpine Linux v3.21 (alpine family)"}},
+			[]string{"fail /etc/os-release: linuxmint: curtin 20.2-rackn does not know ID=linuxmint; those that do are 22.1, 23.1, 2026-07"}},
+		{"no family", "distro", deb, "-- usr/lib/os-release --\nID=void\n", []string{"fail /etc/os-release: void: curtin 20.2-rackn does not know ID=void; no generation does"}},
+		{"no family, no curtin", "distro", eikon + deb, "-- usr/lib/os-release --\nID=void\n", []string{"warn /etc/os-release: void: Eikon knows roots like Debian's and Red Hat's only, and does the bare minimum with others"}},
+		{"family without boot loader", "distro", deb, "-- usr/lib/os-release --\nID=arch\n", []string{"fail /etc/os-release: arch: curtin 20.2-rackn does not know ID=arch; no generation does"}},
+		{"family without boot loader, own hooks", "distro", deb, "-- usr/lib/os-release --\nID=gentoo\n-- curtin/curtin-hooks [0755] --\n#!/bin/sh\n", []string{"ok /etc/os-release: gentoo (gentoo family)"}},
+		{"family without boot loader, no curtin", "distro", "arch", "", []string{"warn /etc/os-release: Arch Linux: Eikon knows roots like Debian's and Red Hat's only, and does the bare minimum with others"}},
+		{"no family, own hooks", "distro", deb, "-- usr/lib/os-release --\nID=void\n-- curtin/curtin-hooks [0755] --\n#!/bin/sh\n", []string{"info /etc/os-release: void: ID=void is of no family that the hooks know: they use the tools that they find"}},
+		{"unknown to curtin only", "distro", deb, "-- usr/lib/os-release --\nID=alpine\n", []string{"fail /etc/os-release: alpine: curtin 20.2-rackn does not know ID=alpine; no generation does"}},
+		{"unknown to curtin only, no curtin", "distro", "alpine", "", []string{"warn /etc/os-release: Alpine Linux v3.21: Eikon knows roots like Debian's and Red Hat's only, and does the bare minimum with other"}},
 		{"FIFO", "distro", deb, "-- etc/os-release [fifo] --\n",
 			[]string{"ok /usr/lib/os-release", "warn /etc/os-release: is a FIFO, not a regular file"}},
 		{"unreadable", "distro", deb, "-- etc/os-release [deny] --\n",
@@ -97,7 +119,7 @@ func TestRules(t *testing.T) {
 		{"huge", "distro", deb, "-- etc/os-release [size=1048577] --\n",
 			[]string{"ok /usr/lib/os-release", "warn /etc/os-release: is longer than 1048576 bytes"}},
 		{"binary", "distro", deb, "-- etc/os-release [elf=62] --\n",
-			[]string{"ok /usr/lib/os-release", "warn /etc/os-release: has a line"}},
+			[]string{"ok /usr/lib/os-release: Debian GNU/Linux 12 (bookworm) (debian family)", "fail /etc/os-release: has a line that is not KEY=value (comments count before 2026-07): curtin stops at it: \\x7fELF\\x02\\x01\\x01\\x0"}},
 		{"loop", "distro", deb, "-- etc/os-release -> os-release --\n",
 			[]string{"ok /usr/lib/os-release", "warn /etc/os-release: cannot be read: too many levels"}},
 
@@ -109,16 +131,41 @@ func TestRules(t *testing.T) {
 		{"unknown machine", "arch", deb, "-- usr/sbin/init [elf=9999] --\n-- usr/bin/bash [gone] --\n", []string{"warn: the architecture is unknown"}},
 		{"no programs", "arch", deb, "-- usr [gone] --\n", []string{"warn: the architecture is unknown"}},
 
+		// root
+		{"ordinary", "root", deb, "", []string{"ok: an ordinary root"}},
+		{"ostree", "root", "fedora42", "-- ostree -> sysroot/ostree --\n-- sysroot/ostree/repo/config [fill] --\n", []string{"warn /ostree: an ostree root: "}},
+		{"bootc", "root", "fedora42", "-- usr/bin/bootc [0755 fill] --\n-- sysroot/ostree/repo/config [fill] --\n", []string{"warn /usr/sbin/bootc: a bootc image: "}},
+		{"bootc as a tool", "root", "fedora42", "-- usr/bin/bootc [0755 fill] --\n", []string{"ok"}},
+		{"composefs", "root", "fedora42", "-- usr/lib/ostree/prepare-root.conf --\n[composefs]\nenabled = yes\n", []string{"warn /usr/lib/ostree/prepare-root.conf: a composefs root: "}},
+		{"composefs off", "root", "fedora42", "-- usr/lib/ostree/prepare-root.conf --\n[composefs]\nenabled = no\n", []string{"ok"}},
+		{"NixOS", "root", deb, "-- etc/os-release [gone] --\n-- etc/os-release --\nID=nixos\n", []string{"warn /nix/store: a NixOS root: "}},
+		{"Nix as a package manager", "root", deb, "-- nix/store/x [fill] --\n", []string{"ok"}},
+		{"live medium", "root", deb, "-- usr/lib/modules [gone] --\n-- live/filesystem.squashfs [fill] --\n", []string{"warn /live/filesystem.squashfs: a live medium: "}},
+		{"EROFS", "root", deb, "-- etc/fstab --\n/dev/vda2 / erofs ro 0 0\n", []string{"warn /etc/fstab: a read-only SquashFS or EROFS root: "}},
+		{"UKI only", "root", deb, "-- boot/vmlinuz-6.1.0-50-amd64 [gone] --\n-- boot/efi/EFI/Linux/debian.efi [fill] --\n", []string{"warn /boot/efi/EFI/Linux/debian.efi: a root with unified kernel images only: "}},
+		{"a UKI too", "root", deb, "-- boot/efi/EFI/Linux/debian.efi [fill] --\n", []string{"ok"}},
+
 		// curtin
-		{"missing", "curtin", deb, "-- curtin [gone] --\n", []string{"fail /curtin: is missing: image-deploy refuses the image [capture with --add-curtin, or mkdir /curtin in the source] {uefi bios} => add-dir /curtin"}},
-		{"missing, no curtin", "curtin", eikon + deb, "-- curtin [gone] --\n", []string{"info /curtin: is missing; only image-deploy wants it [capture with --add-curtin, or mkdir /curtin in the source]"}},
-		{"link", "curtin", deb, "-- curtin -> opt --\n-- opt/ --\n", []string{"fail /curtin: is a symbolic link"}},
-		{"file", "curtin", deb, "-- curtin --\n", []string{"fail /curtin: is not a directory"}},
+		{"missing", "curtin", deb, "-- curtin [gone] --\n", []string{"warn /curtin: is missing: RackN's documentation asks for it, though image-deploy takes an image without", "fail /curtin/curtin-hooks: there are no hooks, and curtin of every generation (20.2-rackn, 20.2, 22.1, 23.1, 2026-07) stops at the"}},
+		{"missing, no curtin", "curtin", eikon + deb, "-- curtin [gone] --\n", []string{"info /curtin: is missing; only image-deploy wants it"}},
+		{"link", "curtin", deb, "-- curtin -> opt --\n-- opt/ --\n", []string{"warn /curtin: is a symbolic link: image-deploy puts a directory in its place, and what it leads to, opt, is out of reach", "fail /curtin/curtin-hooks: there are no hooks, and curtin of every generation (20.2-rackn, 20.2, 22.1, 23.1, 2026-07) stops at the"}},
+		{"file", "curtin", deb, "-- curtin --\n", []string{"warn /curtin: is not a directory: image-deploy puts one in its place", "fail /curtin/curtin-hooks: there are no hooks, and curtin of every generation (20.2-rackn, 20.2, 22.1, 23.1, 2026-07) stops at the"}},
 		{"hooks", "curtin", deb, "-- curtin/curtin-hooks [0755] --\n#!/bin/sh\n-- curtin/finalize [0644] --\n#!/bin/sh\n",
-			[]string{"ok /curtin:", "warn /curtin/curtin-hooks: replaces", "fail /curtin/finalize: cannot be executed"}},
+			[]string{"ok /curtin: is a directory", "ok /curtin/curtin-hooks: hooks of the image's own deploy it", "fail /curtin/finalize: cannot be executed, and is run in place of the deployer's own hook"}},
 		{"dangling hook", "curtin", deb, "-- curtin/curtin-hooks -> gone --\n", []string{"ok /curtin:", "fail /curtin/curtin-hooks: cannot"}},
 
+		{"hooks of ours", "curtin", hooks + deb, "", []string{"ok /curtin: is a directory", "ok /curtin/curtin-hooks: our hooks, version 1, deploy the image"}},
+		{"hooks of ours, an old version", "curtin", deb, "-- curtin/curtin-hooks [0755] --\n#!/bin/sh\n# image-capture-hooks: 0\n", []string{"ok /curtin:", "ok /curtin/curtin-hooks: hooks of the image's own"}},
+		{"link at /etc", "curtin", hooks + deb, "-- etc [gone] --\n-- etc -> usr/etc --\n", []string{"fail /etc: is a symbolic link: image-deploy puts a directory in its place", "ok", "ok"}},
+		{"link at /usr/local", "curtin", hooks + deb, "-- usr/local -> ../var/usrlocal --\n", []string{"warn /usr/local: is a symbolic link", "ok", "ok"}},
+		{"links, no curtin", "curtin", eikon + deb, "-- usr/local -> ../var/usrlocal --\n", []string{"info /curtin: only image-deploy makes use of it"}},
+		{"Ubuntu without hooks", "curtin", "ubuntu2404", "", []string{"ok", "warn /curtin/curtin-hooks: there are no hooks: with the subtype ubuntu curtin 20.2-rackn installs linux-generic by apt, from the network"}},
+		{"EL without hooks", "curtin", "rhel9", "", []string{"ok", "info /curtin/curtin-hooks: there are no hooks: those built into curtin 20.2-rackn install the boot loader"}},
+
 		// kernel
+		{"not where the hooks look", "kernel", hooks + deb, "-- boot/vmlinuz-6.1.0-50-amd64 [gone] --\n-- usr/lib/modules/6.1.0-50-amd64/vmlinuz [fill] --\n", []string{"ok", "fail /boot: there is no kernel here, and the hooks look"}},
+		{"two kernels", "kernel", "rhel9", "-- boot/vmlinuz-5.14.0-1.el9.x86_64 [fill] --\n-- usr/lib/modules/5.14.0-1.el9.x86_64/modules.dep --\n", []string{"ok", "ok", "warn: there are 2 kernels: with the Param curtin/partitions set"}},
+		{"two kernels, hooks", "kernel", hooks + "rhel9", "-- boot/vmlinuz-5.14.0-1.el9.x86_64 [fill] --\n-- usr/lib/modules/5.14.0-1.el9.x86_64/modules.dep --\n", []string{"ok", "ok"}},
 		{"no modules", "kernel", deb, "-- usr/lib/modules [gone] --\n", []string{"fail /usr/lib/modules: there is no kernel"}},
 		{"empty /boot", "kernel", deb, "-- boot [gone] --\n-- boot/ --\n",
 			[]string{"warn /usr/lib/modules/6.1.0-50-amd64: modules without a kernel image", "fail /usr/lib/modules: there is no kernel"}},
@@ -127,7 +174,7 @@ func TestRules(t *testing.T) {
 		{"empty image", "kernel", deb, "-- boot/vmlinuz-6.1.0-50-amd64 --\n",
 			[]string{"warn /boot/vmlinuz-6.1.0-50-amd64: is empty or leads nowhere", "fail"}},
 		{"image with the modules only", "kernel", deb, "-- boot/vmlinuz-6.1.0-50-amd64 [gone] --\n-- usr/lib/modules/6.1.0-50-amd64/vmlinuz [fill] --\n",
-			[]string{"ok /usr/lib/modules/6.1.0-50-amd64/vmlinuz: kernel 6.1.0-50-amd64", "warn /boot: there is no vmlinuz-*"}},
+			[]string{"ok /usr/lib/modules/6.1.0-50-amd64/vmlinuz: kernel 6.1.0-50-amd64, modules in /usr/lib/modules/6.1.0-50-amd64"}},
 		{"image with the modules only, no curtin", "kernel", eikon + deb, "-- boot/vmlinuz-6.1.0-50-amd64 [gone] --\n-- usr/lib/modules/6.1.0-50-amd64/vmlinuz [fill] --\n",
 			[]string{"ok /usr/lib/modules/6.1.0-50-amd64/vmlinuz: kernel 6.1.0-50-amd64"}},
 		{"arm64 Image", "kernel", arm, "-- boot/vmlinuz-6.1.0-50-arm64 [gone] --\n-- boot/Image-6.1.0-50-arm64 [fill] --\n",
@@ -135,9 +182,7 @@ func TestRules(t *testing.T) {
 		{"left-over modules", "kernel", deb, "-- usr/lib/modules/5.10.0-1-amd64/modules.dep --\n-- usr/lib/modules/4.19.0-1-amd64/updates/x.ko --\n",
 			[]string{"info /usr/lib/modules/5.10.0-1-amd64: modules without", "ok /boot/vmlinuz-6.1.0-50-amd64"}},
 		{"one dash", "kernel", deb, "-- boot/vmlinuz-6.6.8 [fill] --\n-- usr/lib/modules/6.6.8/modules.dep --\n",
-			[]string{"ok", "ok", "warn /boot/vmlinuz-6.6.8: some releases of curtin stop"}},
-		{"one dash, no curtin", "kernel", eikon + deb, "-- boot/vmlinuz-6.6.8 [fill] --\n-- usr/lib/modules/6.6.8/modules.dep --\n", []string{"ok", "ok"}},
-		{"a plus", "kernel", "debian13", "", []string{"ok", "warn /boot/vmlinuz-6.12.117+deb13-amd64: some releases of curtin stop"}},
+			[]string{"ok /boot/vmlinuz-6.1.0-50-amd64: kernel 6.1.0-50-amd64, modules in /usr/lib/modules/6.1.0-50-amd64", "ok /boot/vmlinuz-6.6.8: kernel 6.6.8, modules in /usr/lib/modules/6.6.8"}},
 		{"names of another family", "kernel", "rhel9", "-- boot/vmlinuz-6.6.8 [fill] --\n", []string{"ok"}},
 		{"/boot of its own", "kernel", deb, "-- boot [gone] --\n-- boot/ --\n-- etc/fstab --\nUUID=0123 /boot ext4 defaults 0 2\n",
 			[]string{"warn /usr/lib/modules/6.1.0-50-amd64: modules without a kernel image [/boot is a filesystem of its own (UUID=0123 in fstab): mount it, and capture it too]",
@@ -212,12 +257,20 @@ func TestRules(t *testing.T) {
 		{"mask of a removed unit", "cloud-init-disabled", "ubuntu2404", "-- etc/systemd/system/cloud-init.service -> /dev/null --\n", []string{"ok"}},
 		{"mask overridden", "cloud-init-disabled", deb, "-- etc/systemd/system/cloud-init.service [fill] --\n-- usr/lib/systemd/system/cloud-init.service -> /dev/null --\n", []string{"ok"}},
 		{"data sources with NoCloud", "cloud-init-disabled", "ubuntu2404", "", []string{"ok"}},
-		{"data sources without NoCloud", "cloud-init-disabled", deb, "-- etc/cloud/cloud.cfg.d/90_x.cfg --\ndatasource_list: [Ec2, None]\n",
+		{"data sources before RackN's file", "cloud-init-disabled", deb, "-- etc/cloud/cloud.cfg.d/90_x.cfg --\ndatasource_list: [ Ec2 ]\n", []string{"ok"}},
+		{"RackN's file is replaced", "cloud-init-disabled", deb, "-- etc/cloud/cloud.cfg.d/95_datasource.cfg --\ndatasource_list: [ Ec2 ]\n", []string{"ok"}},
+		{"data sources after RackN's file", "cloud-init-disabled", deb, "-- etc/cloud/cloud.cfg.d/99_x.cfg --\ndatasource_list: [ Ec2 ]\n", []string{"fail /etc/cloud/cloud.cfg.d/99_x.cfg: datasource_list is without NoCloud"}},
+		{"several after RackN's file", "cloud-init-disabled", deb, "-- etc/cloud/cloud.cfg.d/99_x.cfg --\ndatasource_list: [ ConfigDrive, NoCloud ]\n", []string{"warn /etc/cloud/cloud.cfg.d/99_x.cfg: comes after the deployer's 95_datasource.cfg, and some releases of cloud-init find no data source by more than one name"}},
+		{"ds-identify's policy", "cloud-init-disabled", deb, "-- usr/lib/cloud-init/ds-identify [0755 fill] --\n-- etc/cloud/ds-identify.cfg --\n# x\npolicy: disabled\n", []string{"fail /etc/cloud/ds-identify.cfg: disables cloud-init by ds-identify's policy: disabled"}},
+		{"no nc", "cloud-init-disabled", deb, "-- usr/lib/systemd/system/cloud-init.service --\nExecStart=sh -c 'echo start | nc -Uu -W1 /run/cloud-init/share/network.sock'\n", []string{"fail /usr/bin/nc: is missing"}},
+		{"nc", "cloud-init-disabled", deb, "-- usr/bin/nc [0755 fill] --\n-- usr/lib/systemd/system/cloud-init.service --\nExecStart=sh -c 'echo start | nc -Uu -W1 /run/cloud-init/share/network.sock'\n", []string{"ok"}},
+		{"traditional nc", "cloud-init-disabled", deb, "-- usr/bin/nc -> /etc/alternatives/nc --\n-- etc/alternatives/nc -> /bin/nc.traditional --\n-- usr/bin/nc.traditional [0755 fill] --\n-- usr/lib/systemd/system/cloud-init.service --\nExecStart=sh -c 'echo start | nc -Uu -W1 /run/cloud-init/share/network.sock'\n", []string{"fail /usr/bin/nc: knows no Unix sockets"}},
+		{"data sources without NoCloud", "cloud-init-disabled", eikon + deb, "-- etc/cloud/cloud.cfg.d/90_x.cfg --\ndatasource_list: [Ec2, None]\n",
 			[]string{"fail /etc/cloud/cloud.cfg.d/90_x.cfg: datasource_list is without NoCloud, which the deployer writes: [Ec2, None]"}},
-		{"None only", "cloud-init-disabled", deb, "-- etc/cloud/cloud.cfg.d/90_x.cfg --\ndatasource_list: [None]\n", []string{"fail"}},
-		{"no data source", "cloud-init-disabled", deb, "-- etc/cloud/cloud.cfg.d/90_x.cfg --\ndatasource_list: []\n", []string{"fail"}},
+		{"None only", "cloud-init-disabled", eikon + deb, "-- etc/cloud/cloud.cfg.d/90_x.cfg --\ndatasource_list: [None]\n", []string{"fail"}},
+		{"no data source", "cloud-init-disabled", eikon + deb, "-- etc/cloud/cloud.cfg.d/90_x.cfg --\ndatasource_list: []\n", []string{"fail"}},
 		{"later file wins", "cloud-init-disabled", deb, "-- etc/cloud/cloud.cfg.d/90_x.cfg --\ndatasource_list: [Ec2]\n-- etc/cloud/cloud.cfg.d/99_y.cfg --\ndatasource_list:\n- NoCloud\n", []string{"ok"}},
-		{"later than the main file", "cloud-init-disabled", deb, "-- etc/cloud/cloud.cfg --\ndatasource_list: [NoCloud]\n-- etc/cloud/cloud.cfg.d/00_x.cfg --\ndatasource_list: [Ec2]\n", []string{"fail /etc/cloud/cloud.cfg.d/00_x.cfg"}},
+		{"later than the main file", "cloud-init-disabled", eikon + deb, "-- etc/cloud/cloud.cfg --\ndatasource_list: [NoCloud]\n-- etc/cloud/cloud.cfg.d/00_x.cfg --\ndatasource_list: [Ec2]\n", []string{"fail /etc/cloud/cloud.cfg.d/00_x.cfg"}},
 		{"not a .cfg", "cloud-init-disabled", deb, "-- etc/cloud/cloud.cfg.d/90_x.cfg.off --\ndatasource_list: [Ec2]\n", []string{"ok"}},
 		{"not YAML", "cloud-init-disabled", deb, "-- etc/cloud/cloud.cfg.d/90_x.cfg --\ndatasource_list: [Ec2\n\t}\n",
 			[]string{"ok", "warn /etc/cloud/cloud.cfg.d/90_x.cfg: is not YAML"}},

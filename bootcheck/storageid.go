@@ -38,6 +38,9 @@ func checkStorageIdentity(s *survey) {
 			}
 		}
 	}
+	s.checkDevicesFile()
+	s.checkArrays()
+	s.checkTwins()
 	s.fine(before, "", "nothing looks for the source's disks")
 }
 

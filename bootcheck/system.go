@@ -1,9 +1,11 @@
 package bootcheck
 
 import (
+	"fmt"
 	"io/fs"
 	"strings"
 
+	"image-capture/deploy"
 	"image-capture/entry"
 )
 
@@ -25,6 +27,9 @@ type System struct {
 	// Kernels are the versions that have modules and a kernel image, sorted by
 	// bytes.
 	Kernels []string `json:"kernels"`
+	// Hooks says whose curtin hooks deploy the image: "image-capture 1", "own", or
+	// nobody's.
+	Hooks string `json:"hooks,omitempty"`
 }
 
 // Identify says what the image is, without judging it. It reads a handful of
@@ -38,6 +43,14 @@ func Identify(fsys fs.FS) System {
 	for _, k := range t.kernels() {
 		if k.complete() {
 			sys.Kernels = append(sys.Kernels, entry.Printable(k.version))
+		}
+	}
+	if info, there := t.lstat("curtin"); there && info.IsDir() && t.isProgram(hooksName) {
+		sys.Hooks = "own"
+		if data, ok := t.read(hooksName); ok {
+			if version, ours := deploy.HooksVersion(data); ours {
+				sys.Hooks = fmt.Sprintf("image-capture %d", version)
+			}
 		}
 	}
 	return sys

@@ -62,7 +62,7 @@ func (s *survey) grubTools() []tool {
 // grub2-install under UEFI, see find_efi_loader.
 func (s *survey) takesESPLoader() bool {
 	fam := s.system.OS.family()
-	if s.system.Arch != "x86_64" || fam != familyRedHat && fam != familySUSE {
+	if s.system.Arch != "x86_64" && !s.curtin.SignedArm64 || fam != familyRedHat && fam != familySUSE {
 		return false
 	}
 	for _, l := range s.loaders(efiMachines[s.system.Arch]) {
@@ -76,6 +76,11 @@ func (s *survey) takesESPLoader() bool {
 // checkGrubTools asks for the programs by which the deployer installs the boot
 // loader that the image brings.
 func checkGrubTools(s *survey) {
+	if s.hooked() {
+		s.judgeHookTools()
+		return
+	}
+	s.checkBLS()
 	found, missing := []string{}, 0
 	for _, t := range s.grubTools() {
 		if name := s.program(t.names...); name != "" {
@@ -109,7 +114,7 @@ func checkMultiInstall(s *survey) {
 		s.ok("", "there is no grub-multi-install to stand in for grub-install")
 		return
 	}
-	if s.opt.Deployer != ImageDeploy || s.system.OS.family() != familyDebian {
+	if !s.builtIn() || s.system.OS.family() != familyDebian {
 		s.info(name, "only curtin, in an image of the Debian family, runs it in place of grub-install", "")
 		return
 	}
@@ -122,8 +127,8 @@ func checkMultiInstall(s *survey) {
 func checkLSBRelease(s *survey) {
 	fam := s.system.OS.family()
 	switch {
-	case s.opt.Deployer != ImageDeploy:
-		s.info("", "not checked: only image-deploy runs lsb_release", "")
+	case !s.builtIn():
+		s.info("", "not checked: only curtin's built-in hooks run lsb_release", "")
 		return
 	case fam != familyDebian:
 		s.info("", "not checked: curtin runs lsb_release in images of the Debian family only", "")
@@ -131,13 +136,13 @@ func checkLSBRelease(s *survey) {
 	}
 	name := s.program("lsb_release")
 	if name == "" {
-		s.stop(Both, "usr/bin/lsb_release", "is missing: curtin runs it, and stops", s.install("lsb-release"))
+		s.end(Both, "curtin needs lsb_release", "usr/bin/lsb_release", "is missing: curtin runs it, and stops", s.install("lsb-release")).offerHooks(s)
 		return
 	}
 	for part := range strings.SplitSeq(s.system.OS.VersionID, ".") {
 		if part == "" || strings.Trim(part, "0123456789") != "" {
-			s.stop(Both, "etc/os-release", "VERSION_ID is no number, which curtin wants of lsb_release, and stops",
-				"write VERSION_ID into os-release: Debian's testing and unstable have none")
+			s.end(Both, "curtin needs a VERSION_ID", "etc/os-release", "VERSION_ID is no number, which curtin wants of lsb_release, and stops",
+				"write VERSION_ID into os-release: Debian's testing and unstable have none").offerHooks(s)
 			return
 		}
 	}

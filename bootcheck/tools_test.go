@@ -44,24 +44,21 @@ func TestRPMMacro(t *testing.T) {
 	}
 }
 
-func TestCurtinVariant(t *testing.T) {
+func TestFamily(t *testing.T) {
 	for _, c := range []struct {
-		rel     Release
-		variant string
-		fam     family
+		rel Release
+		fam family
 	}{
-		{Release{ID: "debian"}, "debian", familyDebian},
-		{Release{ID: "almalinux", IDLike: []string{"rhel", "centos", "fedora"}}, "rhel", familyRedHat},
-		{Release{ID: "ol", IDLike: []string{"fedora"}}, "fedora", familyRedHat},
-		{Release{ID: "amzn", IDLike: []string{"centos", "rhel", "fedora"}}, "centos", familyRedHat},
-		{Release{ID: "opensuse-leap", IDLike: []string{"suse", "opensuse"}}, "suse", familySUSE},
-		{Release{ID: "manjaro", IDLike: []string{"arch"}}, "arch", familyArch},
-		{Release{ID: "alpine"}, "", familyAlpine},
-		{Release{ID: "photon"}, "", familyPhoton},
-		{Release{ID: "photon", IDLike: []string{"fedora"}}, "fedora", familyRedHat},
-		{Release{ID: "void", IDLike: []string{"alpine"}}, "", familyUnknown},
+		{Release{ID: "debian"}, familyDebian},
+		{Release{ID: "almalinux", IDLike: []string{"rhel", "centos", "fedora"}}, familyRedHat},
+		{Release{ID: "ol", IDLike: []string{"fedora"}}, familyRedHat},
+		{Release{ID: "amzn", IDLike: []string{"centos", "rhel", "fedora"}}, familyRedHat},
+		{Release{ID: "opensuse-leap", IDLike: []string{"suse", "opensuse"}}, familySUSE},
+		{Release{ID: "manjaro", IDLike: []string{"arch"}}, familyArch},
+		{Release{ID: "alpine"}, familyAlpine},
+		{Release{ID: "photon"}, familyPhoton},
+		{Release{ID: "void", IDLike: []string{"alpine"}}, familyUnknown},
 	} {
-		require.Equal(t, c.variant, c.rel.curtinVariant(), c.rel.ID)
 		require.Equal(t, c.fam, c.rel.family(), c.rel.ID)
 	}
 }
@@ -83,7 +80,8 @@ func TestCloudInitUsable(t *testing.T) {
 	} {
 		img, opt, _ := fixture(t, c.on)
 		img.add(t, txtar.Parse([]byte(c.edit)))
-		s := survey{tree: tree{fsys: img}, opt: opt, system: Identify(img)}
+		s, err := newSurvey(img, opt)
+		require.NoError(t, err)
 		require.Equal(t, c.want, s.cloudInitRuns() == does, "%s with %q", c.on, c.edit)
 		require.Empty(t, s.findings)
 		require.Empty(t, s.troubles)

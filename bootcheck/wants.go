@@ -39,6 +39,8 @@ func Wants(name string) Wanted {
 			w.Initramfs = isInitramfs(base)
 		}
 		return w
+	case "sysroot", "ostree", "nix", "LiveOS", "casper", "live", "images", "efi":
+		return Wanted{Attributes: strings.Count(name, "/") < 2 || top == "efi"} // see rootKind
 	case "usr":
 		merged = below
 	case "opt", "srv":
@@ -83,6 +85,7 @@ func wantsProgram(name, merged string) Wanted {
 		if strings.HasPrefix(below, "lib/systemd/") || strings.HasPrefix(below, "lib/modprobe.d/") {
 			w.Attributes, w.Content = true, maxFile+1
 		}
+		w.Attributes = w.Attributes || below == "bin" || strings.HasPrefix(below, "bin/") || strings.HasPrefix(below, "sbin/") || below == ""
 		return w
 	case "share":
 		for _, dir := range []string{"initramfs-tools/conf.d", "kernel"} {
@@ -119,9 +122,9 @@ func wantsLibrary(below string) Wanted {
 		if isBelow(rest, "system") || isBelow(rest, "network") {
 			w.Content = maxFile + 1
 		}
-	case "os-release", "modprobe.d", "dracut", "rpm", "open-iscsi", "NetworkManager":
+	case "os-release", "modprobe.d", "dracut", "rpm", "open-iscsi", "NetworkManager", "ostree":
 		w.Content = maxFile + 1
-	case "firmware", "grub", "shim", "efi":
+	case "firmware", "grub", "grub2", "shim", "efi":
 	default:
 		w.Attributes = !strings.Contains(rest, "/")
 	}

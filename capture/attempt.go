@@ -115,6 +115,7 @@ func (r *run) name(context.Context) (err error) {
 		f.Filename = path.Base(names.Image)
 	}
 	f.OS, f.Arch, f.Kernels = r.system.OS.PrettyName, r.system.Arch, r.system.Kernels
+	f.Hooks = r.system.Hooks
 	f.AgentVersion = r.opt.Version
 	if r.src != nil {
 		f.Source = r.opt.Host + ":" + r.src.root.Path()

@@ -151,9 +151,9 @@ func (r *atEnd) Read(p []byte) (int, error) {
 // Profile stores the Profile that deploys the image. It is the last step: without it
 // nothing else is lost.
 func (d *Delivery) Profile(ctx context.Context, p manifest.ProfileParams) error {
-	doc, err := NewProfile(p)
+	doc, err := manifest.NewProfile(p)
 	if err == nil {
-		err = d.Endpoint.SaveProfile(ctx, upload.Profile{Name: doc.Name, Meta: doc.Meta, Params: doc.Params, Obsolete: imageParams})
+		err = d.Endpoint.SaveProfile(ctx, upload.Profile{Name: doc.Name, Meta: doc.Meta, Params: doc.Params, Obsolete: manifest.ImageParams()})
 	}
 	if err != nil {
 		return &ProfileError{d.Names.Image, p.Name, err}

@@ -97,9 +97,22 @@ type Tree struct {
 	// OneFileSystem, IncludeMounts and ExcludeMounts are those of rootfs.MountOptions.
 	OneFileSystem                bool
 	IncludeMounts, ExcludeMounts []string
-	// AddCurtin adds an empty /curtin, Relabel a /.autorelabel, where there is none.
-	AddCurtin, Relabel bool
+	// AddCurtin says what is added in /curtin.
+	AddCurtin AddCurtin
+	// Relabel adds a /.autorelabel where there is none.
+	Relabel bool
 }
+
+// AddCurtin says what is added in /curtin where the tree lacks it. Hooks that the tree
+// has are never replaced, unless they are ours of an older version.
+type AddCurtin string
+
+// The modes.
+const (
+	NoCurtin    AddCurtin = ""
+	CurtinDir   AddCurtin = "dir"   // the empty directory
+	CurtinHooks AddCurtin = "hooks" // our hooks, see package deploy
+)
 
 // PatternFile is a file that was read: a second walk leaves out the same, also when
 // the first drained a pipe or the file was edited.
@@ -155,7 +168,7 @@ func (t Tree) plan() (*edit.Plan, error) {
 			return nil, &OptionError{OptionExcludeFrom, err}
 		}
 	}
-	if t.AddCurtin {
+	if t.AddCurtin == CurtinDir {
 		if err := p.AddDir("./curtin", 0o755); err != nil {
 			return nil, err
 		}

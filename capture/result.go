@@ -57,12 +57,17 @@ func (r *run) result() Result {
 func (r *run) profile() manifest.ProfileParams {
 	return manifest.ProfileParams{
 		Name: r.opt.SaveProfile, Format: r.opt.Format, Path: r.facts.UploadTarball, Endpoint: r.opt.EndpointURL, SHA256: r.facts.SHA256,
+		Eikon: r.opt.Boot.Deployer == bootcheck.Eikon, Ubuntu: r.system.OS.ID == "ubuntu", Hooks: r.system.Hooks != "",
 	}
 }
 
 // writeProfile writes the Profile that deploys the image.
 func (r *run) writeProfile(w io.Writer) error {
-	b, err := manifest.Profile(r.profile())
+	p, err := manifest.NewProfile(r.profile())
+	if err != nil {
+		return err
+	}
+	b, err := p.YAML()
 	if err != nil {
 		return err
 	}

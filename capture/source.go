@@ -2,10 +2,14 @@ package capture
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 
 	"image-capture/bootcheck"
+	"image-capture/deploy"
 	"image-capture/edit"
+	"image-capture/entry"
 	"image-capture/rootfs"
 )
 
@@ -27,6 +31,9 @@ func (t Tree) Open() (*Source, error) {
 	s := &Source{root: root}
 	if s.plan, err = t.plan(); err == nil {
 		err = s.decideMounts(t)
+	}
+	if err == nil && t.AddCurtin == CurtinHooks {
+		err = s.addHooks("curtin", deploy.Hooks())
 	}
 	if err != nil {
 		root.Close()
@@ -92,9 +99,77 @@ const (
 // fix plans the edits.
 func (s *Source) fix(list []bootcheck.Fix, by By) error {
 	for _, f := range list {
+		if f.Op == entry.AddHooks {
+			if err := s.addHooks(f.Path, f.Files); err != nil {
+				return fmt.Errorf("%s: %s: %w", by, f, err)
+			}
+			continue
+		}
 		if err := s.plan.Apply(f.Op, "./"+f.Path, "--"+string(by), f.Rewrite); err != nil {
 			return fmt.Errorf("%s: %s: %w", by, f, err)
 		}
 	}
 	return nil
+}
+
+// addHooks plans a directory, and files below it, for where the tree has none. Hooks of
+// ours of an older version are replaced, those of others stay, and then nothing is added.
+func (s *Source) addHooks(dir string, files []deploy.File) error {
+	const most = 1 << 20 // no hooks of ours are longer
+	old, err := s.hooks(most)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return nil // the check says what it is
+	default:
+		if !outdated(old, deploy.Version) {
+			return nil
+		}
+	}
+	if err := s.plan.AddDir("./"+dir, 0o755); err != nil {
+		return err
+	}
+	for _, f := range files {
+		if old != nil && f.Path == deploy.HooksPath {
+			if err := s.plan.Rewrite("./"+f.Path, fmt.Sprintf("hooks, version %d", deploy.Version), newerHooks(f.Content)); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := s.plan.AddFile("./"+f.Path, uint32(f.Mode.Perm()), f.Content); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// newerHooks replaces the hooks that are still ours and older when they are read.
+func newerHooks(content []byte) func(old []byte) ([]byte, error) {
+	return func(old []byte) ([]byte, error) {
+		if !outdated(old, deploy.Version) {
+			return old, nil
+		}
+		return content, nil
+	}
+}
+
+// outdated says whether hooks are ours and older than a version.
+func outdated(text []byte, version int) bool {
+	v, ours := deploy.HooksVersion(text)
+	return ours && v < version
+}
+
+// hooks are those that the image would have; without any the error is fs.ErrNotExist.
+func (s *Source) hooks(most int64) ([]byte, error) {
+	view := s.FS() // which follows no link: a hook is a file in a directory
+	info, err := view.Lstat(deploy.HooksPath)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is no regular file", deploy.HooksPath)
+	case info.Size() > most:
+		return nil, fmt.Errorf("%s has more than %d bytes", deploy.HooksPath, most)
+	}
+	return fs.ReadFile(view, deploy.HooksPath)
 }

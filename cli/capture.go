@@ -110,6 +110,7 @@ func (o *captureOptions) options(ctx context.Context, a *App, g *groups, root st
 	}
 	opt.Host, _ = os.Hostname()
 	opt.TempDir = a.env("TMPDIR")
+	o.store.warnLoopback(a, opt.SaveProfile != "" || o.outputs.Profile != "")
 	var err error
 	if opt.Format, err = o.format.format(); err != nil {
 		return opt, err
@@ -189,7 +190,11 @@ func (o *captureOptions) print(a *App, opt capture.Options, res capture.Result) 
 	if opt.Endpoint == nil || opt.Stdout != nil {
 		return nil // there are no lines of YAML on stderr
 	}
-	b, err := manifest.Profile(res.Profile)
+	p, err := manifest.NewProfile(res.Profile)
+	if err != nil {
+		return err
+	}
+	b, err := p.YAML()
 	if err == nil {
 		_, err = fmt.Fprintf(w, "\nProfile that deploys it:\n%s\n%s", "---", b)
 	}

@@ -19,7 +19,7 @@ func (c *checkJob) image(ctx context.Context, name string) error {
 		switch flag {
 		case "fix", "relabel":
 			return usagef("capture again with --"+flag, "--%s is for a tree: a finished image is not edited", flag)
-		case "deployer", "firmware", "target", "ca-cert", "fingerprint", "insecure", "json", "quiet", "progress":
+		case "deployer", "curtin", "firmware", "target", "ca-cert", "fingerprint", "insecure", "json", "quiet", "progress":
 		default:
 			return usagef("remove the flag: an image is checked as it is", "--%s is for a tree, and %s is an image", flag, name)
 		}

@@ -70,6 +70,7 @@ func commands() []command {
 		{"verify", "IMAGE [MANIFEST]", "read an image (file, - or URL) and compare it with its MANIFEST", func() options { return &verifyOptions{} }},
 		{"prune", "[PATTERN ...]", "list the images on an endpoint; with --yes, delete old ones and their MANIFESTs", func() options { return &pruneOptions{} }},
 		{"operations", "", "list what capture --generalize does", func() options { return &operationsOptions{} }},
+		{"hooks", "", "write the curtin hooks as an archive, for images that were made without them", func() options { return &hooksOptions{} }},
 		{"version", "", "print the version", func() options { return versionOptions{} }},
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"image-capture/bootcheck"
 	"image-capture/capture"
 	"image-capture/entry"
+	"image-capture/manifest"
 )
 
 // result is the document of capture --json. docs/formats.md says what is in it.
@@ -32,7 +33,7 @@ type result struct {
 	Stored         bool                `json:"stored"`
 	Verified       bool                `json:"verified"` // the endpoint has our SHA-256
 	Complete       bool                `json:"complete"`
-	Profile        *capture.Profile    `json:"profile,omitempty"`
+	Profile        *manifest.Profile   `json:"profile,omitempty"`
 	ProfileSaved   string              `json:"profile_saved,omitempty"` // its name on the endpoint
 	System         bootcheck.System    `json:"system"`
 	Check          string              `json:"check"`
@@ -78,7 +79,7 @@ func printResult(ctx context.Context, a *App, res capture.Result, err error) err
 		doc.Findings = res.Report.Findings
 	}
 	if res.Stored {
-		p, perr := capture.NewProfile(res.Profile)
+		p, perr := manifest.NewProfile(res.Profile)
 		if perr != nil {
 			err = errors.Join(err, perr)
 		}

@@ -53,7 +53,7 @@ func (o *storeOptions) validProfile() error {
 	if o.saveProfile == "" {
 		return nil
 	}
-	if _, err := manifest.Profile(manifest.ProfileParams{Name: o.saveProfile, Format: manifest.TGZ, Path: "x"}); err != nil {
+	if _, err := manifest.NewProfile(manifest.ProfileParams{Name: o.saveProfile, Format: manifest.TGZ, Path: "x"}); err != nil {
 		return usagef("begin with a letter; letters, digits, spaces and - _ . may follow", "--save-profile: %q is not a valid name for a Profile", o.saveProfile)
 	}
 	return nil
@@ -116,6 +116,13 @@ func (o *endpointOptions) url(a *App) string {
 		return all[0]
 	}
 	return ""
+}
+
+// warnLoopback says that a Profile cannot name the endpoint by the address that it has.
+func (o *storeOptions) warnLoopback(a *App, wanted bool) {
+	if wanted && (manifest.ProfileParams{Endpoint: o.url(a)}).IsLoopback() {
+		a.term.warn("give --endpoint by the address that machines reach it by", "the endpoint has a loopback address: the Profile's URL begins with {{ .ProvisionerURL }}")
+	}
 }
 
 // connect makes the endpoint's client, for a command that stores something.

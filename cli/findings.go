@@ -59,25 +59,22 @@ func moreLines(f bootcheck.Finding) []string {
 	return lines
 }
 
-// verdictLines say for each firmware whether the image boots.
+// verdictLines say whether the deployer gets through, and under which firmware the
+// image boots.
 func verdictLines(r bootcheck.Report) []string {
-	var lines []string
+	lines := []string{answer("deploys with "+r.Deploys.Deployer.String(), r.Deploys.Answer, r.Deploys.Why)}
 	for _, v := range r.Verdicts {
-		line := "boots under " + strings.ToUpper(v.Firmware.String()) + ": yes"
-		if !v.Boots {
-			line = fmt.Sprintf("boots under %s: no, %s", strings.ToUpper(v.Firmware.String()), count(v.Problems, "problem"))
-		}
-		lines = append(lines, line)
+		lines = append(lines, answer("boots under "+strings.ToUpper(v.Firmware.String()), v.Answer, v.Why))
 	}
 	return lines
 }
 
-// count writes a number of things: "1 problem", "2 problems".
-func count(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
+func answer(question string, a bootcheck.Answer, why string) string {
+	line := question + ": " + string(a)
+	if why != "" {
+		line += " (" + why + ")"
 	}
-	return fmt.Sprintf("%d %ss", n, thing)
+	return line
 }
 
 // printFindings prints to the job log what is wrong, the failures last.

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"strings"
 
 	"github.com/spf13/pflag"
 
 	"image-capture/bootcheck"
 	"image-capture/bootcheck/hardware"
 	"image-capture/capture"
+	"image-capture/deploy"
 	"image-capture/edit"
 	"image-capture/manifest"
 )
@@ -20,6 +22,7 @@ import (
 type treeOptions struct {
 	tree        capture.Tree
 	excludeFrom []string
+	addCurtin   string
 }
 
 func (o *treeOptions) add(g *groups) {
@@ -27,7 +30,9 @@ func (o *treeOptions) add(g *groups) {
 	s.StringArrayVar(&t.Exclude, "exclude", nil, "leave out what matches `PATTERN`, such as ./a/b*, a/b or *.log, by the rules of GNU tar; repeatable")
 	s.StringArrayVar(&o.excludeFrom, "exclude-from", nil, "read exclude patterns from `FILE`, one a line; repeatable")
 	s.BoolVar(&t.DefaultExcludes, "default-excludes", true, "capture /proc /sys /dev /run /tmp /var/tmp as empty directories")
-	s.BoolVar(&t.AddCurtin, "add-curtin", false, "add an empty directory /curtin, which image-deploy requires, if the tree has none")
+	s.StringVar(&o.addCurtin, "add-curtin", "false", "put hooks that deploy the image into its /curtin, where it has none; as `MODE` true (also without a value); dir: an empty /curtin; false: nothing")
+	s.Lookup("add-curtin").NoOptDefVal = "true"
+	g.oneOf("add-curtin", &o.addCurtin, "true", "dir", "false")
 	s.BoolVar(&t.OneFileSystem, "one-file-system", false, "leave out every mount point (if not given: local disk filesystems are captured)")
 	s.StringArrayVar(&t.IncludeMounts, "include-mount", nil, "capture the mount point `PATH`, whatever is mounted there; repeatable")
 	s.StringArrayVar(&t.ExcludeMounts, "exclude-mount", nil, "leave out what is mounted at `PATH`; the image has an empty directory there; repeatable")
@@ -37,6 +42,7 @@ func (o *treeOptions) add(g *groups) {
 func (o *treeOptions) of(ctx context.Context, root string) (capture.Tree, error) {
 	t := o.tree
 	t.Root = root
+	t.AddCurtin = map[string]capture.AddCurtin{"true": capture.CurtinHooks, "dir": capture.CurtinDir}[o.addCurtin]
 	read := map[string]bool{}
 	for _, name := range o.excludeFrom {
 		if read[name] {
@@ -79,17 +85,27 @@ const bootTitle = "Boot check"
 
 // bootOptions say by what an image is judged.
 type bootOptions struct {
-	deployer, firmware, target string
-	fix                        bool
+	deployer, curtin, firmware, target string
+	fix                                bool
 }
 
 func (o *bootOptions) add(g *groups, t *capture.Tree) {
 	s := g.group(bootTitle)
 	s.StringVar(&o.deployer, "deployer", "", "check for the deployer `NAME`, image-deploy or eikon (if not given: image-deploy for tgz, eikon for other formats)")
+	s.StringVar(&o.curtin, "curtin", string(deploy.RackN202), "the `GENERATION` of curtin that image-deploy runs (its Param curtin/version): "+generations())
 	s.StringVar(&o.firmware, "firmware", "", "firmware of the machines, `NAME` uefi, bios or both: the check fails if the image does not boot under it (if not given: under one of the two is enough)")
 	s.StringVar(&o.target, "target", "", "check the drivers for the machine that `FILE` describes, by its modaliases or its gohai-inventory as JSON; self is this machine")
 	s.BoolVar(&o.fix, "fix", false, "make the safe edits that findings offer: in the image, never in the source")
 	s.BoolVar(&t.Relabel, "relabel", false, "add /.autorelabel to the image, so that SELinux relabels all files at the first boot")
+}
+
+// generations are the names for --curtin.
+func generations() string {
+	var names []string
+	for _, c := range deploy.Generations() {
+		names = append(names, string(c.Generation))
+	}
+	return strings.Join(names, ", ")
 }
 
 // of are the options of the check of an image of a format.
@@ -100,6 +116,14 @@ func (o *bootOptions) of(ctx context.Context, g *groups, format manifest.Format)
 			return opt, usagef("", "--deployer: %w", err)
 		}
 	}
+	c, err := deploy.ParseGeneration(o.curtin)
+	if err != nil {
+		return opt, usagef("", "--curtin: %w", err)
+	}
+	if g.set("curtin") && opt.Deployer != bootcheck.ImageDeploy {
+		return opt, usagef("add --deployer image-deploy", "--curtin is for image-deploy, and the image is for %s", opt.Deployer)
+	}
+	opt.Curtin = c.Generation
 	if g.set("firmware") {
 		if err := oneOf("firmware", o.firmware, "uefi", "bios", "both"); err != nil {
 			return opt, err
@@ -108,7 +132,6 @@ func (o *bootOptions) of(ctx context.Context, g *groups, format manifest.Format)
 			return opt, usagef("", "--firmware: %w", err)
 		}
 	}
-	var err error
 	opt.Target, err = o.readTarget(ctx)
 	return opt, err
 }

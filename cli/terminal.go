@@ -84,3 +84,11 @@ func joined(err error) []string {
 	}
 	return []string{err.Error()}
 }
+
+// count writes a number of things: "1 problem", "2 problems".
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path"
+	"strings"
 	"sync/atomic"
 
 	"image-capture/capture"
@@ -104,8 +105,10 @@ func (o *uploadOptions) deliver(ctx context.Context, a *App, d *capture.Delivery
 	if err != nil || o.store.saveProfile == "" {
 		return err
 	}
+	o.store.warnLoopback(a, true)
 	return d.Profile(ctx, manifest.ProfileParams{
 		Name: o.store.saveProfile, Format: facts.Format, Path: d.Names.Image, Endpoint: o.store.url(a), SHA256: facts.SHA256,
+		Ubuntu: strings.HasPrefix(facts.OS, "Ubuntu"), Hooks: facts.Hooks != "",
 	})
 }
 

@@ -92,7 +92,7 @@ func TestFlags(t *testing.T) {
 		require.True(t, has[flag] || gone[flag], "the agent has no --%s (%s)", flag, param)
 	}
 	// Each Param of the pack goes somewhere, and each kind fits its Param's type.
-	kinds := map[string]string{"text": "string", "file": "string", "number": "integer", "yes": "boolean", "no": "boolean", "each": "array"}
+	kinds := map[string]string{"text": "string", "file": "string", "number": "integer", "yes": "boolean", "curtin": "boolean", "no": "boolean", "each": "array"}
 	for name, param := range p.Sections.Params {
 		kind, ok := params[name]
 		if !ok {
@@ -117,14 +117,14 @@ func TestDocsFlags(t *testing.T) {
 	flag := regexp.MustCompile("(^|[\\s`(])--([a-z][a-z-]+)")
 	otherCommand := regexp.MustCompile(`\b(bsd)?tar -[^|\n]*`) // to its end, or that of a table's cell
 	has := map[string]bool{}
-	for _, command := range []string{"capture", "check", "upload", "verify", "prune"} {
+	for _, command := range []string{"capture", "check", "upload", "verify", "prune", "hooks", "operations"} {
 		help, err := exec.Command(agent(t), command, "--help").Output()
 		require.NoError(t, err)
 		for _, m := range flag.FindAllStringSubmatch(string(help), -1) {
 			has[m[2]] = true
 		}
 	}
-	for _, other := range []string{"help", "exclude-backups", "exclude-vcs"} {
+	for _, other := range []string{"help", "exclude-backups", "exclude-vcs", "dry-run", "version", "target", "update-bls-cmdline", "no-hostonly"} {
 		has[other] = true
 	}
 	pages, err := filepath.Glob("../docs/*.md")
@@ -133,6 +133,9 @@ func TestDocsFlags(t *testing.T) {
 	for _, page := range pages {
 		text, err := os.ReadFile(page)
 		require.NoError(t, err)
+		if filepath.Base(page) == "hooks.md" {
+			continue // it is about the flags of the hooks
+		}
 		for _, m := range flag.FindAllStringSubmatch(otherCommand.ReplaceAllString(string(text), ""), -1) {
 			require.True(t, has[m[2]], "%s: --%s is no flag", page, m[2])
 		}
@@ -183,6 +186,25 @@ func TestArguments(t *testing.T) {
 	require.NotContains(t, strings.Join(got, "\n"), "--upload-path")
 	require.Contains(t, stderr, "-----BEGIN'\n"+hostile)
 	require.Regexp(t, `\n--ca-cert=/.*/ca-cert(\n|$)`, strings.Join(got, "\n"))
+}
+
+// TestHooks: add-curtin stays a boolean, and hooks says what it means.
+func TestHooks(t *testing.T) {
+	for want, params := range map[string]map[string]any{
+		"--add-curtin":     {"image-capture/hooks": true},
+		"--add-curtin=dir": {"image-capture/hooks": false},
+		"":                 {"image-capture/hooks": false, "image-capture/add-curtin": false},
+	} {
+		got, _, err := args(t, params)
+		require.NoError(t, err)
+		var found string
+		for _, a := range got {
+			if strings.HasPrefix(a, "--add-curtin") {
+				found += a
+			}
+		}
+		require.Equal(t, want, found)
+	}
 }
 
 func TestTarOptions(t *testing.T) {

@@ -38,19 +38,22 @@ func HooksNeed(family Family, firmware Firmware, arch string) []Need {
 	if firmware == BIOS && arch != "amd64" {
 		return nil
 	}
-	grub := "grub2"
-	if family == Debian || family == Generic {
-		grub = "grub"
+	grubs := map[Family][]string{Debian: {"grub"}, Generic: {"grub", "grub2"}}[family]
+	if grubs == nil {
+		grubs = []string{"grub2"}
 	}
-	menu := map[Family]string{Debian: "grub-common", RHEL: "grub2-tools", SUSE: "grub2", Generic: "grub"}[family]
+	var menus []Means
+	for _, grub := range grubs {
+		menus = append(menus, Means{Commands: []string{grub + "-mkconfig"}, Packages: []string{map[Family]string{Debian: "grub-common", RHEL: "grub2-tools", SUSE: "grub2", Generic: grub}[family]}})
+	}
 	needs := []Need{
-		{Name: "boot menu", Fatal: true, Any: []Means{{Commands: []string{grub + "-mkconfig"}, Packages: []string{menu}}}},
+		{Name: "boot menu", Fatal: true, Any: menus},
 		{Name: "kernel", Fatal: true, Any: []Means{{Files: []string{"boot/vmlinuz-*", "lib/modules/*/modules.dep"}}, {Files: []string{"boot/vmlinux-*", "lib/modules/*/modules.dep"}}, {Files: []string{"boot/Image-*", "lib/modules/*/modules.dep"}}}},
 	}
 	if firmware == BIOS {
-		needs = append(needs, Need{Name: "loader for BIOS", Fatal: true, Any: modules(family, grub, "i386-pc")})
+		needs = append(needs, Need{Name: "loader for BIOS", Fatal: true, Any: modules(family, grubs, "i386-pc")})
 	} else {
-		needs = append(needs, Need{Name: "loader for UEFI", Fatal: true, Any: append(signed(family, arch), modules(family, grub, efiTarget[arch])...)},
+		needs = append(needs, Need{Name: "loader for UEFI", Fatal: true, Any: append(signed(family, arch), modules(family, grubs, efiTarget[arch])...)},
 			Need{Name: "boot entry in the firmware", Any: []Means{{Commands: []string{"efibootmgr"}, Packages: []string{"efibootmgr"}}}})
 	}
 	dracut := Means{Commands: []string{"dracut"}, Packages: []string{"dracut"}}
@@ -82,7 +85,7 @@ var (
 )
 
 // modules: grub-install makes a loader of these. It does not start with Secure Boot on.
-func modules(family Family, grub, target string) []Means {
+func modules(family Family, grubs []string, target string) []Means {
 	name := map[Family]map[string]string{
 		Debian: {"i386-pc": "grub-pc-bin", "x86_64-efi": "grub-efi-amd64-bin", "arm64-efi": "grub-efi-arm64-bin"},
 		RHEL:   {"i386-pc": "grub2-pc-modules", "x86_64-efi": "grub2-efi-x64-modules", "arm64-efi": "grub2-efi-aa64-modules"},
@@ -93,8 +96,10 @@ func modules(family Family, grub, target string) []Means {
 		packages = []string{name}
 	}
 	var any []Means
-	for _, dir := range []string{"usr/lib/grub/", "usr/share/grub2/", "usr/lib/grub2/"} {
-		any = append(any, Means{Commands: []string{grub + "-install"}, Files: []string{dir + target + "/modinfo.sh"}, Packages: packages})
+	for _, grub := range grubs {
+		for _, dir := range []string{"usr/lib/grub/", "usr/share/grub2/", "usr/lib/grub2/"} {
+			any = append(any, Means{Commands: []string{grub + "-install"}, Files: []string{dir + target + "/modinfo.sh"}, Packages: packages})
+		}
 	}
 	return any
 }

@@ -9,7 +9,7 @@ import (
 	"image-capture/entry"
 )
 
-// addition is a name that the tree may lack: an empty directory or a file.
+// addition is a name that the tree may lack: a directory or a file.
 type addition struct {
 	typ     entry.Type
 	perm    uint32
@@ -25,13 +25,14 @@ func (a *addition) op() entry.Op {
 	return entry.AddFile
 }
 
-// AddDir adds an empty directory of root:root where the image would have nothing
+// AddDir adds a directory of root:root, empty but for what else is added,
+// where the image would have nothing
 // by that name; what the tree has there, of whatever type, is left as it is. perm is
 // as in rootfs.Entry. Neither excludes nor Remove apply to it, so that it takes the
 // place of what they drop. The directory above must be one of the tree that the walk
-// enters: else nothing is added, which Unapplied tells. Of several calls for one
-// path the last counts. An added directory stays empty: it is an error to add
-// something below it, or a file in its place.
+// enters, or be added itself: else nothing is added, which Unapplied tells. Of several
+// calls for one path the last counts. It is an error to add a file where a directory is
+// added, and the other way round.
 func (p *Plan) AddDir(path string, perm uint32) error {
 	return p.add("add directory", path, &addition{typ: entry.Dir, perm: perm})
 }
@@ -62,8 +63,8 @@ func (p *Plan) fits(path string, a *addition) error {
 		return tooLong(len(a.content))
 	}
 	for _, other := range p.added.order {
-		if isBelow(path, other) || isBelow(other, path) {
-			return fmt.Errorf("%q is added too, and stays empty", min(path, other))
+		if isBelow(path, other) && p.added.byPath[other].typ != entry.Dir || isBelow(other, path) && a.typ != entry.Dir {
+			return fmt.Errorf("%q is added too, as no directory", min(path, other))
 		}
 	}
 	if other := p.added.byPath[path]; other != nil && other.typ != a.typ {

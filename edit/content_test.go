@@ -205,7 +205,7 @@ func TestEditErrors(t *testing.T) {
 	require.EqualError(t, p.AddFile("./a", 0o100644, nil), `add file "./a": mode 0100644 has bits other than permissions`)
 	require.EqualError(t, p.AddFile("./a", 0o644, make([]byte, edit.MaxRewrite+1)), `add file "./a": it has 1048577 bytes, and at most 1048576 are edited`)
 	require.NoError(t, p.AddFile("./a", 0o644, make([]byte, edit.MaxRewrite)))
-	require.EqualError(t, p.AddFile("./a/b", 0o644, nil), `add file "./a/b": "./a" is added too, and stays empty`)
+	require.EqualError(t, p.AddFile("./a/b", 0o644, nil), `add file "./a/b": "./a" is added too, as no directory`)
 	require.EqualError(t, p.AddDir("./a", 0o755), `add directory "./a": it is added as a regular file too`)
 	require.NoError(t, p.AddDir("./c", 0o755))
 	require.EqualError(t, p.AddFile("./c", 0o755, nil), `add file "./c": it is added as a directory too`)

@@ -52,10 +52,10 @@ func (v *View) find(op, name string) (*fileInfo, error) {
 		}
 	}
 	above, _ := splitPath(path)
-	if v.plan.Hidden(above) {
+	if v.plan.Hidden(above) && v.plan.added.byPath[above] == nil {
 		return nil, &fs.PathError{Op: op, Path: name, Err: fs.ErrNotExist}
 	}
-	parent, err := fs.Lstat(v.base, viewName(above))
+	parent, err := v.Lstat(viewName(above))
 	if err == nil && !parent.IsDir() {
 		err = &fs.PathError{Op: op, Path: name, Err: syscall.ENOTDIR}
 	}
@@ -149,7 +149,7 @@ func (v *View) ReadDir(name string) ([]fs.DirEntry, error) {
 	case added != nil && !added.IsDir():
 		return nil, &fs.PathError{Op: "readdir", Path: name, Err: syscall.ENOTDIR}
 	case added != nil:
-		return nil, nil
+		return v.edit(name, nil)
 	}
 	list, err := fs.ReadDir(v.base, name)
 	if err != nil {
@@ -176,7 +176,7 @@ func (v *View) edit(name string, list []fs.DirEntry) ([]fs.DirEntry, error) {
 	if len(add) == 0 {
 		return list, nil
 	}
-	parent, err := fs.Lstat(v.base, name)
+	parent, err := v.Lstat(name)
 	if err != nil {
 		return nil, err
 	}

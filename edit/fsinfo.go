@@ -102,7 +102,7 @@ func editedInfo(info fs.FileInfo, size int64) *fileInfo {
 	return i
 }
 
-// addedDir is an open directory that is not in the tree.
+// addedDir is an open directory that is not in the tree. The view lists what is added in it.
 type addedDir struct {
 	name string
 	info *fileInfo

@@ -2,11 +2,13 @@ package edit_test
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"testing/iotest"
 
 	"github.com/stretchr/testify/require"
@@ -193,6 +195,37 @@ func TestAddDir(t *testing.T) {
 	}, p.Edits(), "not what the tree has, or where it has no directory")
 }
 
+// TestAddBelowAdded: a directory that is added may hold what is added, at its place, in
+// the walk and in the view.
+func TestAddBelowAdded(t *testing.T) {
+	var p edit.Plan
+	require.NoError(t, p.Exclude("./etc"))
+	for _, path := range []string{"./curtin", "./etc", "./etc/z"} {
+		require.NoError(t, p.AddDir(path, 0o755))
+	}
+	for _, path := range []string{"./curtin/hooks", "./curtin/conf", "./etc/z/y", "./curtin/none/x"} {
+		require.NoError(t, p.AddFile(path, 0o755, []byte(path)))
+	}
+	require.NoError(t, p.AddDir("./curtin-x", 0o755))
+	view := p.FS(fstest.MapFS{"etc/fstab": {Mode: 0o644}, "usr": {Mode: fs.ModeDir | 0o755}})
+	require.NoError(t, fstest.TestFS(view, "curtin/hooks", "curtin/conf", "curtin-x", "etc/z/y", "usr"))
+	text, err := fs.ReadFile(view, "etc/z/y")
+	require.NoError(t, err)
+	require.Equal(t, "./etc/z/y", string(text))
+	_, err = view.Lstat("etc/fstab")
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	_, err = view.Lstat("curtin/none/x")
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	var got []string
+	for _, path := range walk(t, &p) {
+		if path[0] == '+' {
+			got = append(got, path[1:])
+		}
+	}
+	require.Equal(t, []string{"./curtin", "./curtin/conf", "./curtin/hooks", "./curtin-x", "./etc", "./etc/z", "./etc/z/y"}, got)
+	require.Equal(t, []edit.Unapplied{{Edit: edit.Edit{Op: entry.AddFile, Subject: "./curtin/none/x"}, Reason: "the directory above it is not there, or left out"}}, p.Unapplied())
+}
+
 func TestPathErrors(t *testing.T) {
 	var p edit.Plan
 	for _, path := range []string{"", ".", "./", "a", "/a", "./a/", "./a//b", "./../a", "./a/.", "./a\x00", "./."} {
@@ -202,9 +235,11 @@ func TestPathErrors(t *testing.T) {
 	require.EqualError(t, p.KeepOnly("a"), `keep only directory "a": not a path below the root, such as "./a/b"`)
 	require.EqualError(t, p.AddDir("./a", 0o40755), `add directory "./a": mode 040755 has bits other than permissions`)
 	require.NoError(t, p.AddDir("./a", 0o755))
-	require.EqualError(t, p.AddDir("./a/b", 0o755), `add directory "./a/b": "./a" is added too, and stays empty`)
+	require.NoError(t, p.AddDir("./a/b", 0o755))
+	require.NoError(t, p.AddFile("./a/f", 0o644, nil))
+	require.EqualError(t, p.AddDir("./a/f/g", 0o755), `add directory "./a/f/g": "./a/f" is added too, as no directory`)
 	require.NoError(t, p.AddDir("./ab", 0o755))
 	require.NoError(t, p.AddDir("./c/d", 0o755))
-	require.EqualError(t, p.AddDir("./c", 0o755), `add directory "./c": "./c" is added too, and stays empty`)
+	require.EqualError(t, p.AddFile("./c", 0o755, nil), `add file "./c": "./c" is added too, as no directory`)
 	require.Equal(t, paths, walk(t, &p)[:len(paths)])
 }

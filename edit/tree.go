@@ -169,9 +169,23 @@ func (w *walker) leave(n int) error {
 func (w *walker) add(dir *openDir) error {
 	path := dir.added[0]
 	dir.added = dir.added[1:]
+	return w.addAll(path, dir.mtime)
+}
+
+// addAll visits an addition, and what is added below it.
+func (w *walker) addAll(path string, mtime entry.Time) error {
 	a := &added{w.plan.entry(path), w.plan.added.byPath[path].content}
-	a.Mtime, a.Nlink = dir.mtime, 1 // so that an image depends on the tree only
-	return w.visit(Node{Node: rootfs.Node{Path: path, Dir: a.Type == entry.Dir}, added: a})
+	a.Mtime, a.Nlink = mtime, 1 // so that an image depends on the tree only
+	if err := w.visit(Node{Node: rootfs.Node{Path: path, Dir: a.Type == entry.Dir}, added: a}); err != nil {
+		return err
+	}
+	for _, below := range w.added[path] {
+		w.plan.added.byPath[below].asked = true
+		if err := w.addAll(below, mtime); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Size returns how many bytes of files there are to capture, holes and what is added

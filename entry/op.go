@@ -11,8 +11,9 @@ const (
 	Drop     Op = "drop"      // the path, and all below it, is left out
 	Empty    Op = "empty"     // a file keeps its attributes and loses its content
 	Rewrite  Op = "rewrite"   // a file keeps its attributes and gets another content
-	AddDir   Op = "add-dir"   // an empty directory, mode 755
+	AddDir   Op = "add-dir"   // a directory, mode 755
 	AddFile  Op = "add-file"  // a file that the tree lacks
+	AddHooks Op = "add-hooks" // a directory with curtin's hooks in it, as files that the tree lacks
 )
 
 // words say the operations to people.
@@ -24,6 +25,7 @@ var words = map[Op]struct{ does, done string }{
 	Rewrite:  {"rewrites", "rewritten"},
 	AddDir:   {"adds the directory", "added"},
 	AddFile:  {"adds the file", "added"},
+	AddHooks: {"adds curtin hooks in", "added"},
 }
 
 // Does says what the operation does, before the path: "leaves out".

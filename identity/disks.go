@@ -15,6 +15,17 @@ var StorageWords = Operation{Name: "storage-words", Rule: "storage-identity",
 	What:  "names storage of the source on the kernel's command line", Why: "the initramfs waits for it, and then gives up into an emergency shell",
 	Op: entry.Rewrite, Judged: true, Source: "dracut.cmdline(7), systemd-cryptsetup-generator(8)"}
 
+// LVMDevicesFile is a list of disks by another name, which lvm.conf asks for.
+var LVMDevicesFile = Operation{Name: "lvm-devicesfile", Rule: "storage-identity", Paths: []string{"etc/lvm/devices/*"},
+	What: "lists the source's disks for LVM", Why: "LVM sees no other disks: the clone's volume groups are not there",
+	Hint: "remove the file, and devicesfile= from the configuration", Judged: true, Source: "lvmdevices(8), devices/devicesfile of lvm.conf(5)"}
+
+// Arrays are lines of mdadm.conf(5) about arrays of the source.
+var Arrays = Operation{Name: "mdadm-arrays", Rule: "storage-identity",
+	Paths: []string{"etc/mdadm/mdadm.conf", "etc/mdadm/mdadm.conf.d/*", "etc/mdadm.conf", "etc/mdadm.conf.d/*"},
+	What:  "names RAID arrays of the source", Why: "a clone that has others gives them no name of its own", Hint: "remove the lines ARRAY",
+	Op: entry.Rewrite, Rewrite: rewriteArrays, Scope: Generalized, Note: true, Judged: true, Source: "mdadm.conf(5)"}
+
 // disks is what the source remembers about its disks.
 var disks = []Operation{
 	{Name: "lvm-devices", Rule: "storage-identity", Paths: []string{"etc/lvm/devices/system.devices"}, What: "lists the source's disks for LVM", Op: entry.Drop,

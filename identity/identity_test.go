@@ -115,6 +115,7 @@ func TestRewrites(t *testing.T) {
 		{identity.Ifcfg, "", ""},
 		{identity.Keyfile, "[connection]\nuuid=1\n\n[ethernet]\nmac-address=00:11:22:33:44:55\nmtu=9000\n[wifi]\ncloned-mac-address=stable\n", "[connection]\nuuid=1\n\n[ethernet]\nmtu=9000\n[wifi]\ncloned-mac-address=stable\n"},
 		{identity.Keyfile, "[ethernet]\n#mac-address=00:11:22:33:44:55\n[x]\nmac-address=00:11:22:33:44:55", "[ethernet]\n#mac-address=00:11:22:33:44:55\n[x]\nmac-address=00:11:22:33:44:55"},
+		{identity.Arrays, "DEVICE partitions\nARRAY /dev/md0 UUID=1\n   name=a:0\n# x\narr\t/dev/md1 UUID=2\nMAILADDR root\n  ARRAY\nARRAYS x", "DEVICE partitions\n# x\nMAILADDR root\n  ARRAY\nARRAYS x"},
 		{identity.ResumeDevice, "RESUME=UUID=1\n", "RESUME=none\n"},
 		{identity.ResumeDevice, "# x\nRESUME=/dev/sda1\nMODULES=most", "# x\nMODULES=most\nRESUME=none\n"},
 	} {

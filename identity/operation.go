@@ -108,7 +108,7 @@ func Select(list string) ([]Operation, error) {
 
 // table in the order of bootcheck's rules.
 var table = slices.Concat(
-	[]Operation{ResumeDevice}, disks, []Operation{StorageWords},
+	[]Operation{ResumeDevice}, disks, []Operation{StorageWords, LVMDevicesFile, Arrays},
 	[]Operation{MachineID, Journal}, []Operation{SSHHostKeys},
 	cloudState, []Operation{CloudSSHConfig},
 	[]Operation{CloudNetwork, CloudNetworkConfig, UdevNames, Ifcfg, Keyfile, Networkd, Netplan, Interfaces, InterfaceNames, WireguardProfile},

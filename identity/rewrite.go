@@ -60,6 +60,44 @@ func rewriteHosts(old []byte) ([]byte, error) {
 	return withoutLines(old, func(line string) bool { return strings.HasPrefix(line, "127.0.1.1") }), nil
 }
 
+// isArray says whether a line of mdadm.conf(5) begins one about an array. Three letters
+// of a keyword are enough, in either case.
+func isArray(line string) bool {
+	word, _, _ := strings.Cut(strings.ReplaceAll(line, "\t", " "), " ")
+	return len(word) >= 3 && len(word) <= 5 && strings.EqualFold(word, "array"[:len(word)])
+}
+
+// HasArrays says whether a text in the form of mdadm.conf(5) names arrays.
+func HasArrays(text string) bool {
+	for line := range strings.SplitSeq(text, "\n") {
+		if isArray(line) {
+			return true
+		}
+	}
+	return false
+}
+
+// rewriteArrays leaves out the lines about arrays, with those that go on from them: they
+// begin with a blank.
+func rewriteArrays(old []byte) ([]byte, error) {
+	out := make([]byte, 0, len(old))
+	array := false
+	for line := range bytes.SplitAfterSeq(old, []byte("\n")) {
+		switch text := string(line); {
+		case array && strings.HasPrefix(strings.TrimLeft(text, " \t"), "#"): // a comment ends nothing
+		case text == "" || text[0] != ' ' && text[0] != '\t':
+			array = isArray(strings.TrimRight(text, "\r\n"))
+			if array {
+				continue
+			}
+		case array:
+			continue
+		}
+		out = append(out, line...)
+	}
+	return out, nil
+}
+
 // withoutLines returns a text without the lines that are bad, given without the
 // blanks around them. All others stay as they are.
 func withoutLines(data []byte, bad func(line string) bool) []byte {

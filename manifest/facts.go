@@ -32,6 +32,7 @@ type Facts struct {
 	OS             string   // PRETTY_NAME of the captured root
 	Arch           string   // as uname -m says it
 	Kernels        []string // versions, none of them empty
+	Hooks          string   // whose curtin hooks the image has; empty for none
 	Source         string   // what was captured: a path, a device, a host
 	AgentVersion   string
 	Check          string       // the boot check's verdict
@@ -67,6 +68,7 @@ var facts = []fact{
 	text("os", func(f *Facts) *string { return &f.OS }),
 	text("arch", func(f *Facts) *string { return &f.Arch }),
 	{key: "kernels", values: kernelsValue, set: setKernels},
+	text("hooks", func(f *Facts) *string { return &f.Hooks }),
 	text("source", func(f *Facts) *string { return &f.Source }),
 	text("agent version", func(f *Facts) *string { return &f.AgentVersion }),
 	text("check", func(f *Facts) *string { return &f.Check }),

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -36,45 +37,43 @@ type ProfileParams struct {
 	// Path of the image under files/, as Names.Image.
 	Path string
 	// Endpoint is the endpoint's URL, or its host with or without a port; only the
-	// host is used. Empty means that the deployer's own endpoint fills it in, by
-	// the template {{ .ProvisionerURL }}.
+	// host is used. Empty, and a loopback address, which means another machine to each,
+	// mean that the deployer's own endpoint fills it in, by the template
+	// {{ .ProvisionerURL }}.
 	Endpoint string
 	// SHA256 of the image, 64 lower-case hexadecimal digits. Eikon checks it:
 	// needed for TarZst and Tar.
 	SHA256 string
+	// Eikon deploys it although the format is TGZ.
+	Eikon bool
+	// Ubuntu says that the image is one of Ubuntu, Hooks that it has curtin hooks, which
+	// take the place of what a subtype would ask for.
+	Ubuntu, Hooks bool
 	// Title shown for the Profile. Empty means "Built by Image Builder".
 	Title string
 }
 
-// The order of the fields is the order of the lines.
-type (
-	profile struct {
-		Name   string      `yaml:"Name"`
-		Meta   profileMeta `yaml:"Meta"`
-		Params any         `yaml:"Params"`
-	}
-	profileMeta struct {
-		Color string `yaml:"color"`
-		Icon  string `yaml:"icon"`
-		Title string `yaml:"title"`
-	}
-	imageDeployParams struct {
-		OS      string `yaml:"image-deploy/image-os"`
-		Type    string `yaml:"image-deploy/image-type"`
-		URL     string `yaml:"image-deploy/image-url"`
-		KexecOK bool   `yaml:"kexec-ok"`
-	}
-	eikonParams struct {
-		Type     string `yaml:"eikon/image-type"`
-		URL      string `yaml:"eikon/image-url"`
-		Checksum string `yaml:"eikon/image-checksum"`
-	}
-)
+// Profile is a Digital Rebar Profile, as the endpoint's API and a file have it.
+type Profile struct {
+	Name   string            `json:"Name" yaml:"Name"`
+	Meta   map[string]string `json:"Meta" yaml:"Meta"`
+	Params map[string]any    `json:"Params" yaml:"Params"`
+}
 
-// Profile returns the YAML of a Digital Rebar Profile that deploys the image: with
-// image-deploy for TGZ, with Eikon for the other formats. Whoever adds it to a
+// imageParams are the params that say which image is deployed, and how.
+var imageParams = []string{
+	"image-deploy/image-os", "image-deploy/image-os-subtype", "image-deploy/image-type", "image-deploy/image-url",
+	"eikon/image-type", "eikon/image-url", "eikon/image-checksum",
+}
+
+// ImageParams are the params that say which image is deployed, and how. A Profile that
+// had another image loses those that it does not have any more.
+func ImageParams() []string { return slices.Clone(imageParams) }
+
+// NewProfile returns the Profile that deploys the image: with image-deploy for TGZ,
+// with Eikon for the other formats and where that is asked for. Whoever adds it to a
 // machine deploys this image.
-func Profile(p ProfileParams) ([]byte, error) {
+func NewProfile(p ProfileParams) (*Profile, error) {
 	if err := p.check(); err != nil {
 		return nil, fmt.Errorf("profile of image %q: %w", p.Path, err)
 	}
@@ -82,21 +81,36 @@ func Profile(p ProfileParams) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("profile of image %q: endpoint: %w", p.Path, err)
 	}
-	out := profile{
+	out := &Profile{
 		Name: cmp.Or(p.Name, p.name()),
-		Meta: profileMeta{Color: "purple", Icon: "wizard", Title: cmp.Or(p.Title, "Built by Image Builder")},
+		Meta: map[string]string{"color": "purple", "icon": "wizard", "title": cmp.Or(p.Title, "Built by Image Builder")},
 	}
-	if p.Format == TGZ {
-		out.Params = imageDeployParams{OS: "linux", Type: p.Format.String(), URL: address, KexecOK: true}
-	} else {
-		out.Params = eikonParams{Type: p.Format.String(), URL: address, Checksum: p.SHA256}
+	if p.eikon() {
+		out.Params = map[string]any{"eikon/image-type": p.Format.String(), "eikon/image-url": address}
+		if p.SHA256 != "" {
+			out.Params["eikon/image-checksum"] = p.SHA256
+		}
+		return out, nil
 	}
-	b, err := yaml.Dump(out, yaml.WithV4Defaults(), yaml.WithLineWidth(-1))
+	out.Params = map[string]any{"image-deploy/image-os": "linux", "image-deploy/image-type": p.Format.String(), "image-deploy/image-url": address, "kexec-ok": true}
+	if p.Ubuntu && !p.Hooks {
+		// It names a kernel package for curtin. Other subtypes change nothing, or put
+		// RackN's own hooks over the image's (raw, other).
+		out.Params["image-deploy/image-os-subtype"] = "ubuntu"
+	}
+	return out, nil
+}
+
+// YAML is the Profile as a file.
+func (p *Profile) YAML() ([]byte, error) {
+	b, err := yaml.Dump(p, yaml.WithV4Defaults(), yaml.WithLineWidth(-1))
 	if err != nil {
-		return nil, fmt.Errorf("profile of image %q: %w", p.Path, err)
+		return nil, fmt.Errorf("profile %q: %w", p.Name, err)
 	}
 	return b, nil
 }
+
+func (p ProfileParams) eikon() bool { return p.Eikon || p.Format != TGZ }
 
 func (p ProfileParams) check() error {
 	if !p.Format.valid() {
@@ -108,7 +122,7 @@ func (p ProfileParams) check() error {
 	if p.Name != "" && !profileName.MatchString(p.Name) {
 		return fmt.Errorf("%q is not a valid name for a Profile", p.Name)
 	}
-	if p.SHA256 != "" || p.Format != TGZ {
+	if p.SHA256 != "" || p.eikon() {
 		if b, err := hex.DecodeString(p.SHA256); err != nil || len(b) != 32 || strings.ToLower(p.SHA256) != p.SHA256 {
 			return fmt.Errorf("sha256sum %q is not 64 lower-case hexadecimal digits", p.SHA256)
 		}
@@ -135,13 +149,11 @@ func (p ProfileParams) name() string {
 // url is where a deployer finds the image.
 func (p ProfileParams) url() (string, error) {
 	var b strings.Builder
-	if p.Endpoint == "" {
+	if host, err := p.host(); err != nil {
+		return "", err
+	} else if host == "" {
 		b.WriteString("{{ .ProvisionerURL }}")
 	} else {
-		host, err := endpointHost(p.Endpoint)
-		if err != nil {
-			return "", err
-		}
 		u := url.URL{Scheme: "http", Host: net.JoinHostPort(host, filesPort)}
 		b.WriteString(u.String())
 	}
@@ -150,6 +162,33 @@ func (p ProfileParams) url() (string, error) {
 		b.WriteString("/" + url.PathEscape(segment))
 	}
 	return b.String(), nil
+}
+
+// host is the endpoint's, empty where it is not known to deployers.
+func (p ProfileParams) host() (string, error) {
+	if p.Endpoint == "" {
+		return "", nil
+	}
+	host, err := endpointHost(p.Endpoint)
+	if err != nil || isLoopback(host) {
+		return "", err
+	}
+	return host, nil
+}
+
+// IsLoopback says whether the endpoint's address is one that means another machine to
+// whoever reads it.
+func (p ProfileParams) IsLoopback() bool {
+	host, err := endpointHost(p.Endpoint)
+	return p.Endpoint != "" && err == nil && isLoopback(host)
+}
+
+func isLoopback(host string) bool {
+	if a, err := netip.ParseAddr(host); err == nil {
+		return a.IsLoopback() || a.IsUnspecified()
+	}
+	name := strings.ToLower(strings.TrimSuffix(host, "."))
+	return name == "localhost" || strings.HasSuffix(name, ".localhost")
 }
 
 // endpointHost returns the host in an endpoint. No error repeats the endpoint: it

@@ -34,10 +34,15 @@ func TestProfile(t *testing.T) {
 			Endpoint: "https://192.168.124.1:8092"},
 		"profile-tgz-template.yaml": {Path: "images/centos-8-rootfs-20201105-233755-53fcfe709c.tgz", SHA256: sum, Title: "CentOS: \"8\"\nx"},
 		"profile-tar-zst.yaml":      {Path: "my images/8-{{x}}+ä.tar.zst", Format: TarZst, SHA256: sum, Endpoint: "https://[fe80::1%25eth0]:8092/"},
+		"profile-ubuntu.yaml":       {Path: "images/a.tgz", Endpoint: "drp.example.com", Ubuntu: true},
+		"profile-ubuntu-hooks.yaml": {Path: "images/a.tgz", Endpoint: "drp.example.com", Ubuntu: true, Hooks: true},
+		"profile-tgz-eikon.yaml":    {Path: "images/a.tgz", Endpoint: "drp.example.com", Eikon: true, SHA256: sum, Ubuntu: true},
 		"profile-tar.yaml":          {Path: "images/a.tar", Format: Tar, SHA256: sum, Endpoint: "drp.example.com"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b, err := Profile(p)
+			doc, err := NewProfile(p)
+			require.NoError(t, err)
+			b, err := doc.YAML()
 			require.NoError(t, err)
 			golden(t, name, b)
 			var back struct {
@@ -54,6 +59,10 @@ func TestProfile(t *testing.T) {
 func TestProfileURL(t *testing.T) {
 	for endpoint, want := range map[string]string{
 		"":                                "{{ .ProvisionerURL }}/files/images/a%20b.tgz",
+		"https://127.0.0.1:8092":          "{{ .ProvisionerURL }}/files/images/a%20b.tgz",
+		"https://[::1]:8092":              "{{ .ProvisionerURL }}/files/images/a%20b.tgz",
+		"localhost":                       "{{ .ProvisionerURL }}/files/images/a%20b.tgz",
+		"https://0.0.0.0:8092":            "{{ .ProvisionerURL }}/files/images/a%20b.tgz",
 		"https://10.0.0.1:8092":           "http://10.0.0.1:8091/files/images/a%20b.tgz",
 		"https://user:secret@10.0.0.1":    "http://10.0.0.1:8091/files/images/a%20b.tgz",
 		"10.0.0.1":                        "http://10.0.0.1:8091/files/images/a%20b.tgz",
@@ -71,6 +80,9 @@ func TestProfileURL(t *testing.T) {
 
 func TestProfileErrors(t *testing.T) {
 	good := ProfileParams{Path: "images/a.tar", Format: Tar, SHA256: sum}
+	require.True(t, ProfileParams{Endpoint: "https://LocalHost:8092"}.IsLoopback())
+	require.False(t, ProfileParams{Endpoint: "https://10.0.0.1:8092"}.IsLoopback())
+	require.False(t, ProfileParams{}.IsLoopback())
 	for want, change := range map[string]func(*ProfileParams){
 		"begins with a slash":       func(p *ProfileParams) { p.Path = "/images/a.tar" },
 		`".." cannot be a name`:     func(p *ProfileParams) { p.Path = "../a.tar" },
@@ -86,7 +98,7 @@ func TestProfileErrors(t *testing.T) {
 	} {
 		p := good
 		change(&p)
-		_, err := Profile(p)
+		_, err := NewProfile(p)
 		require.ErrorContains(t, err, want)
 		require.NotContains(t, err.Error(), "secret")
 	}

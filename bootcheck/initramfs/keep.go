@@ -114,6 +114,9 @@ var small = []string{
 	"usr/lib/dracut/build-parameter.txt", "usr/lib/dracut/modules.txt",
 	"cryptroot/crypttab", "etc/crypttab", "etc/fstab",
 	"config", "buildconfig", "VERSION",
+	// Copies of what tells the source from its clones.
+	"etc/machine-id", "etc/iscsi/initiatorname.iscsi", "etc/lvm/devices/system.devices",
+	"etc/mdadm.conf", "etc/mdadm/mdadm.conf", "etc/multipath/wwids", "etc/multipath/bindings",
 }
 
 // isSmall says whether the content of a file is kept.

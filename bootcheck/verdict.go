@@ -1,0 +1,193 @@
+package bootcheck
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"image-capture/deploy"
+)
+
+// Answer is what the check says to a question. Where a rule could not look, or does not
+// know what the deployer does, it is never Yes.
+type Answer string
+
+// The answers.
+const (
+	Yes       Answer = "yes"
+	No        Answer = "no"
+	NotJudged Answer = "not judged"
+)
+
+// Verdict says whether the image boots under a firmware, once the deployer has
+// unpacked it and installed its boot loader.
+type Verdict struct {
+	Firmware Firmware `json:"firmware"`
+	Boots    bool     `json:"boots"`    // the answer is Yes
+	Problems int      `json:"problems"` // findings that keep it from booting
+	Answer   Answer   `json:"answer"`
+	Why      string   `json:"why,omitempty"` // in a few words, where it is not plainly Yes
+}
+
+// Deployment says whether the deployer gets through with the image.
+type Deployment struct {
+	Deployer Deployer          `json:"deployer"`
+	Curtin   deploy.Generation `json:"curtin,omitempty"` // which image-deploy runs
+	Answer   Answer            `json:"answer"`
+	Why      string            `json:"why,omitempty"`
+}
+
+// question is one of those that get a verdict.
+type question uint8
+
+const (
+	deploys question = 1 << iota
+	boots
+)
+
+// doubt is why a question cannot be answered with Yes.
+type doubt struct {
+	about question
+	fw    Firmware
+	why   string
+}
+
+// doubts notes that a question is not judged for a firmware, or for Both.
+func (s *survey) doubts(about question, fw Firmware, why string) {
+	s.doubted = append(s.doubted, doubt{about, fw, why})
+}
+
+// doubtOf returns the first reason for a doubt.
+func (s *survey) doubtOf(about question, fw Firmware) string {
+	for _, d := range s.doubted {
+		if d.about&about != 0 && d.fw&fw != 0 {
+			return d.why
+		}
+	}
+	return ""
+}
+
+// close makes the report of the findings.
+func (s *survey) close() Report {
+	r := Report{System: s.system, Findings: s.findings}
+	for _, fw := range firmwares {
+		if fw != BIOS || s.hasBIOS() {
+			r.Verdicts = append(r.Verdicts, s.verdict(fw))
+		}
+	}
+	if !slices.ContainsFunc(r.Verdicts, func(v Verdict) bool { return v.Answer != No }) {
+		// Nobody asked for one of them, but one it must be.
+		for i := range r.Findings {
+			if f := &r.Findings[i]; len(f.Stops) > 0 {
+				f.Level = Fail
+			}
+		}
+	}
+	r.Deploys = s.deployment(r.Verdicts)
+	if r.Deploys.Answer == No {
+		for i := range r.Findings {
+			if f := &r.Findings[i]; len(f.Ends) > 0 {
+				f.Level = Fail
+			}
+		}
+	}
+	return r
+}
+
+func (s *survey) verdict(fw Firmware) Verdict {
+	v := Verdict{Firmware: fw, Answer: Yes}
+	first := ""
+	for _, f := range s.findings {
+		if slices.Contains(f.Stops, fw) {
+			if v.Problems++; v.Problems == 1 {
+				first = f.inBrief()
+			}
+		}
+	}
+	_, known := efiMachines[s.system.Arch]
+	switch doubt := s.doubtOf(boots, fw); {
+	case v.Problems > 1:
+		v.Answer, v.Why = No, fmt.Sprintf("%s, and %d more", first, v.Problems-1)
+	case v.Problems == 1:
+		v.Answer, v.Why = No, first
+	case s.system.Arch == "":
+		v.Answer, v.Why = NotJudged, "the architecture is unknown"
+	case fw == UEFI && !known:
+		v.Answer, v.Why = NotJudged, "only x86_64 and aarch64 are"
+	case doubt != "":
+		v.Answer, v.Why = NotJudged, doubt
+	}
+	v.Boots = v.Answer == Yes
+	return v
+}
+
+// inBrief is what a verdict says of the finding.
+func (f Finding) inBrief() string {
+	if f.brief != "" {
+		return f.brief
+	}
+	text, _, _ := strings.Cut(f.Problem, ": ")
+	for _, verb := range []string{"is ", "has ", "cannot "} {
+		if strings.HasPrefix(text, verb) {
+			text = f.Path + " " + text
+		}
+	}
+	return shorten(text)
+}
+
+// deployment is the verdict about the deployer. It needs to get through under one
+// firmware, or under those that were asked for: what it cannot make boot is no success.
+func (s *survey) deployment(list []Verdict) Deployment {
+	d := Deployment{Deployer: s.opt.Deployer, Answer: NotJudged}
+	if d.Deployer == ImageDeploy {
+		d.Curtin = s.curtin.Generation
+	}
+	var good, bad, open []Firmware
+	why := map[Firmware]string{}
+	for _, v := range list {
+		fw := v.Firmware
+		end := slices.IndexFunc(s.findings, func(f Finding) bool { return slices.Contains(f.Ends, fw) })
+		switch doubt := s.doubtOf(deploys, fw); {
+		case end >= 0:
+			bad, why[fw] = append(bad, fw), s.findings[end].inBrief()
+		case v.Answer == No:
+			bad, why[fw] = append(bad, fw), v.Why
+		case doubt != "":
+			open, why[fw] = append(open, fw), doubt
+		case v.Answer == NotJudged:
+			open, why[fw] = append(open, fw), v.Why
+		default:
+			good = append(good, fw)
+		}
+	}
+	asked := func(l []Firmware) bool {
+		return slices.ContainsFunc(l, func(fw Firmware) bool { return s.opt.Firmware&fw != 0 })
+	}
+	switch {
+	case asked(bad) || len(good)+len(open) == 0:
+		d.Answer, d.Why = No, reasons(bad, why, len(list))
+	case asked(open) || len(good) == 0:
+		d.Answer, d.Why = NotJudged, reasons(append(open, bad...), why, len(list))
+	default:
+		d.Answer, d.Why = Yes, reasons(append(open, bad...), why, len(list))
+		if d.Why != "" {
+			d.Why = "not " + d.Why
+		}
+	}
+	return d
+}
+
+// reasons are those of some firmwares of all: "BIOS: why; UEFI: why", or once and
+// without names where all have the same.
+func reasons(list []Firmware, why map[Firmware]string, all int) string {
+	var parts []string
+	same := len(list) == all
+	for _, fw := range list {
+		same = same && why[fw] == why[list[0]]
+		parts = append(parts, strings.ToUpper(fw.String())+": "+why[fw])
+	}
+	if same && len(list) > 0 {
+		return why[list[0]]
+	}
+	return strings.Join(parts, "; ")
+}

@@ -1,0 +1,35 @@
+package cli
+
+import (
+	"context"
+
+	"image-capture/deploy"
+	"image-capture/durable"
+)
+
+// hooksOptions are the command hooks'.
+type hooksOptions struct {
+	output    string
+	overwrite bool
+}
+
+func (o *hooksOptions) add(g *groups) {
+	s := g.group("Output")
+	s.StringVarP(&o.output, "output", "o", "-", "write the archive to `FILE`, or to stdout for -")
+	s.BoolVar(&o.overwrite, "overwrite", false, "replace a file that exists")
+}
+
+// run writes the archive for the Param image-deploy/additional-tarballs, whose index is
+// "07_hook": image-deploy unpacks it over the image, after its own.
+func (o *hooksOptions) run(_ context.Context, a *App, _ *groups, args []string) error {
+	if len(args) > 0 {
+		return usagef("image-capture hooks -o FILE", "hooks takes no argument")
+	}
+	if o.output != "-" {
+		return durable.Write(o.output, o.overwrite, deploy.Tarball)
+	}
+	if err := forImage(a.stdout); err != nil {
+		return err
+	}
+	return deploy.Tarball(a.stdout)
+}
