@@ -65,14 +65,6 @@ for golden in "$build"/golden-1[23]; do
 	diff -u "$here/witness.txt" <("$here/witness.sh" show "$golden") || fail "the golden root lacks its witnesses; remove $golden"
 done
 
-# The hooks that are part of the binary.
-for golden in "$build"/golden-1[23]; do
-	mkdir -p "$golden/curtin"
-	cat "$repo"/deploy/hooks/*.sh >"$golden/curtin/curtin-hooks"
-	chmod 755 "$golden/curtin/curtin-hooks"
-	cp "$repo/deploy/image-capture-hooks.conf" "$golden/curtin/"
-done
-
 step capture
 # What the check looks for under "grub-uefi": GRUB's modules and the signed loaders.
 without=(--exclude './usr/lib/grub/x86_64-efi*' --exclude './usr/lib/shim' --exclude './boot/efi/*')
