@@ -57,6 +57,10 @@ rm "$new/usr/sbin/policy-rc.d"
 : >"$new/etc/machine-id"
 rm -f "$new/var/lib/dbus/machine-id" "$new"/etc/ssh/ssh_host_*
 
+# Under software emulation on a busy machine udev needs more than 90 s for all devices.
+mkdir -p "$new/etc/systemd/system.conf.d"
+printf '[Manager]\nDefaultDeviceTimeoutSec=10min\nDefaultTimeoutStartSec=10min\n' >"$new/etc/systemd/system.conf.d/50-emulated.conf"
+
 # What the hooks must replace: where the disks of the machine of origin were.
 gone=01234567-89ab-cdef-0123-456789abcdef
 cat >"$new/etc/fstab" <<-END
