@@ -29,7 +29,7 @@ in_root apt-get update -o Acquire::Retries=1
 in_root apt-get install -y --no-install-recommends -o Acquire::Retries=1 \
 	linux-image-amd64 initramfs-tools systemd-sysv udev cloud-init locales openssh-server lsb-release netcat-openbsd \
 	grub-efi-amd64 grub-efi-amd64-bin grub-efi-amd64-signed shim-signed grub-pc-bin efibootmgr \
-	busybox lvm2 mdadm btrfs-progs xfsprogs dosfstools zstd attr acl libcap2-bin iproute2
+	busybox e2fsprogs lvm2 mdadm btrfs-progs xfsprogs dosfstools zstd attr acl libcap2-bin iproute2
 in_root apt-get clean
 in_root systemctl enable systemd-networkd
 # Half of the root, which no check and no guest looks for: unpacking it, and making an
@@ -56,6 +56,10 @@ umount "$new/proc"
 rm "$new/usr/sbin/policy-rc.d"
 : >"$new/etc/machine-id"
 rm -f "$new/var/lib/dbus/machine-id" "$new"/etc/ssh/ssh_host_*
+
+# Under software emulation on a busy machine udev needs more than 90 s for all devices.
+mkdir -p "$new/etc/systemd/system.conf.d"
+printf '[Manager]\nDefaultDeviceTimeoutSec=10min\nDefaultTimeoutStartSec=10min\n' >"$new/etc/systemd/system.conf.d/50-emulated.conf"
 
 # What the hooks must replace: where the disks of the machine of origin were.
 gone=01234567-89ab-cdef-0123-456789abcdef
