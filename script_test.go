@@ -183,7 +183,7 @@ func cmdSecret(ts *testscript.TestScript, neg bool, args []string) {
 // cmdDRP is "drp [OPTION ...]": it starts an endpoint for the rest of the script, in
 // place of an earlier one, and sets RS_ENDPOINT, RS_TOKEN, DRP_DIR (where it keeps
 // files), DRP_CA (a PEM file) and DRP_FINGERPRINT. Options: plain, self (the default) or
-// ca; claims=post,get; requests=N; jwt (a token that can be read) with expires=SECONDS;
+// ca; claims=post,get; jwt (a token that can be read) with expires=SECONDS;
 // user; get-denied=STATUS; post-denied=STATUS; etag; nodigest; swallow; refuse-expect.
 func cmdDRP(ts *testscript.TestScript, neg bool, args []string) {
 	s := of(ts)
@@ -204,8 +204,6 @@ func cmdDRP(ts *testscript.TestScript, neg bool, args []string) {
 			opts.TLS = drptest.CASigned
 		case "claims":
 			grant.Actions = strings.Split(value, ",")
-		case "requests":
-			grant.Requests = number
 		case "jwt":
 			jwt = true
 		case "expires":
@@ -245,7 +243,7 @@ func cmdDRP(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ts.Setenv("DRP_DIR", server.Dir)
 	ts.Setenv("DRP_FINGERPRINT", server.Fingerprint)
-	ca := filepath.Join(ts.Getenv("WORK"), ".ca.pem")
+	ca := filepath.Join(s.t.TempDir(), "ca.pem")
 	ts.Check(os.WriteFile(ca, server.CAPEM, 0o600))
 	ts.Setenv("DRP_CA", ca)
 }
@@ -316,13 +314,15 @@ func cmdList(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // cmdLs is "ls DIR NAME ...": exactly these names are in a directory, hidden ones
-// included.
+// included, but for the harness's own.
 func cmdLs(ts *testscript.TestScript, neg bool, args []string) {
 	list, err := os.ReadDir(ts.MkAbs(args[0]))
 	ts.Check(err)
 	var got []string
 	for _, e := range list {
-		got = append(got, e.Name())
+		if e.Name() != ".tmp" {
+			got = append(got, e.Name())
+		}
 	}
 	if strings.Join(got, " ") != strings.Join(args[1:], " ") {
 		ts.Fatalf("%s has %q, and %q were expected", args[0], got, args[1:])
