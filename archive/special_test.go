@@ -44,11 +44,10 @@ func byPath(members []entry.Member) map[string]entry.Member {
 
 // TestOmitted leaves out what is skipped, under all of its names, and sockets.
 func TestOmitted(t *testing.T) {
-	dir := t.TempDir()
-	write(t, dir, map[string]string{"a": "a", "out": "the image", "z": "z"})
-	require.NoError(t, os.Link(dir+"/out", dir+"/y-again"))
-	require.NoError(t, unix.Mknod(dir+"/sock", unix.S_IFSOCK|0o600, 0))
-	require.NoError(t, os.Mkdir(dir+"/dir", 0o755))
+	dir := roottest.Tree{
+		"a": roottest.File("a"), "out": roottest.File("the image"), "y-again": roottest.Same("out"), "z": roottest.File("z"),
+		"sock": roottest.Device(unix.S_IFSOCK, 0, 0), "dir": roottest.Dir(),
+	}.Make(t)
 	image, sum, members := capture(t, dir, archive.Options{Codec: compress.None, Skip: map[entry.FileID]string{
 		idOf(t, dir+"/out"): "the image of this capture", idOf(t, dir+"/dir"): "directories are not skipped",
 	}})
@@ -65,11 +64,10 @@ func TestOmitted(t *testing.T) {
 func TestHardLinks(t *testing.T) {
 	top := t.TempDir()
 	dir := top + "/root"
-	write(t, dir, map[string]string{"a": "data", "small-outside": "outside", "big": string(randomBytes(3 << 20))})
-	require.NoError(t, os.Link(dir+"/a", dir+"/b"))
-	require.NoError(t, os.Link(dir+"/a", dir+"/c"))
-	require.NoError(t, os.Link(dir+"/big", dir+"/big-again"))
-	require.NoError(t, os.Link(dir+"/small-outside", top+"/elsewhere"))
+	roottest.Tree{
+		"a": roottest.File("data"), "b": roottest.Same("a"), "c": roottest.Same("a"), "../elsewhere": roottest.Same("small-outside"),
+		"big": roottest.File(string(randomBytes(3 << 20))), "big-again": roottest.Same("big"), "small-outside": roottest.File("outside"),
+	}.MakeIn(t, dir)
 	for range 5 {
 		plan := &edit.Plan{}
 		require.NoError(t, plan.Remove("./a"))
@@ -169,18 +167,17 @@ func TestAdded(t *testing.T) {
 // TestESP ships what a vfat filesystem can hold of the EFI system partition.
 func TestESP(t *testing.T) {
 	roottest.NeedRoot(t)
-	dir := t.TempDir()
 	names := []string{"boot/efi/EFI/BOOT/BOOTX64.EFI", "boot/efi/big", "boot/efi/edge", "boot/efifoo", "boot/ef", "srv/boot/efi/x"}
+	foreign := func(n roottest.Node) roottest.Node { return n.Owner(12, 34).Xattr("user.x", "y") }
+	tree := roottest.Tree{
+		"boot/efi": foreign(roottest.Dir()), "boot/efi/EFI": foreign(roottest.Dir()),
+		"boot/efi/zz-again": roottest.Same("boot/efi/big"), "boot/efi/link-from-outside": roottest.Same("boot/ef"),
+	}
 	for _, n := range names {
-		write(t, dir, map[string]string{n: n})
+		tree[n] = foreign(roottest.File(n))
 	}
-	require.NoError(t, os.WriteFile(dir+"/boot/efi/big", randomBytes(3<<20), 0o644))
-	require.NoError(t, os.Link(dir+"/boot/efi/big", dir+"/boot/efi/zz-again"))
-	require.NoError(t, os.Link(dir+"/boot/ef", dir+"/boot/efi/link-from-outside"))
-	for _, n := range append(names, "boot/efi", "boot/efi/EFI") {
-		require.NoError(t, os.Lchown(dir+"/"+n, 12, 34))
-		require.NoError(t, unix.Setxattr(dir+"/"+n, "user.x", []byte("y"), 0))
-	}
+	tree["boot/efi/big"] = foreign(roottest.File(string(randomBytes(3 << 20))))
+	dir := tree.Make(t)
 	image, sum, list := capture(t, dir, archive.Options{Codec: compress.None})
 	require.Empty(t, sum.Unreadable)
 	members := byPath(list)

@@ -13,6 +13,7 @@ import (
 	"image-capture/compress"
 	"image-capture/entry"
 	"image-capture/image"
+	"image-capture/rootfs/roottest"
 )
 
 var codecs = map[string]compress.Codec{"tgz": compress.Gzip, "tar-zst": compress.Zstd, "tar": compress.None}
@@ -40,18 +41,14 @@ func allInTar(members []entry.Member) []entry.Member {
 
 // smallTree is a tree of few kilobytes with most kinds of members.
 func smallTree(t testing.TB) string {
-	dir := t.TempDir()
-	require.NoError(t, os.MkdirAll(filepath.Join(dir, "etc/deep"), 0o755))
-	for name, content := range map[string]string{
-		"etc/passwd":                           strings.Repeat("root:x:0:0::/root:/bin/sh\n", 60),
-		"etc/deep/" + strings.Repeat("n", 150): "long",
-		"etc/ünïcödé":                          "name",
-		"empty":                                "",
-	} {
-		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644))
-	}
-	require.NoError(t, os.Symlink("etc/passwd", filepath.Join(dir, "link")))
-	require.NoError(t, os.Link(filepath.Join(dir, "etc/passwd"), filepath.Join(dir, "zz-again")))
+	dir := roottest.Tree{
+		"etc/passwd":                           roottest.File(strings.Repeat("root:x:0:0::/root:/bin/sh\n", 60)),
+		"etc/deep/" + strings.Repeat("n", 150): roottest.File("long"),
+		"etc/ünïcödé":                          roottest.File("name"),
+		"empty":                                roottest.File(""),
+		"link":                                 roottest.Link("etc/passwd"),
+		"zz-again":                             roottest.Same("etc/passwd"),
+	}.Make(t)
 	f, err := os.Create(filepath.Join(dir, "holes"))
 	require.NoError(t, err)
 	require.NoError(t, f.Truncate(1<<20))

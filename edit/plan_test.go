@@ -3,8 +3,6 @@ package edit_test
 import (
 	"errors"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +14,7 @@ import (
 	"image-capture/edit"
 	"image-capture/entry"
 	"image-capture/rootfs"
+	"image-capture/rootfs/roottest"
 )
 
 // paths are in walk order; directories end with a slash.
@@ -29,19 +28,18 @@ var paths = []string{
 // "log" is a link.
 func made(t *testing.T) *rootfs.Root {
 	t.Helper()
-	dir := t.TempDir()
+	tree := roottest.Tree{}
 	for _, path := range paths {
-		full := filepath.Join(dir, path)
 		switch {
 		case strings.HasSuffix(path, "/"):
-			require.NoError(t, os.Mkdir(full, 0o755))
+			tree[path] = roottest.Dir()
 		case strings.HasSuffix(path, "log"):
-			require.NoError(t, os.Symlink("target", full))
+			tree[path] = roottest.Link("target")
 		default:
-			require.NoError(t, os.WriteFile(full, []byte(path), 0o644))
+			tree[path] = roottest.File(path)
 		}
 	}
-	root, err := rootfs.Open(dir)
+	root, err := rootfs.Open(tree.Make(t))
 	require.NoError(t, err)
 	t.Cleanup(func() { root.Close() })
 	return root

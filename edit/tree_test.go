@@ -1,14 +1,11 @@
 package edit_test
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sys/unix"
 
 	"image-capture/edit"
 	"image-capture/entry"
@@ -19,12 +16,8 @@ import (
 // TestWalkOrder adds names before, between and after those of the tree, in the place of
 // what is dropped, and in directories of several levels that end together.
 func TestWalkOrder(t *testing.T) {
-	dir := t.TempDir()
-	for _, name := range []string{"a/b/c/d", "a/b/x", "a-b/c", "f", "g/h", "z"} {
-		require.NoError(t, os.MkdirAll(filepath.Join(dir, filepath.Dir(name)), 0o755))
-		require.NoError(t, os.WriteFile(filepath.Join(dir, name), nil, 0o644))
-	}
-	require.NoError(t, os.Symlink("a", dir+"/link"))
+	empty := roottest.File("")
+	dir := roottest.Tree{"a/b/c/d": empty, "a/b/x": empty, "a-b/c": empty, "f": empty, "g/h": empty, "z": empty, "link": roottest.Link("a")}.Make(t)
 	var p edit.Plan
 	for _, name := range []string{"./a/b/c/e", "./a/b/c/0", "./a/b/w", "./a/z", "./a-a", "./a!", "./f", "./g", "./zz", "./z", "./link/x", "./g/new", "./no/x"} {
 		if err := p.AddFile(name, 0o600, []byte("x")); err != nil {
@@ -61,13 +54,8 @@ func TestWalkOrder(t *testing.T) {
 
 // TestSize counts beside a walk, and leaves the plan to that.
 func TestSize(t *testing.T) {
-	dir := t.TempDir()
-	for name, size := range map[string]int{"a": 10000, "emptied": 20000, "dropped": 40000, "in/b": 80000} {
-		require.NoError(t, os.MkdirAll(filepath.Join(dir, filepath.Dir(name)), 0o755))
-		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(strings.Repeat("x", size)), 0o644))
-	}
-	require.NoError(t, os.WriteFile(dir+"/holes", nil, 0o644))
-	require.NoError(t, os.Truncate(dir+"/holes", 1<<40))
+	of := func(n int) roottest.Node { return roottest.File(strings.Repeat("x", n)) }
+	dir := roottest.Tree{"a": of(10000), "emptied": of(20000), "dropped": of(40000), "in/b": of(80000), "holes": of(0).Hole(1 << 40)}.Make(t)
 	var p edit.Plan
 	require.NoError(t, p.Exclude("dropped"))
 	require.NoError(t, p.Empty("./emptied"))
@@ -123,15 +111,11 @@ func TestMountsInView(t *testing.T) {
 // TestESP: below ./boot/efi nothing has what vfat cannot hold.
 func TestESP(t *testing.T) {
 	roottest.NeedRoot(t)
-	dir := t.TempDir()
-	for _, name := range []string{"boot/efi/EFI/x", "boot/efifoo", "boot/efi/edited"} {
-		require.NoError(t, os.MkdirAll(filepath.Join(dir, filepath.Dir(name)), 0o755))
-		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte("x"), 0o644))
-		require.NoError(t, os.Lchown(filepath.Join(dir, name), 12, 34))
-		require.NoError(t, unix.Setxattr(filepath.Join(dir, name), "user.x", nil, 0))
-	}
-	require.NoError(t, os.Lchown(dir+"/boot/efi", 12, 34))
-	require.NoError(t, os.Link(dir+"/boot/efi/EFI/x", dir+"/boot/efi/y"))
+	file := roottest.File("x").Owner(12, 34).Xattr("user.x", "")
+	dir := roottest.Tree{
+		"boot/efi": roottest.Dir().Owner(12, 34), "boot/efi/EFI/x": file, "boot/efi/y": roottest.Same("boot/efi/EFI/x"),
+		"boot/efifoo": file, "boot/efi/edited": file,
+	}.Make(t)
 	var p edit.Plan
 	require.NoError(t, p.Rewrite("./boot/efi/edited", "", upper))
 	root, err := rootfs.Open(dir)
