@@ -153,7 +153,7 @@ func TestUsage(t *testing.T) {
 	}
 }
 
-// TestHelp: help is no error, goes to stdout, and each command's lists its flags
+// TestHelp: help is not an error, goes to stdout, and each command's lists its flags
 // and the exit codes.
 func TestHelp(t *testing.T) {
 	for _, args := range [][]string{{"--help"}, {"-h"}, {"help"}, {"help", "capture"}, {"capture", "--help"}} {

@@ -219,7 +219,7 @@ func TestManyEdited(t *testing.T) {
 	}
 }
 
-// TestEditOf leaves what is no regular file as it is, and applies the rules of what
+// TestEditOf leaves what is not a regular file as it is, and applies the rules of what
 // is edited and something else too.
 func TestEditOf(t *testing.T) {
 	roottest.NeedRoot(t)

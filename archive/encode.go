@@ -52,7 +52,7 @@ func (w *encoder) encode(ctx context.Context) error {
 	return w.zeros(2*blockSize, nil)
 }
 
-// item writes one entry, or tells why there is none.
+// item writes one entry, or reports why there is none.
 func (w *encoder) item(it *item) error {
 	m := &it.m
 	if it.content != nil && !it.read && it.err == nil && m.Size <= maxSettled && (m.Nlink == 1 || !w.links.known(m.ID)) {

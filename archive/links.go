@@ -43,7 +43,7 @@ func (l *links) add(m *entry.Member) {
 	}
 }
 
-// resolve makes m a later name if a first one was added, and tells how the inode has
+// resolve makes m a later name if a first one was added, and reports how the inode has
 // changed since. An inode whose names have all come is forgotten.
 func (l *links) resolve(m *entry.Member) (later bool, changed string) {
 	l.mu.Lock()

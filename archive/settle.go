@@ -99,7 +99,7 @@ func (it *item) endedAt(at int64) {
 	}
 }
 
-// cut tells that zeros stand in place of what a file should have and did not give,
+// cut says that zeros stand in place of what a file should have and did not give,
 // though it looks as it did before; "" when it gave all. Some filesystems tell a size
 // that is not that of the content.
 func (it *item) cut() string {
@@ -122,7 +122,7 @@ func mapOf(c *rootfs.Content, e *entry.Entry) (*entry.SparseMap, error) {
 	return entry.NewSparseMap(data, e.Size), nil
 }
 
-// difference tells how a file changed between two looks at it, or "". ctime is
+// difference reports how a file changed between two looks at it, or "". ctime is
 // what nobody can set back; size and mtime are compared for filesystems that keep
 // none.
 func difference(before, after *entry.Entry) string {

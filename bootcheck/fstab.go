@@ -69,7 +69,7 @@ func (t *tree) mountOf(where string) (mountEntry, bool) {
 	return mountEntry{}, false
 }
 
-// checkFstab tells what becomes of the source's table of filesystems. curtin writes
+// checkFstab says what becomes of the source's table of filesystems. curtin writes
 // its own in its place (copy_fstab of its curthooks.py). One that a deployer keeps
 // must not name the disks of the source.
 func checkFstab(s *survey) {

@@ -189,7 +189,7 @@ func (img memTree) Open(name string) (fs.File, error) {
 		return nil, err
 	}
 	if t := n.mode.Type(); t != 0 && t != fs.ModeDir {
-		panic("opened " + name + ", which is no regular file")
+		panic("opened " + name + ", which is not a regular file")
 	}
 	// MapFS knows how to be a file; it only needs to have one, by its real name.
 	data := n.data

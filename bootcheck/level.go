@@ -84,7 +84,7 @@ func (d *Deployer) UnmarshalText(text []byte) error {
 type Firmware uint8
 
 // The firmwares. The empty set, where a set is asked for, means that nobody asked:
-// each is judged, and one that does not work is no failure as long as another does.
+// each is judged, and one that does not work is not a failure as long as another does.
 const (
 	UEFI Firmware = 1 << iota
 	BIOS

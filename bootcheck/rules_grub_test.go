@@ -123,7 +123,7 @@ func TestRulesOfLoaders(t *testing.T) {
 		{"missing", "lsb-release", deb, "-- usr/bin/lsb_release [gone] --\n", []string{"fail /usr/bin/lsb_release: is missing: curtin runs it, and stops"}},
 		{"missing, no curtin", "lsb-release", eikon + deb, "-- usr/bin/lsb_release [gone] --\n", []string{"info: not checked"}},
 		{"missing, another family", "lsb-release", "rhel9", "", []string{"info: not checked"}},
-		{"no number", "lsb-release", deb, "-- usr/lib/os-release --\nID=debian\nPRETTY_NAME=\"Debian GNU/Linux forky/sid\"\n", []string{"fail /etc/os-release: VERSION_ID is no number, which curtin wants"}},
+		{"no number", "lsb-release", deb, "-- usr/lib/os-release --\nID=debian\nPRETTY_NAME=\"Debian GNU/Linux forky/sid\"\n", []string{"fail /etc/os-release: VERSION_ID is not a number, which curtin wants"}},
 		{"two numbers", "lsb-release", "ubuntu2404", "", []string{"ok"}},
 
 		// packages

@@ -141,7 +141,7 @@ func checkLSBRelease(s *survey) {
 	}
 	for part := range strings.SplitSeq(s.system.OS.VersionID, ".") {
 		if part == "" || strings.Trim(part, "0123456789") != "" {
-			s.end(Both, "curtin needs a VERSION_ID", "etc/os-release", "VERSION_ID is no number, which curtin wants of lsb_release, and stops",
+			s.end(Both, "curtin needs a VERSION_ID", "etc/os-release", "VERSION_ID is not a number, which curtin wants of lsb_release, and stops",
 				"write VERSION_ID into os-release: Debian's testing and unstable have none").offerHooks(s)
 			return
 		}

@@ -26,7 +26,7 @@ type Wanted struct {
 // Wants returns what the rules want of a name, written "a/b" as in io/fs and
 // without links on its way. It names more than any one image has. A file that is
 // reached through a link to an unusual place is not among them: the rule that wanted
-// it then tells that it cannot be read.
+// it then says that it cannot be read.
 func Wants(name string) Wanted {
 	top, below, _ := strings.Cut(name, "/")
 	merged := name

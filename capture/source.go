@@ -167,7 +167,7 @@ func (s *Source) hooks(most int64) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s is no regular file", deploy.HooksPath)
+		return nil, fmt.Errorf("%s is not a regular file", deploy.HooksPath)
 	case info.Size() > most:
 		return nil, fmt.Errorf("%s has more than %d bytes", deploy.HooksPath, most)
 	}

@@ -22,7 +22,7 @@ var Version = "devel"
 // App is the program with the process around it.
 type App struct {
 	stdin  io.Reader
-	stdout io.Writer // for results; one that nobody reads any more is no error
+	stdout io.Writer // for results; one that nobody reads any more is not an error
 	image  io.Writer // the same, for an image: there it is one
 	term   *terminal
 	env    func(string) string
@@ -58,7 +58,7 @@ type command struct {
 type options interface {
 	// add adds the flags to the groups of the help.
 	add(*groups)
-	// run is the command. g tells which flags were given.
+	// run is the command. g reports which flags were given.
 	run(ctx context.Context, a *App, g *groups, args []string) error
 }
 
@@ -119,7 +119,7 @@ func (a *App) run(ctx context.Context, cmd command, opt options, g *groups, args
 	return opt.run(ctx, a, g, rest)
 }
 
-// pick finds the command. What is no command is an argument of capture.
+// pick finds the command. What is not a command is an argument of capture.
 func pick(args []string) (command, []string) {
 	all := commands()
 	if len(args) > 0 {

@@ -48,7 +48,7 @@ func TestBytesText(t *testing.T) {
 	}
 }
 
-// TestProgressModes: who gets which kind of progress. Where stderr is no terminal
+// TestProgressModes: who gets which kind of progress. Where stderr is not a terminal
 // there is never a carriage return, whatever is asked for.
 func TestProgressModes(t *testing.T) {
 	for _, row := range []struct {

@@ -226,7 +226,7 @@ func (p *pruneJob) delete(ctx context.Context) error {
 	return nil
 }
 
-// arrived tells whether a MANIFEST came, or is coming, since the plan was made.
+// arrived reports whether a MANIFEST came, or is coming, since the plan was made.
 func (p *pruneJob) arrived(ctx context.Context) (bool, error) {
 	now, err := p.end.List(ctx, p.folder)
 	return slices.ContainsFunc(now, func(n string) bool {

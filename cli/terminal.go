@@ -41,14 +41,14 @@ func (t *terminal) line(s string) {
 	fmt.Fprintln(t.w, entry.Printable(s))
 }
 
-// say tells what goes on; --quiet drops it.
+// say says what goes on; --quiet drops it.
 func (t *terminal) say(format string, args ...any) {
 	if !t.quiet {
 		t.line("image-capture: " + fmt.Sprintf(format, args...))
 	}
 }
 
-// warn tells what may be wrong.
+// warn says what may be wrong.
 func (t *terminal) warn(hint, format string, args ...any) {
 	t.line("image-capture: warning: " + fmt.Sprintf(format, args...))
 	if hint != "" {
@@ -56,7 +56,7 @@ func (t *terminal) warn(hint, format string, args ...any) {
 	}
 }
 
-// fail tells why the program ends. Several errors joined are a line each.
+// fail reports why the program ends. Several errors joined are a line each.
 func (t *terminal) fail(err error, hint string) {
 	for _, l := range joined(err) {
 		t.line("image-capture: " + l)

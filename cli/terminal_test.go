@@ -55,7 +55,7 @@ func TestDiagnose(t *testing.T) {
 		{usagef("type this", "wrong"), ExitUsage, "type this"},
 		{fmt.Errorf("wrapped: %w", &failure{ExitCheck, errors.New("x"), "h"}), ExitCheck, "h"},
 		{fmt.Errorf("wrapped: %w", context.Canceled), ExitInterrupted, ""},
-		{&rootfs.NoMountError{Path: "./boot", Reason: "is no mount point"}, ExitUsage, "findmnt"},
+		{&rootfs.NoMountError{Path: "./boot", Reason: "is not a mount point"}, ExitUsage, "findmnt"},
 		{&os.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}, ExitFailed, "free some space"},
 		{&os.PathError{Op: "open", Path: "x", Err: syscall.EACCES}, ExitFailed, "run as root"},
 		{remote(upload.Refused, ""), ExitRefused, "ExtraClaims"},

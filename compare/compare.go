@@ -1,4 +1,4 @@
-// Package compare tells how two streams of entries differ: those of an image and of
+// Package compare reports how two streams of entries differ: those of an image and of
 // its MANIFEST, or of two images. What it finds are values, which others print.
 package compare
 

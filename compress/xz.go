@@ -14,7 +14,7 @@ import (
 // behind. It reads ahead, and looks for another stream after the first.
 type framed struct {
 	br *bufio.Reader
-	// next looks at what comes and tells how long the next piece is, more than 0
+	// next looks at what comes and reports how long the next piece is, more than 0
 	// bytes; io.EOF when there is no more.
 	next func(*bufio.Reader) (int64, error)
 	left int64 // of the piece

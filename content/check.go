@@ -53,7 +53,7 @@ func (p *Pack) Check() error {
 		}
 	}
 	if !validName(p.Meta["Name"]) {
-		c.bad("meta", "Name %q is no name", p.Meta["Name"])
+		c.bad("meta", "Name %q is not a name", p.Meta["Name"])
 	}
 	for _, name := range keys(s.Params) {
 		c.param(s.Params[name])

@@ -170,7 +170,7 @@ func TestRelease(t *testing.T) {
 	require.Contains(t, text, "sha256_linux_arm64='"+someSums["linux-arm64"]+"'")
 	require.ErrorContains(t, p.Release("1.2.4", someSums), "must be there once")
 	for _, version := range []string{"", ".1", "-1", "1/2", "1 2", "1'2", "..", "ä"} {
-		require.ErrorContains(t, readPack(t).Release(version, someSums), "is no version", version)
+		require.ErrorContains(t, readPack(t).Release(version, someSums), "is not a version", version)
 	}
 	for _, sums := range []map[string]string{nil, {"linux-amd64": someSums["linux-amd64"]}, {"linux-amd64": "a1", "linux-arm64": "b2"}} {
 		require.Error(t, readPack(t).Release("1", sums))

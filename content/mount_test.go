@@ -226,7 +226,7 @@ func TestMountFails(t *testing.T) {
 		"no mount point":    {[]string{root("LABEL=two /none ext4 defaults 0 0"), ""}, nil, "fstab: /none is no folder of the root"},
 		"link out of it":    {[]string{root("LABEL=two /link ext4 defaults 0 0") + "ln -s /mnt link", ""}, nil, "fstab: /link is no folder of the root"},
 		"dots":              {[]string{root("LABEL=two /home/../../../mnt ext4 defaults 0 0"), ""}, nil, "is no folder of the root"},
-		"fstab leads out":   {[]string{root("") + "rm etc/fstab; ln -s /etc/fstab etc/fstab", ""}, nil, "the fstab is no file in the root"},
+		"fstab leads out":   {[]string{root("") + "rm etc/fstab; ln -s /etc/fstab etc/fstab", ""}, nil, "the fstab is not a file in the root"},
 		"running system":    {[]string{root("")}, map[string]any{"image-capture/root": "/"}, "image-capture/root is /: the disks need a folder of their own"},
 		"disk that is none": {[]string{root("")}, map[string]any{"image-capture/disks": []any{"/dev/none-such"}}, "cannot list the disks /dev/none-such"},
 	} {
@@ -261,7 +261,7 @@ func TestMountedAlready(t *testing.T) {
 }
 
 // TestMountAgain: a task that was killed half way is taken back by the next one, and
-// unmounting twice is no error.
+// unmounting twice is not an error.
 func TestMountAgain(t *testing.T) {
 	t.Parallel()
 	d := newDisks(t)

@@ -21,7 +21,7 @@ var Platforms = []string{"linux-amd64", "linux-arm64"}
 // digits and . _ + - only, and begins with a letter or digit.
 func (p *Pack) Release(version string, sums map[string]string) error {
 	if !validVersion(version) {
-		return fmt.Errorf("%q is no version: it may hold letters, digits and . _ + -", version)
+		return fmt.Errorf("%q is not a version: it may hold letters, digits and . _ + -", version)
 	}
 	if !slices.Equal(slices.Sorted(maps.Keys(sums)), Platforms) {
 		return fmt.Errorf("the binaries must be those of %s", strings.Join(Platforms, " and "))

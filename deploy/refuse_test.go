@@ -186,14 +186,14 @@ func TestByHandRefused(t *testing.T) {
 	require.NoError(t, os.WriteFile(script, Hooks()[0].Content, 0o755))
 	folder := t.TempDir()
 	for want, args := range map[string][]string{
-		"refused: / is the running system, not a new root":                          {"--target", "/"},
-		"refused: " + folder + " is no mount point; mount the new root there first": {"--target=" + folder},
-		"refused: " + folder + "/same is the running system once more":              {"--target", folder + "/same"},
-		folder + "/nothing is no directory":                                         {"--target", folder + "/nothing"},
-		"which root? Give --target DIR (curtin sets TARGET_MOUNT_POINT)":            {},
-		"--target wants a directory":                                                {"--target"},
-		"what is --traget? See --help":                                              {"--traget", folder},
-		"/proc holds no system: there is no /bin/sh":                                {"--target", "/proc"},
+		"refused: / is the running system, not a new root":                             {"--target", "/"},
+		"refused: " + folder + " is not a mount point; mount the new root there first": {"--target=" + folder},
+		"refused: " + folder + "/same is the running system once more":                 {"--target", folder + "/same"},
+		folder + "/nothing is not a directory":                                         {"--target", folder + "/nothing"},
+		"which root? Give --target DIR (curtin sets TARGET_MOUNT_POINT)":               {},
+		"--target wants a directory":                                                   {"--target"},
+		"what is --traget? See --help":                                                 {"--traget", folder},
+		"/proc holds no system: there is no /bin/sh":                                   {"--target", "/proc"},
 	} {
 		cmd := exec.Command("unshare", append([]string{"-m", "sh", "-c", `mkdir -p "$0/same" && mount --bind / "$0/same" && unset TARGET_MOUNT_POINT && exec "$@"`, folder, script}, args...)...)
 		out, err := cmd.CombinedOutput()

@@ -1,6 +1,6 @@
 // Package durable writes local files that are whole or not there. A file has a temp
 // name beside its own until Commit, which syncs it, renames it and syncs the folder.
-// What is no regular file (a device, a FIFO) has no such place and is written as it
+// What is not a regular file (a device, a FIFO) has no such place and is written as it
 // goes.
 //
 // A temp file is locked (flock(2)) as long as its writer lives. So two writers of one

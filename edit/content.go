@@ -97,7 +97,7 @@ func (c *content) rewrite(b []byte) ([]byte, error) {
 
 const notCaptured = "it was not captured"
 
-// unapplied tells why an edit of the content was not made, "" when it was.
+// unapplied reports why an edit of the content was not made, "" when it was.
 func (c *content) unapplied() string {
 	switch {
 	case !c.present:
@@ -105,7 +105,7 @@ func (c *content) unapplied() string {
 	case c.typ == 0:
 		return notCaptured
 	case c.typ != entry.File:
-		return "it is no regular file: " + kinds[c.typ]
+		return "it is not a regular file: " + kinds[c.typ]
 	}
 	return ""
 }

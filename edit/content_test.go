@@ -114,12 +114,12 @@ func TestContents(t *testing.T) {
 		{entry.AddFile, "./.autorelabel", "", 1}, {entry.AddFile, "./etc/new", "", 1}, {entry.AddFile, "./proc/1/fd", "", 1},
 	}, p.Edits())
 	require.Equal(t, []edit.Unapplied{
-		{edit.Edit{entry.Empty, "./etc", "", 0}, "it is no regular file: a directory"},
-		{edit.Edit{entry.Empty, "./var/log/a.log", "", 0}, "it is no regular file: a symbolic link"},
+		{edit.Edit{entry.Empty, "./etc", "", 0}, "it is not a regular file: a directory"},
+		{edit.Edit{entry.Empty, "./var/log/a.log", "", 0}, "it is not a regular file: a symbolic link"},
 		{edit.Edit{entry.Rewrite, "./tmp/x/y", "for nothing", 0}, "it is emptied"},
 		{edit.Edit{entry.Rewrite, "./proc/1/fd", "of a new file", 0}, "it is left out"},
-		{edit.Edit{entry.Rewrite, "./var", "why ./var", 0}, "it is no regular file: a directory"},
-		{edit.Edit{entry.Rewrite, "./var/log/b.log", "why ./var/log/b.log", 0}, "it is no regular file: a symbolic link"},
+		{edit.Edit{entry.Rewrite, "./var", "why ./var", 0}, "it is not a regular file: a directory"},
+		{edit.Edit{entry.Rewrite, "./var/log/b.log", "why ./var/log/b.log", 0}, "it is not a regular file: a symbolic link"},
 		{edit.Edit{entry.Rewrite, "./no/such2", "why ./no/such2", 0}, "it is not there"},
 		{edit.Edit{entry.Rewrite, "./mnt/nas/a/b", "why ./mnt/nas/a/b", 0}, "it is left out"},
 		{edit.Edit{entry.Rewrite, "./e*", "why ./e*", 0}, "it is not there"},

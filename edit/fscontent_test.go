@@ -77,7 +77,7 @@ func TestViewContents(t *testing.T) {
 	for name, mode := range map[string]fs.FileMode{"dir": fs.ModeDir | 0o755, "dir/sub": fs.ModeDir | 0o755, "link": fs.ModeSymlink | 0o777, "link2": fs.ModeSymlink | 0o777} {
 		info, err := v.Lstat(name)
 		require.NoError(t, err)
-		require.Equal(t, mode, info.Mode(), "what is no regular file stays what it is: %s", name)
+		require.Equal(t, mode, info.Mode(), "what is not a regular file stays what it is: %s", name)
 	}
 	for _, name := range []string{"gone", "gone/a", "hidden/a", "none", "none2"} {
 		_, err := v.Open(name)

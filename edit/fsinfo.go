@@ -130,7 +130,7 @@ func (f *contentFile) Read(p []byte) (int, error)              { return f.conten
 func (f *contentFile) ReadAt(p []byte, off int64) (int, error) { return f.content.ReadAt(p, off) }
 func (f *contentFile) Close() error                            { return nil }
 
-// contentEntry is such a file in the list of a directory. What is no regular file
+// contentEntry is such a file in the list of a directory. What is not a regular file
 // is described as it is.
 type contentEntry struct {
 	entry fs.DirEntry

@@ -8,7 +8,7 @@ import (
 // Source says where the content of an entry comes from.
 type Source uint8
 
-// The sources. What is no regular file, and was not added, is of the tree.
+// The sources. What is not a regular file, and was not added, is of the tree.
 const (
 	Original  Source = iota // the file in the tree
 	Emptied                 // nowhere: it is empty

@@ -12,7 +12,7 @@
 // stays: mode, owner, times, inode flags, xattrs; also an attribute that is about
 // the content, such as the hash in security.ima. An inode with several names is
 // changed under the given one only: that becomes a file of its own, and the others
-// stay what they are, linked with each other. What is no regular file is left as it
+// stay what they are, linked with each other. What is not a regular file is left as it
 // is, and Unapplied tells.
 //
 // To rewrite takes memory for the old content and the new, MaxRewrite bytes each.
@@ -174,7 +174,7 @@ func (p *Plan) KeepOnly(path string) error {
 }
 
 // Remove leaves out exactly this path, and all that is below it. No character of
-// the path has a special meaning. It is no slip to remove what is not there.
+// the path has a special meaning. It is not a slip to remove what is not there.
 func (p *Plan) Remove(path string) error {
 	if err := checkPath("remove", path); err != nil {
 		return err

@@ -12,7 +12,7 @@ import (
 // tar(5).
 type rawHeader [blockSize]byte
 
-// dialect tells which fields a header has beyond those of Unix version 7.
+// dialect reports which fields a header has beyond those of Unix version 7.
 type dialect uint8
 
 const (
@@ -36,7 +36,7 @@ func (h *rawHeader) dialect() dialect {
 
 func (h *rawHeader) flag() byte { return h[156] }
 
-// isHeader tells whether the checksum of a block is right. Some old tars made it of
+// isHeader reports whether the checksum of a block is right. Some old tars made it of
 // signed bytes.
 func isHeader(b []byte) bool {
 	want, err := number(b[148:156])
@@ -186,7 +186,7 @@ func memberPath(name string) (string, error) {
 	return out.String(), nil
 }
 
-// isClean tells whether a path has no segment that is empty or begins with a dot
+// isClean reports whether a path has no segment that is empty or begins with a dot
 // and so might be "." or "..".
 func isClean(path string) bool {
 	for start := true; path != ""; path = path[1:] {

@@ -32,7 +32,7 @@ type Reader struct {
 }
 
 // NewReader tells by the first bytes how an image is compressed and starts to
-// unpack it. What is no image is an error that says what it looks like. The Reader
+// unpack it. What is not an image is an error that says what it looks like. The Reader
 // has to be closed, after which r is not read any more; Close does not close r.
 func NewReader(r io.Reader) (*Reader, error) {
 	br := bufio.NewReaderSize(r, inputBuffer)

@@ -462,7 +462,7 @@ func TestGarbageAfter(t *testing.T) {
 	}
 }
 
-// TestNotAnImage tells what it is instead.
+// TestNotAnImage says what it is instead.
 func TestNotAnImage(t *testing.T) {
 	for in, want := range map[string]string{
 		"":                                "it is empty",

@@ -8,7 +8,7 @@ import (
 	"image-capture/entry"
 )
 
-// sparseFormat tells how the holes of a file are told, if it has any.
+// sparseFormat reports how the holes of a file are told, if it has any.
 func (r *Reader) sparseFormat(ext *paxHeader) (sparseFormat, error) {
 	old := r.raw.flag() == 'S'
 	switch {

@@ -8,7 +8,7 @@ import (
 	"image-capture/entry"
 )
 
-// sparseFormat is how a member tells where its holes are.
+// sparseFormat is how a member reports where its holes are.
 type sparseFormat uint8
 
 const (
@@ -68,7 +68,7 @@ func (r *runs) finish() {
 	r.end = r.real
 }
 
-// payload tells whether the digest is over map and data.
+// payload reports whether the digest is over map and data.
 func (r *runs) payload() bool { return r.holes > entry.MaxHashedHoles }
 
 // mapText reads the numbers of a map of format 1.0: a count, then offset and length
@@ -83,7 +83,7 @@ type mapText struct {
 
 func newMapText(r *runs) *mapText { return &mapText{runs: r, count: -1, off: -1} }
 
-// write takes a part of the map, and tells whether its end was in it.
+// write takes a part of the map, and reports whether its end was in it.
 func (t *mapText) write(b []byte) (done bool, err error) {
 	for _, c := range b {
 		if c != '\n' {

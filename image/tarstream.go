@@ -83,7 +83,7 @@ func (s *tarStream) appendBody(dst []byte, n int64) ([]byte, error) {
 }
 
 // zeros reads to the end of the stream, which has to come without an error, and
-// tells whether there were zeros only.
+// reports whether there were zeros only.
 func (s *tarStream) zeros() (bool, error) {
 	for {
 		b, err := s.take(1 << 62)

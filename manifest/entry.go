@@ -59,7 +59,7 @@ func checkMember(e *entry.Member) error {
 	return nil
 }
 
-// validPath tells whether p is "." or "./" with proper names after it.
+// validPath reports whether p is "." or "./" with proper names after it.
 func validPath(p string) bool {
 	if p == "." {
 		return true
@@ -80,7 +80,7 @@ func validPath(p string) bool {
 	}
 }
 
-// xattrLines tells where the extended attributes go: to the entry's line, to "#: "
+// xattrLines reports where the extended attributes go: to the entry's line, to "#: "
 // lines, or, when a name holds "=", to both.
 func xattrLines(e *entry.Member) (line, extra bool) {
 	if len(e.Xattrs) == 0 {
@@ -210,7 +210,7 @@ func appendTime(b []byte, t entry.Time) []byte {
 	return b
 }
 
-// sameXattrs tells whether the words that stood on an entry's line are what encode
+// sameXattrs reports whether the words that stood on an entry's line are what encode
 // writes there for xattrs.
 func (c *encoder) sameXattrs(words []byte, xattrs []entry.Xattr) bool {
 	c.tmp = c.tmp[:0]

@@ -186,7 +186,7 @@ func (x *extraWords) once(i int, keyword string) error {
 	return nil
 }
 
-// check tells whether the lines were those that the type needs.
+// check reports whether the lines were those that the type needs.
 func (x *extraWords) check(t entry.Type) error {
 	if device := t == entry.CharDevice || t == entry.BlockDevice; device != x.seen[1] {
 		return fmt.Errorf("device: missing, or not of a device (type %v)", t)

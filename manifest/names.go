@@ -45,7 +45,7 @@ type Names struct {
 	Image, Manifest string
 }
 
-// Template tells how the names are made. A variable is $NAME or ${NAME}; a $ that
+// Template reports how the names are made. A variable is $NAME or ${NAME}; a $ that
 // begins neither is an error, and nothing stands for a literal $. An empty field
 // means the default of the content pack.
 type Template struct {

@@ -209,7 +209,7 @@ func endpointHost(endpoint string) (string, error) {
 		return a.String(), nil
 	}
 	if !hostName.MatchString(host) {
-		return "", fmt.Errorf("%q is no host", host)
+		return "", fmt.Errorf("%q is not a host", host)
 	}
 	return host, nil
 }

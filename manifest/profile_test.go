@@ -84,17 +84,17 @@ func TestProfileErrors(t *testing.T) {
 	require.False(t, ProfileParams{Endpoint: "https://10.0.0.1:8092"}.IsLoopback())
 	require.False(t, ProfileParams{}.IsLoopback())
 	for want, change := range map[string]func(*ProfileParams){
-		"begins with a slash":       func(p *ProfileParams) { p.Path = "/images/a.tar" },
-		`".." cannot be a name`:     func(p *ProfileParams) { p.Path = "../a.tar" },
-		`empty name`:                func(p *ProfileParams) { p.Path = "" },
-		`"a/b" is not a valid name`: func(p *ProfileParams) { p.Name = "a/b" },
-		`"1a" is not a valid name`:  func(p *ProfileParams) { p.Name = "1a" },
-		`sha256sum ""`:              func(p *ProfileParams) { p.SHA256 = "" },
-		`sha256sum "E3`:             func(p *ProfileParams) { p.SHA256 = strings.ToUpper(sum) },
-		"unknown image format":      func(p *ProfileParams) { p.Format = 3 },
-		"endpoint: not a URL":       func(p *ProfileParams) { p.Endpoint = "https://x:secret@{{y}}" },
-		`endpoint: "" is no host`:   func(p *ProfileParams) { p.Endpoint = "https://:8092" },
-		`endpoint: "a<b" is no`:     func(p *ProfileParams) { p.Endpoint = "http://a<b" },
+		"begins with a slash":        func(p *ProfileParams) { p.Path = "/images/a.tar" },
+		`".." cannot be a name`:      func(p *ProfileParams) { p.Path = "../a.tar" },
+		`empty name`:                 func(p *ProfileParams) { p.Path = "" },
+		`"a/b" is not a valid name`:  func(p *ProfileParams) { p.Name = "a/b" },
+		`"1a" is not a valid name`:   func(p *ProfileParams) { p.Name = "1a" },
+		`sha256sum ""`:               func(p *ProfileParams) { p.SHA256 = "" },
+		`sha256sum "E3`:              func(p *ProfileParams) { p.SHA256 = strings.ToUpper(sum) },
+		"unknown image format":       func(p *ProfileParams) { p.Format = 3 },
+		"endpoint: not a URL":        func(p *ProfileParams) { p.Endpoint = "https://x:secret@{{y}}" },
+		`endpoint: "" is not a host`: func(p *ProfileParams) { p.Endpoint = "https://:8092" },
+		`endpoint: "a<b" is no`:      func(p *ProfileParams) { p.Endpoint = "http://a<b" },
 	} {
 		p := good
 		change(&p)

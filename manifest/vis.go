@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// plain tells which bytes stand for themselves. A backslash is always "\\", every
+// plain reports which bytes stand for themselves. A backslash is always "\\", every
 // other byte a backslash and three octal digits; see vis(3), VIS_OCTAL.
 type plain [256]bool
 

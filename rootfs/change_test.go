@@ -191,7 +191,7 @@ func TestNamesVanish(t *testing.T) {
 		n.Release() // harmless
 	}
 	require.Equal(t, before+1, openDescriptors(t))
-	// A directory that was removed holds nothing; that is no failure.
+	// A directory that was removed holds nothing; that is not a failure.
 	_, all := walk(t, r, WalkOptions{})
 	require.NoError(t, all["."].node.Err)
 }

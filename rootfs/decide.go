@@ -35,12 +35,12 @@ type MountOptions struct {
 	// Exclude leaves out a mount point; its directory stays, empty.
 	Exclude []string
 	// Dropped says whether a path, or all that it holds, is left out of the tree for
-	// another reason: what is mounted there is then not captured, and it is no second
+	// another reason: what is mounted there is then not captured, and it is not a second
 	// place to find what is mounted elsewhere. Nil: none is.
 	Dropped func(path string) bool
 }
 
-// NoMountError says that a path named by MountOptions is no mount point.
+// NoMountError says that a path named by MountOptions is not a mount point.
 type NoMountError struct {
 	Path   string
 	Reason string
@@ -122,7 +122,7 @@ func DecideMounts(infos []*MountInfo, root string, opt MountOptions) ([]Mount, e
 	}
 	for _, left := range []map[string]bool{include, exclude} {
 		if paths := slices.Sorted(maps.Keys(left)); len(paths) > 0 {
-			return nil, &NoMountError{paths[0], "is no mount point below " + root}
+			return nil, &NoMountError{paths[0], "is not a mount point below " + root}
 		}
 	}
 	return list, nil

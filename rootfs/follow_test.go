@@ -148,7 +148,7 @@ func TestFollowAsKernel(t *testing.T) {
 				target = "/" + target
 			}
 			if len(files) > 0 && rng.IntN(4) == 0 {
-				// On from what is no directory.
+				// On from what is not a directory.
 				target = files[rng.IntN(len(files))] + []string{"/..", "/.", "/", "/../" + part()}[rng.IntN(4)]
 			}
 			_ = os.Symlink(target, p)

@@ -13,7 +13,7 @@ import (
 // container runtime, which answers EPERM, does not let statx(2) through.
 var statxMissing atomic.Bool
 
-// mountRoot tells whether a directory is the root of a mount.
+// mountRoot reports whether a directory is the root of a mount.
 type mountRoot uint8
 
 const (

@@ -107,7 +107,7 @@ func (w *walker) dir(d *dir) error {
 	return nil
 }
 
-// leaf makes the node of what is no directory. Such a name can be a mount point
+// leaf makes the node of what is not a directory. Such a name can be a mount point
 // too: a file that is bind-mounted over another, as containers and systemd do it.
 func (w *walker) leaf(f *frame, path, name string, kind uint8) Node {
 	n := Node{Path: path, root: w.root, at: f.d.retain(), name: path[len(path)-len(name):], kind: kind}

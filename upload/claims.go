@@ -18,7 +18,7 @@ type TokenState uint8
 // The states of a token.
 const (
 	// Opaque: the token cannot be read, or grants what cannot be judged here. This
-	// is no fault: tokens of DRP v3 are encrypted.
+	// is not a fault: tokens of DRP v3 are encrypted.
 	Opaque TokenState = iota
 	// Granted: the token has the claim and has not expired.
 	Granted

@@ -127,7 +127,7 @@ func (e *Endpoint) backoff(n int, remote *Error) time.Duration {
 	return remote.RetryAfter + e.opt.Jitter(bound)
 }
 
-// ownPart tells whether a name that is being uploaded may be so by an attempt of our
+// ownPart reports whether a name that is being uploaded may be so by an attempt of our
 // own: the server has not given that one up yet after its connection broke. If it
 // never does, the last error says so as it would at first.
 func ownPart(n int, remote *Error) bool { return n > 1 && remote.PartInTheWay() }
@@ -275,7 +275,7 @@ func (e *Endpoint) confirm(ctx context.Context, path, sum string) (bool, error) 
 	return ok, nil
 }
 
-// Arrived tells whether the endpoint has what was sent in spite of a connection
+// Arrived reports whether the endpoint has what was sent in spite of a connection
 // that broke: all that was lost may be its answer. Sent again, the image would be
 // there twice, once without a MANIFEST.
 func (e *Endpoint) Arrived(ctx context.Context, failed error, path, sum string) bool {
@@ -299,7 +299,7 @@ func (e *Endpoint) List(ctx context.Context, folder string) (names []string, err
 	return names, err
 }
 
-// Delete deletes a file; one that is gone already is no failure.
+// Delete deletes a file; one that is gone already is not a failure.
 func (e *Endpoint) Delete(ctx context.Context, path string) error {
 	return e.Do(ctx, func(int) error {
 		err := e.client.Delete(ctx, path)

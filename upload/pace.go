@@ -29,7 +29,7 @@ func newPacer(perSecond int64) *pacer {
 	return &pacer{perSecond: perSecond, portion: int(min(max(perSecond/20, minPortion), maxPortion))}
 }
 
-// take reserves the line for n bytes, n being at most portion, and tells how long
+// take reserves the line for n bytes, n being at most portion, and reports how long
 // to wait until they may go.
 func (p *pacer) take(n int, now time.Time) time.Duration {
 	p.mu.Lock()

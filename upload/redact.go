@@ -55,7 +55,7 @@ func (r *redactor) add(secret string) {
 	}
 }
 
-// alphanumeric keeps the ASCII letters and digits of s, and tells where each was.
+// alphanumeric keeps the ASCII letters and digits of s, and reports where each was.
 func alphanumeric(s string) (kept string, at []int) {
 	b := make([]byte, 0, len(s))
 	at = make([]int, 0, len(s))

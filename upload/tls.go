@@ -79,7 +79,7 @@ func (e *pinError) Error() string {
 	return "the server's certificate is not the pinned one: its SHA-256 is " + e.fingerprint
 }
 
-// tlsFailure tells whether err is a failed TLS handshake rather than a broken
+// tlsFailure reports whether err is a failed TLS handshake rather than a broken
 // connection, with a message and the fingerprint of the certificate if one came.
 func tlsFailure(err error) (msg, seen string, ok bool) {
 	var (

@@ -41,7 +41,7 @@ type Device struct {
 	Minor bool
 }
 
-// ParseModalias tells what a modalias says of its device. One of an unknown form
+// ParseModalias says what a modalias says of its device. One of an unknown form
 // is a device of kind Other.
 func ParseModalias(modalias string) Device {
 	d := Device{Modalias: modalias}
@@ -66,7 +66,7 @@ func ParseModalias(modalias string) Device {
 			}
 		}
 	case "of":
-		// N is the name of the node, which tells what it is for: see the
+		// N is the name of the node, which says what it is for: see the
 		// Devicetree Specification's generic names.
 		name, _, _ := strings.Cut(strings.TrimPrefix(rest, "N"), "T")
 		d.Kind = nodeKinds[name]

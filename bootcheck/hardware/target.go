@@ -24,7 +24,7 @@ const MaxTarget = 16 << 20
 //
 //   - a list of modaliases, one a line, in any order, as this prints them:
 //     find /sys/devices -name modalias -exec cat {} + | sort -u
-//     Empty lines are left out; a line that is no modalias is an error.
+//     Empty lines are left out; a line that is not a modalias is an error.
 //   - DRP's inventory of a machine, the JSON that "drpcli gohai" prints: by
 //     itself, or as the Param gohai-inventory of a machine or of its Params.
 //
@@ -107,7 +107,7 @@ func (t *Target) settleIDE() {
 	}
 }
 
-// plausible says what is wrong with a line that is no modalias. They begin with
+// plausible says what is wrong with a line that is not a modalias. They begin with
 // the name of a bus; "dmi" has no letter before its ":" that is not in it, and
 // what follows may hold blanks ("platform:Fixed MDIO bus").
 func plausible(line []byte) error {
@@ -116,16 +116,16 @@ func plausible(line []byte) error {
 	}
 	for _, c := range line {
 		if c < ' ' || c > '~' {
-			return fmt.Errorf("%.60q is no modalias: it has a character that is not printable ASCII", line)
+			return fmt.Errorf("%.60q is not a modalias: it has a character that is not printable ASCII", line)
 		}
 	}
 	bus, _, found := bytes.Cut(line, []byte(":"))
 	if !found || len(bus) == 0 {
-		return fmt.Errorf("%.60q is no modalias: it has no bus before a colon", line)
+		return fmt.Errorf("%.60q is not a modalias: it has no bus before a colon", line)
 	}
 	for _, c := range bus {
 		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_') {
-			return fmt.Errorf("%.60q is no modalias: %.20q is no bus", line, bus)
+			return fmt.Errorf("%.60q is not a modalias: %.20q is no bus", line, bus)
 		}
 	}
 	return nil

@@ -72,13 +72,13 @@ func TestParseList(t *testing.T) {
 	for _, c := range []struct{ text, err string }{
 		{"", "target: no modalias in it"},
 		{" \r\n\n", "target: no modalias in it"},
-		{"\v", `target: line 1: "\v" is no modalias: it has a character that is not printable ASCII`},
-		{"xen:vbd\n\n/sys/devices/vbd-768/modalias:xen:vbd\n", `target: line 3: "/sys/devices/vbd-768/modalias:xen:vbd" is no modalias: "/sys/devices/vbd-768" is no bus`},
-		{"xen:vbd\nmegaraid_sas\n", `target: line 2: "megaraid_sas" is no modalias: it has no bus before a colon`},
-		{":x\n", `target: line 1: ":x" is no modalias: it has no bus before a colon`},
-		{"xen:vbd\nxen:\x1b[2J\n", `target: line 2: "xen:\x1b[2J" is no modalias: it has a character that is not printable ASCII`},
+		{"\v", `target: line 1: "\v" is not a modalias: it has a character that is not printable ASCII`},
+		{"xen:vbd\n\n/sys/devices/vbd-768/modalias:xen:vbd\n", `target: line 3: "/sys/devices/vbd-768/modalias:xen:vbd" is not a modalias: "/sys/devices/vbd-768" is no bus`},
+		{"xen:vbd\nmegaraid_sas\n", `target: line 2: "megaraid_sas" is not a modalias: it has no bus before a colon`},
+		{":x\n", `target: line 1: ":x" is not a modalias: it has no bus before a colon`},
+		{"xen:vbd\nxen:\x1b[2J\n", `target: line 2: "xen:\x1b[2J" is not a modalias: it has a character that is not printable ASCII`},
 		{"xen:" + strings.Repeat("x", 5000), "target: line 1: longer than 4096 bytes"},
-		{"[1]", `target: line 1: "[1]" is no modalias: it has no bus before a colon`},
+		{"[1]", `target: line 1: "[1]" is not a modalias: it has no bus before a colon`},
 	} {
 		_, err := ParseTarget(strings.NewReader(c.text))
 		require.EqualError(t, err, c.err)

@@ -149,7 +149,7 @@ func (c *Content) HasFirmware(version, name string) bool {
 	return false
 }
 
-// File returns the content of a small file that tells how the initramfs was made,
+// File returns the content of a small file that reports how the initramfs was made,
 // nil when it is not there: files of usr/lib/dracut and etc/cmdline.d (dracut);
 // conf/*, conf/conf.d/* and cryptroot/crypttab (initramfs-tools); config,
 // buildconfig and VERSION (mkinitcpio); etc/fstab and etc/crypttab.

@@ -48,7 +48,7 @@ const (
 	bootconfigMax = 32<<10 + 8 + len(bootconfigEnd)
 )
 
-// junk tells what there is where no archive is. A bootconfig is no error.
+// junk says what there is where no archive is. A bootconfig is not an error.
 func (x *reader) junk(at int64) error {
 	what := looksLike(x.raw)
 	if len(x.Segments) == 0 && at == 0 {

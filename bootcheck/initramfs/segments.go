@@ -170,7 +170,7 @@ func (x *reader) compressed(s *Segment) error {
 	}
 }
 
-// skipZeros takes zeros, and tells how many; io.EOF when nothing else comes.
+// skipZeros takes zeros, and reports how many; io.EOF when nothing else comes.
 func skipZeros(br *bufio.Reader) (skipped int64, err error) {
 	for {
 		if _, err := br.Peek(1); err != nil {

@@ -54,7 +54,7 @@ func TestBundle(t *testing.T) {
 		}
 	}
 
-	require.ErrorContains(t, run([]string{"--pack", "../pack", "--out", out}, &stdout), "is no version")
+	require.ErrorContains(t, run([]string{"--pack", "../pack", "--out", out}, &stdout), "is not a version")
 	require.ErrorContains(t, run([]string{"--pack", "none", "--version", "1", "--out", out}, &stdout), "read the pack")
 	require.ErrorContains(t, run([]string{"extra"}, &stdout), "extra")
 	require.NoError(t, run([]string{"--help"}, &stdout))

@@ -85,10 +85,10 @@ read_settings() {
 # boot loader and its fstab replaced.
 check_target() {
 	[ "$(id -u)" = 0 ] || die "only root can do this"
-	[ -d "$target" ] || die "$target is no directory"
+	[ -d "$target" ] || die "$target is not a directory"
 	target=$(cd -P "$target" && pwd -P) || die "cannot enter $target"
 	[ "$target" != / ] || die "refused: / is the running system, not a new root"
-	is_mounted "$target" || die "refused: $target is no mount point; mount the new root there first"
+	is_mounted "$target" || die "refused: $target is not a mount point; mount the new root there first"
 	own=$(awk '$5 == "/" { x = $3 " " $4 } END { print x }' /proc/self/mountinfo)
 	new=$(awk -v d="$target" '$5 == d { x = $3 " " $4 } END { print x }' /proc/self/mountinfo)
 	[ "$own" != "$new" ] || die "refused: $target is the running system once more"

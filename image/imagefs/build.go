@@ -54,13 +54,13 @@ func (f *FS) add(name string, m *entry.Member, in Interest, k *content) error {
 	return nil
 }
 
-// mayReplace tells whether extraction puts something that is no directory in the
+// mayReplace reports whether extraction puts something that is not a directory in the
 // place of an entry: not of a directory with anything in it.
 func (f *FS) mayReplace(n uint32) error {
 	e := f.tree.at(n)
 	switch {
 	case n == 0:
-		return errors.New("the root of the tree is no directory")
+		return errors.New("the root of the tree is not a directory")
 	case e.child != 0 || e.flags&incomplete != 0:
 		return errors.New("it takes the place of a directory that is not empty")
 	}

@@ -112,15 +112,15 @@ func TestOfWhichTarsDiffer(t *testing.T) {
 		want    string
 		fails   bool // GNU tar too
 	}{
-		"below a file":           {[]string{"f a x", "f a/b y"}, "read image: ./a/b: it lies below ./a, which is no directory", true},
-		"below a link":           {[]string{"d d", "l a d", "f a/b/c y"}, "read image: ./a/b/c: it lies below ./a, which is no directory", false},
+		"below a file":           {[]string{"f a x", "f a/b y"}, "read image: ./a/b: it lies below ./a, which is not a directory", true},
+		"below a link":           {[]string{"d d", "l a d", "f a/b/c y"}, "read image: ./a/b/c: it lies below ./a, which is not a directory", false},
 		"file for a dir":         {[]string{"f a/b x", "f a y"}, "read image: ./a: it takes the place of a directory that is not empty", true},
 		"hard link for a dir":    {[]string{"f x x", "f a/b x", "h a x"}, "read image: ./a: it takes the place of a directory that is not empty", true},
 		"hard link to nothing":   {[]string{"h a b"}, "read image: ./a: hard link to ./b, which does not come before it", true},
 		"hard link to later":     {[]string{"h a b", "f b x"}, "read image: ./a: hard link to ./b, which does not come before it", true},
 		"hard link to a dir":     {[]string{"d b", "h a b"}, "read image: ./a: hard link to ./b, which is a directory", true},
-		"hard link through file": {[]string{"f b x", "h a b/c"}, "read image: ./a: hard link to ./b/c: it lies below ./b, which is no directory", true},
-		"root as a file":         {[]string{"f . x"}, "read image: .: the root of the tree is no directory", false},
+		"hard link through file": {[]string{"f b x", "h a b/c"}, "read image: ./a: hard link to ./b/c: it lies below ./b, which is not a directory", true},
+		"root as a file":         {[]string{"f . x"}, "read image: .: the root of the tree is not a directory", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			img := pack(t, tc.entries...)

@@ -31,7 +31,7 @@ func (t *tree) hashPart(dir uint64, part string) uint64 {
 	return (bits.RotateLeft64(dir, 29) ^ maphash.String(t.seed, part)) * 0x9e3779b97f4a7c15
 }
 
-// wasForgotten tells whether the part of a path that is not there, where walk ended,
+// wasForgotten reports whether the part of a path that is not there, where walk ended,
 // may have been forgotten.
 func (t *tree) wasForgotten(path string, at int) bool {
 	if t.filter.bits == nil {

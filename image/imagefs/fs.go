@@ -102,7 +102,7 @@ func (f *FS) Open(name string) (fs.File, error) {
 	case m.mode&fs.ModeSymlink != 0:
 		return fail(rootfs.ErrLink)
 	case !m.mode.IsRegular():
-		return fail(fmt.Errorf("is no regular file: %w", fs.ErrInvalid))
+		return fail(fmt.Errorf("is not a regular file: %w", fs.ErrInvalid))
 	}
 	k := &content{err: fmt.Errorf("%w: it was not asked for", ErrNotKept)}
 	if m.ref != 0 {

@@ -6,7 +6,7 @@
 // link has the attributes and the content that its first name had when the link
 // came. A directory that only follows from a name below it exists too, with the mode
 // 0755. Of what tars make different things, reading ends with an error: names below
-// something that is no directory (a link to one too: some tars follow it), something
+// something that is not a directory (a link to one too: some tars follow it), something
 // else in place of a directory that is not empty, and hard links to what is not
 // there or is a directory.
 //

@@ -130,7 +130,7 @@ func (t *tree) intern(s string) uint32 {
 	return n
 }
 
-// full tells whether there are no more numbers, which takes budgets of many times
+// full reports whether there are no more numbers, which takes budgets of many times
 // the default.
 func (t *tree) full() bool {
 	return len(t.strings) >= 1<<16-1 || t.count >= math.MaxUint32-1<<16 || len(t.linked) >= math.MaxInt32
@@ -231,7 +231,7 @@ type notDir struct {
 }
 
 func (e *notDir) Error() string {
-	return fmt.Sprintf("it lies below ./%s, which is no directory", e.path)
+	return fmt.Sprintf("it lies below ./%s, which is not a directory", e.path)
 }
 
 // place returns the entry of a path. What is missing of it is made, unless there is

@@ -135,7 +135,7 @@ func (s *Server) post(w *record, r *http.Request, name string, f Fault) {
 	_, _ = io.WriteString(w, text)
 }
 
-// begin makes the .part file, or tells why not.
+// begin makes the .part file, or reports why not.
 func (s *Server) begin(name, target, part string) (out *os.File, status int, msg string) {
 	s.filesMu.Lock()
 	defer s.filesMu.Unlock()
