@@ -48,6 +48,9 @@ type Curtin struct {
 	// SignedArm64: takes the signed loaders of the RHEL family on arm64 (since 2024-12);
 	// others want grub2-efi-aa64-modules.
 	SignedArm64 bool
+	// WantsShim: installs shim-signed in a Debian-family image on amd64 whatever the
+	// deployer's own apt knows (until 2021).
+	WantsShim bool
 	// InstallsGRUBPC: installs grub-pc from the network where a Debian-family image has
 	// only grub-pc-bin. Others fail in dpkg-reconfigure.
 	InstallsGRUBPC bool
@@ -82,8 +85,8 @@ func with(more ...string) map[string]Family {
 var efiDirs = map[string]string{"rhel": "redhat", "sles": "suse", "opensuse": "suse", "suse": "suse"}
 
 var curtins = []Curtin{
-	{Generation: RackN202, Names: with(), RHELBIOS: []int{7, 8}, SplitsKernelName: true, EFIDirs: efiDirs},
-	{Generation: V202, Names: with(), RHELBIOS: []int{7, 8}, SplitsKernelName: true, EFIDirs: efiDirs},
+	{Generation: RackN202, Names: with(), RHELBIOS: []int{7, 8}, WantsShim: true, SplitsKernelName: true, EFIDirs: efiDirs},
+	{Generation: V202, Names: with(), RHELBIOS: []int{7, 8}, WantsShim: true, SplitsKernelName: true, EFIDirs: efiDirs},
 	{Generation: V221, Names: with(), ReadsIDLike: true, RHELBIOS: []int{7, 8}, SplitsKernelName: true, EFIDirs: efiDirs},
 	{Generation: V231, Names: with("rocky"), ReadsIDLike: true, RHELBIOS: []int{7, 8, 9}, InstallsSUSE: true, SplitsKernelName: true, EFIDirs: efiDirs},
 	{Generation: V202607, Names: with("rocky", "ol", "almalinux", "mariner"), ReadsIDLike: true, ReadsComments: true, RHELBIOS: []int{7, 8, 9, 10},
@@ -133,7 +136,11 @@ func (c Curtin) Packages(family Family, firmware Firmware, arch string, modules 
 		return []string{"grub-pc", "lsb-release"}
 	case family == Debian:
 		// The signed one only where the deployer's own apt knows it: Ubuntuhammer.
-		return []string{"grub-efi-" + arch, "grub-efi-" + arch + "-signed", "efibootmgr", "lsb-release"}
+		list := []string{"grub-efi-" + arch, "grub-efi-" + arch + "-signed", "efibootmgr", "lsb-release"}
+		if c.WantsShim && arch == "amd64" {
+			list = append(list, "shim-signed")
+		}
+		return list
 	case family == RHEL && firmware == BIOS:
 		return []string{"grub2-pc"}
 	case family == RHEL && modules:

@@ -69,6 +69,12 @@ signed_debian() {
 	copy "$g" "$esp/EFI/BOOT/grub$efi_arch.efi"
 	[ -z "$m" ] || copy "$m" "$esp/EFI/BOOT/mm$efi_arch.efi"
 	write_stub "$esp/EFI/BOOT"
+	# The menu of GRUB 2.12 loads modules that its own signed loader does not hold (bli):
+	# grub-install leaves them beside the menu, too.
+	if there "/usr/lib/grub/$efi_target/moddep.lst"; then
+		in_target mkdir -p "/boot/$grub/$efi_target"
+		in_target sh -c 'cp -f "$1"/*.mod "$1"/*.lst "$2/"' sh "/usr/lib/grub/$efi_target" "/boot/$grub/$efi_target"
+	fi
 	loader=$vendor_dir/shim$efi_arch.efi
 }
 

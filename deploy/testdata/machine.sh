@@ -17,6 +17,8 @@ mount --make-rprivate /
 mount -t tmpfs deployer /usr/local/sbin
 cp "$here/standin.sh" /usr/local/sbin/blkid
 if [ -e "$here/no-blkid" ]; then rm /usr/local/sbin/blkid; fi
+# What is no program is not found.
+if [ -e "$here/no-efibootmgr" ] && host=$(command -v efibootmgr); then mount --bind /dev/null "$host"; fi
 mount --bind "$here/cmdline" /proc/cmdline
 mkdir "$here/dev" "$here/target" "$here/disks"
 mount -t tmpfs dev "$here/dev"
