@@ -189,7 +189,7 @@ func (s *survey) checkWanted(list dpkgStatus) {
 		for _, name := range s.curtin.Packages(deploy.Debian, deploy.Firmware(fw.String()), arch, false) {
 			// lsb-release has its own rule; the signed GRUB is wanted only where the
 			// deployer's own apt knows it.
-			if name != "lsb-release" && !strings.HasSuffix(name, "-signed") && !list.has(name) {
+			if name != "lsb-release" && name != "grub-efi-"+arch+"-signed" && !list.has(name) {
 				missing[fw] = append(missing[fw], name)
 			}
 		}

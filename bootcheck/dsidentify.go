@@ -114,7 +114,8 @@ func (s *survey) checkNetcat() {
 		if !s.isProgram(name) {
 			continue
 		}
-		if real, ok := s.real(name, true); ok && path.Base(real) == "nc.traditional" {
+		// The one of busybox and the oldest of all have no -U.
+		if real, ok := s.real(name, true); ok && (path.Base(real) == "nc.traditional" || path.Base(real) == "busybox") {
 			s.fail(name, "knows no Unix sockets, and cloud-init's units need them", hint)
 		}
 		return

@@ -38,6 +38,7 @@ func TestCloudInitOff(t *testing.T) {
 		{"a list after the deployer's", rule, after + "[ ConfigDrive, NoCloud ]\n", []string{"warn /etc/cloud/cloud.cfg.d/99_x.cfg: comes after"}},
 		{"a list of one after the deployer's", rule, after + "[ NoCloud, None ]\n", []string{"ok"}},
 		{"netcat of the old kind", rule, "-- usr/lib/systemd/system/cloud-init-local.service --\nExecStart=sh -c 'nc -Uu x'\n-- bin/nc -> nc.traditional --\n-- bin/nc.traditional [0755 fill] --\n", []string{"fail /bin/nc: knows no Unix sockets"}},
+		{"netcat of busybox", rule, "-- usr/lib/systemd/system/cloud-init-local.service --\nExecStart=sh -c 'nc -Uu x'\n-- usr/bin/nc -> busybox --\n-- usr/bin/busybox [0755 fill] --\n", []string{"fail /usr/bin/nc: knows no Unix sockets"}},
 		{"no netcat", rule, "-- usr/lib/systemd/system/cloud-init-local.service --\nExecStart=sh -c 'nc -Uu x'\n", []string{"fail /usr/bin/nc: is missing"}},
 	})
 }
