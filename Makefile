@@ -1,7 +1,7 @@
 # As root: `make run` captures a real root, `make test` mounts things and makes devices.
 ROOT    ?= build/debian-12
 FORMAT  ?= tgz
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+VERSION ?= $(shell ./testdata/version.sh)
 GOBUILD = CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X image-capture/cli.Version=$(VERSION)'
 
 .PHONY: build test lint run bench boot-test nightly dist pack clean root

@@ -71,7 +71,7 @@ func serve(t *testing.T, actions []string) *endpoint {
 	for _, platform := range Platforms {
 		sums[platform] = hex.EncodeToString(sum[:])
 	}
-	require.NoError(t, e.pack.Release("v9-test", sums))
+	require.NoError(t, e.pack.Release("9.0.0-test.1+gabc", sums))
 	name := e.binary()
 	require.NoError(t, os.MkdirAll(filepath.Dir(name), 0o755))
 	require.NoError(t, os.WriteFile(name, text, 0o644))
@@ -88,7 +88,7 @@ func serve(t *testing.T, actions []string) *endpoint {
 }
 
 func (e *endpoint) binary() string {
-	return e.api.File("/image-capture/v9-test/linux-" + runtime.GOARCH + "/image-capture")
+	return e.api.File("/image-capture/9.0.0-test.1+gabc/linux-" + runtime.GOARCH + "/image-capture")
 }
 
 // inJob runs a script as the runner does, in a mount namespace of its own in which
@@ -236,7 +236,7 @@ func TestWrongBinary(t *testing.T) {
 	require.NoError(t, os.Remove(e.binary()))
 	log, code = e.run("image-capture")
 	require.Equal(t, 1, code)
-	require.Contains(t, log, "cannot fetch "+e.files.URL+"/files/image-capture/v9-test/linux-"+runtime.GOARCH+"/image-capture\nhint: drpcli files upload")
+	require.Contains(t, log, "cannot fetch "+e.files.URL+"/files/image-capture/9.0.0-test.1+gabc/linux-"+runtime.GOARCH+"/image-capture\nhint: drpcli files upload")
 
 	e.pack = readPack(t) // as drpcli contents bundle would make it of the folder
 	log, code = e.run("image-capture")
@@ -335,7 +335,7 @@ func TestExitCodes(t *testing.T) {
 		sum := sha256.Sum256(script)
 		e.pack = readPack(t)
 		hash := hex.EncodeToString(sum[:])
-		require.NoError(t, e.pack.Release("v9-test", map[string]string{"linux-amd64": hash, "linux-arm64": hash}))
+		require.NoError(t, e.pack.Release("9.0.0-test.1+gabc", map[string]string{"linux-amd64": hash, "linux-arm64": hash}))
 		log, code := e.run("image-capture")
 		require.Equal(t, c.want, code, log)
 		require.Equal(t, c.agent >= 16, bytes.Contains([]byte(log), []byte("the agent ended with ")), log)

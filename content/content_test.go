@@ -169,11 +169,14 @@ func TestRelease(t *testing.T) {
 	require.Contains(t, text, "version='1.2.3'")
 	require.Contains(t, text, "sha256_linux_arm64='"+someSums["linux-arm64"]+"'")
 	require.ErrorContains(t, p.Release("1.2.4", someSums), "must be there once")
-	for _, version := range []string{"", ".1", "-1", "1/2", "1 2", "1'2", "..", "ä"} {
+	for _, version := range []string{"", ".1", "-1", "1/2", "1 2", "1'2", "..", "ä", "b35bfd2", "v1.2.3", "1.2", "1.2.3.4", "01.2.3", "1.2.3-", "1.2.3-01", "1.2.3+a_b"} {
 		require.ErrorContains(t, readPack(t).Release(version, someSums), "is not a version", version)
 	}
 	for _, sums := range []map[string]string{nil, {"linux-amd64": someSums["linux-amd64"]}, {"linux-amd64": "a1", "linux-arm64": "b2"}} {
 		require.Error(t, readPack(t).Release("1", sums))
+	}
+	for _, version := range []string{"1.2.3-dev.4+gabcdef0.dirty", "10.20.30-0a.-", "1.0.0+21AF26D3"} {
+		require.NoError(t, readPack(t).Release(version, someSums), version)
 	}
 	_, err := readPack(t).Bundle()
 	require.ErrorContains(t, err, "has no version")

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -17,11 +18,11 @@ const releaseTemplate = "image-capture-release.tmpl"
 var Platforms = []string{"linux-amd64", "linux-arm64"}
 
 // Release makes the pack one version's. sums are the SHA-256 of the binaries in hex,
-// one for each of Platforms. The version is a part of a path: it has letters,
-// digits and . _ + - only, and begins with a letter or digit.
+// one for each of Platforms. The version is a part of a path, and endpoints refuse a pack
+// whose version is not a semantic one.
 func (p *Pack) Release(version string, sums map[string]string) error {
-	if !validVersion(version) {
-		return fmt.Errorf("%q is not a version: it may hold letters, digits and . _ + -", version)
+	if !semver.MatchString(version) {
+		return fmt.Errorf("%q is not a version that endpoints take (like 1.2.3 or 1.2.3-dev.4+gabcdef; see semver.org)", version)
 	}
 	if !slices.Equal(slices.Sorted(maps.Keys(sums)), Platforms) {
 		return fmt.Errorf("the binaries must be those of %s", strings.Join(Platforms, " and "))
@@ -48,16 +49,9 @@ func (p *Pack) Release(version string, sums map[string]string) error {
 	return nil
 }
 
-func validVersion(s string) bool {
-	for i := range len(s) {
-		b := s[i]
-		alnum := 'a' <= b|0x20 && b|0x20 <= 'z' || '0' <= b && b <= '9'
-		if !alnum && (i == 0 || strings.IndexByte("._+-", b) < 0) {
-			return false
-		}
-	}
-	return s != ""
-}
+// semver is what endpoints take for a pack's version: see semver.org, 2.0.0, points 2, 9
+// and 10.
+var semver = regexp.MustCompile(`^(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){2}(-(0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)(\.(0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*))*)?(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?$`)
 
 // imageBuilder is the pack whose place this one takes.
 const imageBuilder = "image-builder"

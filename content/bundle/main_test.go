@@ -20,7 +20,7 @@ func TestBundle(t *testing.T) {
 	_, err := exec.LookPath("sha256sum")
 	roottest.Need(t, err == nil, "sha256sum")
 	out := t.TempDir()
-	args := []string{"--pack", "../pack", "--version", "v1.0-3-gabc", "--out", out}
+	args := []string{"--pack", "../pack", "--version", "1.0.0-dev.3+gabc", "--out", out}
 	require.ErrorContains(t, run(args, &bytes.Buffer{}), "linux-amd64/image-capture")
 	for _, platform := range content.Platforms {
 		require.NoError(t, os.Mkdir(filepath.Join(out, platform), 0o755))
@@ -44,9 +44,9 @@ func TestBundle(t *testing.T) {
 		p, err := content.Parse(text)
 		require.NoError(t, err)
 		require.NoError(t, p.Check())
-		require.Equal(t, "v1.0-3-gabc", p.Meta["Version"])
+		require.Equal(t, "1.0.0-dev.3+gabc", p.Meta["Version"])
 		release := p.Sections.Templates["image-capture-release.tmpl"].Contents
-		require.Contains(t, release, "version='v1.0-3-gabc'")
+		require.Contains(t, release, "version='1.0.0-dev.3+gabc'")
 		for line := range strings.Lines(string(sums)) {
 			if sum, file, _ := strings.Cut(strings.TrimSpace(line), "  "); strings.HasPrefix(file, "linux-") {
 				require.Contains(t, release, "'"+sum+"'")
