@@ -144,6 +144,12 @@ func (r *run) check(ctx context.Context) error {
 // reportMounts reports the decisions that were not reported yet: all, and after the
 // walk those that it met on the way.
 func (r *run) reportMounts(s *Source) {
+	for _, path := range s.absent {
+		if !r.mounts[path] {
+			r.mounts[path] = true
+			r.events.NotMounted(path)
+		}
+	}
 	for _, m := range s.mounts.List() {
 		if !r.mounts[m.Path] {
 			r.mounts[m.Path] = true

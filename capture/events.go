@@ -16,6 +16,8 @@ type Events interface {
 
 	// Mount is the decision on a mount point, once each.
 	Mount(m rootfs.Mount)
+	// NotMounted is a mount point that shall be left out, where nothing is mounted.
+	NotMounted(path string)
 	// Fixed is an edit that the image gets, by the check or by an operation.
 	Fixed(f bootcheck.Fix, by By)
 	// Checked is the report on the tree as it will be in the image.
@@ -57,6 +59,9 @@ type Silent struct{ upload.Silent }
 
 // Mount is for Events.
 func (Silent) Mount(rootfs.Mount) {}
+
+// NotMounted is for Events.
+func (Silent) NotMounted(string) {}
 
 // Fixed is for Events.
 func (Silent) Fixed(bootcheck.Fix, By) {}

@@ -19,6 +19,8 @@ type Source struct {
 	root   *rootfs.Root
 	plan   *edit.Plan
 	mounts *rootfs.Mounts
+	// absent are mount points to leave out where nothing is mounted.
+	absent []string
 }
 
 // Open opens the root and decides what shall be captured of it. The error is an
@@ -45,6 +47,7 @@ func (t Tree) Open() (*Source, error) {
 func (s *Source) decideMounts(t Tree) (err error) {
 	s.mounts, err = s.root.Mounts(rootfs.MountOptions{
 		OneFileSystem: t.OneFileSystem, Include: t.IncludeMounts, Exclude: t.ExcludeMounts,
+		NotMounted: func(path string) { s.absent = append(s.absent, path) },
 		Dropped: func(path string) bool {
 			// No file has such a name: only what drops all that is there matches it.
 			return s.plan.Hidden(path) || s.plan.Hidden(path+"/\x01")

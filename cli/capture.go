@@ -34,6 +34,7 @@ type captureOptions struct {
 	tag         string
 	store       storeOptions
 	upload      bool
+	result      string
 	messageOptions
 }
 
@@ -69,6 +70,9 @@ func (o *captureOptions) add(g *groups) {
 	o.store.add(g)
 	g.group(endpointTitle).BoolVar(&o.upload, "upload", false, "store image and MANIFEST on the endpoint")
 	o.messageOptions.add(g, true)
+	s = g.group("Messages")
+	s.BoolVar(&o.inTask, "in-task", false, "say in hints which Params of the content pack to set, in place of flags; its tasks use it")
+	s.StringVar(&o.result, "result", "", "write the result as a JSON document to `FILE`, also when the capture fails")
 	g.check(func() error {
 		if o.store.saveProfile != "" && !o.upload {
 			return usagef("add --upload, or write the Profile to a file with --profile", "--save-profile needs --upload: the Profile names an image on the endpoint")
@@ -84,20 +88,20 @@ func (o *captureOptions) run(ctx context.Context, a *App, g *groups, args []stri
 	if len(args) != 1 {
 		return usagef("image-capture ROOT, such as image-capture / or image-capture /mnt; image-capture --help lists commands and flags", "capture takes one argument, the root")
 	}
+	var res capture.Result
 	opt, err := o.options(ctx, a, g, args[0])
-	if err != nil {
-		return err
+	if err == nil {
+		res, err = capture.Run(ctx, opt, events{a.term, o.progress})
 	}
-	res, err := capture.Run(ctx, opt, events{a.term, o.progress})
 	if err == nil || res.Delivered {
 		if perr := o.print(a, opt, res); err == nil {
 			err = perr
 		}
 	}
-	if !o.json {
-		return err
+	if o.json || o.result != "" {
+		return o.printResult(ctx, a, res, err)
 	}
-	return printResult(ctx, a, res, err)
+	return err
 }
 
 // options turns flags into the options of a capture.

@@ -86,7 +86,7 @@ func (a *App) Run(ctx context.Context, args []string) int {
 		return ExitDone
 	}
 	code, hint, err := conclude(ctx, err)
-	a.term.fail(err, hint)
+	a.term.fail(code, err, hint)
 	return code
 }
 
@@ -105,8 +105,8 @@ func (a *App) run(ctx context.Context, cmd command, opt options, g *groups, args
 	if len(rest) > 1 && slices.ContainsFunc(commands(), func(c command) bool { return c.name == rest[0] }) {
 		return usagef("image-capture "+rest[0]+" [flags] ...", "%s is a command: it comes first, its flags after it", rest[0])
 	}
-	if m, ok := opt.(interface{ isQuiet() bool }); ok {
-		a.term.quiet = m.isQuiet()
+	if m, ok := opt.(interface{ apply(*terminal) }); ok {
+		m.apply(a.term)
 	}
 	for _, name := range g.changed() {
 		if why, gone := g.removed[name]; gone {

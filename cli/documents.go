@@ -4,13 +4,16 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 
 	"image-capture/bootcheck"
 	"image-capture/capture"
+	"image-capture/durable"
 	"image-capture/entry"
 	"image-capture/manifest"
+	"image-capture/upload"
 )
 
 // result is the document of capture --json. docs/formats.md says what is in it.
@@ -18,6 +21,7 @@ type result struct {
 	ExitCode       int                 `json:"exit_code"`
 	Error          string              `json:"error,omitempty"`
 	Hint           string              `json:"hint,omitempty"`
+	Temporary      bool                `json:"temporary,omitempty"` // the endpoint may do it later
 	Filename       string              `json:"filename"`
 	Ident          string              `json:"ident"`
 	Date           string              `json:"date"`
@@ -60,9 +64,9 @@ func jsonNotes(list []entry.Note) []jsonNote {
 	return out
 }
 
-// printResult writes the document of capture --json, also of a capture that failed: a
-// following task shall always find one. It returns the error that it is given.
-func printResult(ctx context.Context, a *App, res capture.Result, err error) error {
+// printResult writes the document of capture --json and --result, also of a capture that
+// failed: a following task shall always find one. It returns the error that it is given.
+func (o *captureOptions) printResult(ctx context.Context, a *App, res capture.Result, err error) error {
 	f := res.Facts
 	doc := result{
 		Filename: entry.Printable(f.Filename), Ident: f.Ident, Size: f.Size, MD5: f.MD5,
@@ -86,14 +90,29 @@ func printResult(ctx context.Context, a *App, res capture.Result, err error) err
 		doc.Profile = p
 	}
 	code, hint, shown := conclude(ctx, err)
-	doc.ExitCode, doc.Hint = code, entry.Printable(hint)
+	doc.ExitCode, doc.Hint = code, entry.Printable(a.term.words(hint))
+	doc.Temporary = code == ExitEndpoint && temporary(err)
 	if shown != nil {
 		doc.Error = entry.Printable(strings.Join(joined(shown), "; "))
 	}
-	if werr := writeJSON(a.stdout, doc); werr != nil && err == nil {
-		return werr
+	if o.json {
+		if werr := writeJSON(a.stdout, doc); werr != nil && err == nil {
+			err = werr
+		}
+	}
+	if o.result != "" {
+		werr := durable.Write(o.result, true, func(w io.Writer) error { return writeJSON(w, doc) })
+		if werr != nil && err == nil {
+			err = fmt.Errorf("--result: %w", werr)
+		}
 	}
 	return err
+}
+
+// temporary reports whether the endpoint may do later what it did not do now.
+func temporary(err error) bool {
+	var remote *upload.Error
+	return errors.As(err, &remote) && remote.Retryable()
 }
 
 // writeJSON writes a document for people and programs.

@@ -16,7 +16,10 @@ type events struct {
 	progress string // the mode of --progress
 }
 
-func (e events) Mount(m rootfs.Mount)                 { e.term.say("mount point %s", m) }
+func (e events) Mount(m rootfs.Mount) { e.term.say("mount point %s", m) }
+func (e events) NotMounted(path string) {
+	e.term.warn("", "--exclude-mount %s: nothing is mounted there", path)
+}
 func (e events) Fixed(f bootcheck.Fix, by capture.By) { e.term.say("%s: %s", by, f) }
 func (e events) Unmatched(pattern string)             { e.term.warn("", "--exclude %s matched nothing", pattern) }
 func (e events) Unapplied(u edit.Unapplied) {

@@ -85,7 +85,7 @@ func printFindings(t *terminal, r bootcheck.Report) {
 		}
 		t.line("image-capture: " + f.String())
 		for _, more := range moreLines(f) {
-			t.line(more)
+			t.line(t.words(more))
 		}
 	}
 	for _, line := range verdictLines(r) {

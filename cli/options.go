@@ -167,8 +167,8 @@ func addUploadPath(s *pflag.FlagSet, path *string) {
 
 // messageOptions say how much is printed, and in which form.
 type messageOptions struct {
-	json, quiet bool
-	progress    string
+	json, quiet, inTask bool
+	progress            string
 }
 
 func (o *messageOptions) add(g *groups, progress bool) {
@@ -181,7 +181,8 @@ func (o *messageOptions) add(g *groups, progress bool) {
 	}
 }
 
-func (o *messageOptions) isQuiet() bool { return o.quiet }
+// apply makes the terminal speak so.
+func (o *messageOptions) apply(t *terminal) { t.quiet, t.inTask = o.quiet, o.inTask }
 
 // maxJobs is more than anything gains from; each takes its 32 MiB.
 const maxJobs = 256

@@ -21,6 +21,7 @@ type terminal struct {
 	w      io.Writer
 	tty    bool
 	quiet  bool
+	inTask bool // flags are named by their Params
 	redraw bool // a progress bar is on the last line
 }
 
@@ -51,19 +52,33 @@ func (t *terminal) say(format string, args ...any) {
 // warn says what may be wrong.
 func (t *terminal) warn(hint, format string, args ...any) {
 	t.line("image-capture: warning: " + fmt.Sprintf(format, args...))
-	if hint != "" {
-		t.line("hint: " + hint)
-	}
+	t.hint(hint)
 }
 
 // fail reports why the program ends. Several errors joined are a line each.
-func (t *terminal) fail(err error, hint string) {
+func (t *terminal) fail(code int, err error, hint string) {
 	for _, l := range joined(err) {
+		if code == ExitUsage {
+			l = t.words(l)
+		}
 		t.line("image-capture: " + l)
 	}
+	t.hint(hint)
+}
+
+// hint says what to type.
+func (t *terminal) hint(hint string) {
 	if hint != "" {
-		t.line("hint: " + hint)
+		t.line("hint: " + t.words(hint))
 	}
+}
+
+// words names what to set: flags, or in a task the Params that are made flags of.
+func (t *terminal) words(text string) string {
+	if t.inTask {
+		return nameParams(text)
+	}
+	return text
 }
 
 // joined takes errors.Join apart. A newline may also be in the name of a file, where

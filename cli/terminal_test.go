@@ -32,12 +32,21 @@ func TestFail(t *testing.T) {
 		{fmt.Errorf("%w and %w", name, name), "image-capture: open a\\nb: no such file and open a\\nb: no such file\n"},
 	} {
 		var out bytes.Buffer
-		newTerminal(&out).fail(row.err, "")
+		newTerminal(&out).fail(ExitFailed, row.err, "")
 		require.Equal(t, row.want, out.String())
 	}
 	var out bytes.Buffer
-	newTerminal(&out).fail(errors.New("x"), "type y")
+	newTerminal(&out).fail(ExitFailed, errors.New("x"), "type y")
 	require.Equal(t, "image-capture: x\nhint: type y\n", out.String())
+
+	// In a task flags are Params; in the error only where it is about usage, as others name files.
+	out.Reset()
+	task := newTerminal(&out)
+	task.inTask = true
+	task.fail(ExitUsage, errors.New("--fix needs the boot check, which --check off skips"), "add --ca-cert FILE (--insecure) or x--fix --none")
+	task.fail(ExitFailed, errors.New("open --fix"), "")
+	require.Equal(t, "image-capture: image-capture/fix needs the boot check, which image-capture/check off skips\n"+
+		"hint: add image-capture/tls-ca FILE (image-capture/tls-insecure) or x--fix --none\nimage-capture: open --fix\n", out.String())
 }
 
 // TestDiagnose: one error, one exit code.

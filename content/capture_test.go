@@ -219,7 +219,15 @@ func TestResultFile(t *testing.T) {
 	require.NoError(t, json.Unmarshal(text, &result))
 	require.Equal(t, images[0], result.Tarball)
 	require.True(t, result.Stored)
-	require.Contains(t, log, `"upload_tarball": "`+images[0]+`"`, "the log has it too")
+	require.Contains(t, log, "upload tarball:  "+images[0]+"\n", "the log has the summary all the same")
+
+	// Of a capture that fails, too.
+	e.params["image-capture/limit-rate"] = "5x"
+	log, code = e.run("image-capture-agent")
+	require.Equal(t, 2, code, log)
+	text, err = os.ReadFile(file)
+	require.NoError(t, err)
+	require.Contains(t, string(text), `"exit_code": 2`)
 }
 
 // TestWrongBinary: nothing is run that is not the pack's own.
@@ -258,7 +266,7 @@ func TestNoexec(t *testing.T) {
 	// All of them, and a root of which the agent's place is a part: the whole of "/" is
 	// one folder, so that the test is quick.
 	script := newJob(e.pack, map[string]any{"image-capture/root": "/"}).render(t, "image-capture")
-	script, _, found := strings.Cut(script, "\ncode=0\n")
+	script, _, found := strings.Cut(script, "\n# What is left here when")
 	require.True(t, found)
 	script = strings.Replace(script, "http://192.168.124.1:8091", e.files.URL, 1)
 	dir := t.TempDir()
@@ -275,53 +283,58 @@ func TestNoexec(t *testing.T) {
 	require.Empty(t, left)
 }
 
-// TestResume: an endpoint that goes away makes the job incomplete, so that it runs
-// again, and then failed. What runs again is not in its own way.
+// TestResume: of an endpoint that goes away the task itself captures anew, after a while,
+// since no runner would run an incomplete job again by itself. What it would refuse again
+// is not tried.
 func TestResume(t *testing.T) {
 	t.Parallel()
 	e := serve(t, nil)
 	e.params["image-capture/attempts"] = 1
-	run := t.TempDir()
-	e.setup = "mount --bind " + run + " /run"
-	times := func() string {
-		text, _ := os.ReadFile(filepath.Join(run, "image-capture.resumed"))
-		return strings.TrimSpace(string(text))
+	e.params["image-capture/resume"] = 2
+	run, bin := t.TempDir(), t.TempDir()
+	// In the place of waiting, what happens meanwhile.
+	meanwhile := func(command string) {
+		require.NoError(t, os.WriteFile(filepath.Join(bin, "sleep"), []byte("#!/bin/sh\necho \"waits $1\"\n"+command+"\n"), 0o755))
 	}
-	down := drptest.Fault{Method: "POST", Path: ".tgz", After: 1000, Drop: true}
-	e.api.AddFault(down)
+	meanwhile("true")
+	e.setup = "mount --bind " + run + " /run; export PATH=" + bin + ":$PATH"
+	e.api.AddFault(drptest.Fault{Method: "POST", Path: ".tgz", After: 1000, Drop: true})
 	log, code := e.run("image-capture")
-	require.Equal(t, 128, code, log)
-	require.Contains(t, log, "the endpoint failed; this job runs again (1 of 1)")
-	require.Equal(t, "1", times())
-	log, code = e.run("image-capture")
 	require.Equal(t, 7, code, log)
-	require.Empty(t, times(), "another job has its own")
-
-	// The endpoint is back after the first.
-	_, code = e.run("image-capture")
-	require.Equal(t, 128, code)
-	e.api.ClearFaults()
-	log, code = e.run("image-capture")
-	require.Zero(t, code, log)
-	require.Empty(t, times())
-	images, manifests := e.stored()
-	require.Len(t, images, 1)
-	require.Len(t, manifests, 1)
+	require.Regexp(t, `(?s)tried again in 60 s \(1 of 2, image-capture/resume\)\nwaits 60\n.*tried again in 120 s \(2 of 2.*waits 120\n`, log)
+	require.Equal(t, 2, strings.Count(log, "\nwaits "), log)
+	require.Contains(t, log, "the job failed with exit code 7; to run it again, set the machine's Runnable to true\n")
 	left, err := filepath.Glob(run + "/*")
 	require.NoError(t, err)
 	require.Empty(t, left)
 
-	// A server that was killed leaves a .part behind: the new run has another name.
+	// The endpoint is back at the second attempt; of the first a .part is left.
+	e.api.ClearFaults()
 	e.api.AddFault(drptest.Fault{Method: "POST", Path: ".tgz", After: 1000, Kill: true, Times: 1})
-	_, code = e.run("image-capture")
-	require.Equal(t, 128, code)
 	log, code = e.run("image-capture")
 	require.Zero(t, code, log)
+	require.Equal(t, 1, strings.Count(log, "\nwaits "), log)
+	images, manifests := e.stored()
+	require.Len(t, manifests, 1)
+	require.Len(t, images, 2, "one is the .part: %v", images)
 
-	e.params["image-capture/resume"] = 0
-	e.api.AddFault(down)
-	_, code = e.run("image-capture")
-	require.Equal(t, 7, code)
+	// Never: a refused token, a Param with a wrong value, a certificate that is not trusted.
+	for name, change := range map[string]func(e *endpoint){
+		"token":       func(e *endpoint) { e.api.Revoke(token) },
+		"Param":       func(e *endpoint) { e.params["image-capture/limit-rate"] = "5x" },
+		"certificate": func(e *endpoint) { e.params["image-capture/tls-fingerprint"] = strings.Repeat("0", 64) },
+	} {
+		e := serve(t, nil)
+		e.params["image-capture/attempts"] = 2
+		e.params["image-capture/resume"] = 2
+		e.setup = "mount -t tmpfs none /run; export PATH=" + bin + ":$PATH"
+		change(e)
+		log, code := e.run("image-capture")
+		require.NotZero(t, code)
+		require.NotContains(t, log, "waits", name)
+		require.NotContains(t, log, "attempt", name)
+		require.NotRegexp(t, `hint:.* --[a-z]`, log, "%s: a task has Params, not flags", name)
+	}
 }
 
 // TestExitCodes: none of the agent's ends, nor that of one which is killed, means

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"image-capture/cli"
 )
 
 var agentDir string
@@ -61,6 +63,8 @@ func table(t testing.TB, p *Pack) (flags, params map[string]string) {
 // notInTasks are the agent's flags that no Param is for, and why.
 var notInTasks = map[string]string{
 	"upload":       "the task always uploads",
+	"in-task":      "the task says so",
+	"result":       "the task reads it, and copies it to image-capture/result-file",
 	"endpoint":     "the runner says which",
 	"token-file":   "the runner has the token in the environment",
 	"output":       "nothing is staged on a disk",
@@ -80,6 +84,7 @@ var gone = map[string]bool{"require-free": true}
 func TestFlags(t *testing.T) {
 	p := readPack(t)
 	flags, params := table(t, p)
+	require.Equal(t, flags, cli.Params, "what the agent calls them in a task")
 	help, err := exec.Command(agent(t), "capture", "--help").Output()
 	require.NoError(t, err)
 	has := map[string]bool{}

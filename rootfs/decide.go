@@ -32,15 +32,17 @@ type MountOptions struct {
 	// Include captures a mount point whatever is mounted there, unless that is a
 	// directory that the mount point lies in.
 	Include []string
-	// Exclude leaves out a mount point; its directory stays, empty.
-	Exclude []string
+	// Exclude leaves out a mount point; its directory stays, empty. What is not mounted
+	// there is reported to NotMounted: nothing is captured of it either way.
+	Exclude    []string
+	NotMounted func(path string)
 	// Dropped says whether a path, or all that it holds, is left out of the tree for
 	// another reason: what is mounted there is then not captured, and it is not a second
 	// place to find what is mounted elsewhere. Nil: none is.
 	Dropped func(path string) bool
 }
 
-// NoMountError says that a path named by MountOptions is not a mount point.
+// NoMountError says that a path of MountOptions.Include is not a mount point.
 type NoMountError struct {
 	Path   string
 	Reason string
@@ -120,9 +122,12 @@ func DecideMounts(infos []*MountInfo, root string, opt MountOptions) ([]Mount, e
 		}
 		list = append(list, d)
 	}
-	for _, left := range []map[string]bool{include, exclude} {
-		if paths := slices.Sorted(maps.Keys(left)); len(paths) > 0 {
-			return nil, &NoMountError{paths[0], "is not a mount point below " + root}
+	if paths := slices.Sorted(maps.Keys(include)); len(paths) > 0 {
+		return nil, &NoMountError{paths[0], "is not a mount point below " + root}
+	}
+	if opt.NotMounted != nil {
+		for _, path := range slices.Sorted(maps.Keys(exclude)) {
+			opt.NotMounted(path)
 		}
 	}
 	return list, nil

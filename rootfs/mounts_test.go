@@ -43,6 +43,8 @@ func TestDecide(t *testing.T) {
 		// "+ ./path: part of the reason" or "- ./path: ..."
 		want []string
 		err  string
+		// absent are those of opt.Exclude that are not mounted.
+		absent []string
 	}{
 		{
 			name: "live host", table: live, root: "/",
@@ -208,7 +210,7 @@ func TestDecide(t *testing.T) {
 			want: []string{"- ./boot: ", "- ./dev: ", "- ./proc: "},
 		},
 		{name: "include no mount point", table: live, root: "/", opt: MountOptions{Include: []string{"/usr"}}, err: "./usr is not a mount point below /"},
-		{name: "exclude no mount point", table: live, root: "/", opt: MountOptions{Exclude: []string{"/usr", "/a"}}, err: "./a is not a mount point below /"},
+		{name: "exclude no mount point", table: live, root: "/", opt: MountOptions{Exclude: []string{"/usr", "/a"}}, absent: []string{"./a", "./usr"}},
 		{name: "include the root", table: live, root: "/", opt: MountOptions{Include: []string{"/"}}, err: "./ is not a mount point below /"},
 		{name: "include below what is left out", table: live, root: "/", opt: MountOptions{Include: []string{"/dev/shm"}}, err: "./dev/shm lies in ./dev, which is left out: include that too"},
 		{name: "include a bind mount", root: "/", table: "1 0 8:2 / / ext4 /dev/sda2\n 2 1 8:2 /srv /x ext4 /dev/sda2", opt: MountOptions{Include: []string{"x"}}, want: []string{"+ ./x: local filesystem ext4 on /dev/sda2 (--include-mount)"}},
@@ -217,6 +219,8 @@ func TestDecide(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			var absent []string
+			tt.opt.NotMounted = func(path string) { absent = append(absent, path) }
 			got, err := DecideMounts(mountTable(t, tt.table), tt.root, tt.opt)
 			if tt.err != "" {
 				require.EqualError(t, err, tt.err)
@@ -225,6 +229,10 @@ func TestDecide(t *testing.T) {
 				return
 			}
 			require.NoError(t, err)
+			require.Equal(t, tt.absent, absent)
+			if tt.absent != nil {
+				return
+			}
 			sort.Slice(got, func(i, j int) bool { return got[i].Path < got[j].Path })
 			var lines []string
 			for i, m := range got {
