@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"os"
 	"os/signal"
 	"strings"
@@ -123,18 +124,22 @@ func TestUsage(t *testing.T) {
 		{"upload a b c", "upload takes an image and its MANIFEST"},
 		{"upload a b --progress fast", "--progress"},
 		{"upload a b --attempts 0", "--attempts"},
-		{"upload a none", "none"},
-		{"upload a empty", "empty"},
+		{"upload empty none", "none"},
+		{"upload empty empty", "empty"},
 		{"upload a b --output c", "unknown flag: --output"},
 		{"verify", "verify takes an image and its MANIFEST"},
 		{"verify a b c", "verify takes an image and its MANIFEST"},
-		{"verify a", "no MANIFEST found for a: "},
+		{"verify empty", "no MANIFEST found for empty: "},
 		{"verify -", "an image from stdin needs its MANIFEST"},
 		{"verify - -", "stdin"},
-		{"verify none.tgz", "none.MANIFEST.txt: no such file"},
-		{"verify a ROOT", "is not a file"},
+		{"verify none.tgz", "none.tgz: no such file"},
+		{"upload none.tgz none.txt --json", "none.tgz: no such file"},
+		{"verify a b --json --progress fast", "--progress"},
+		{"prune --older-than 3x --json", "is not an age"},
+		{"check ROOT --json --frobnicate", "unknown flag"},
+		{"verify empty ROOT", "is a directory"},
 		{"verify a b --progress fast", "--progress"},
-		{"verify a b --insecure --fingerprint " + strings.Repeat("ab", 32), "ingerprint"},
+		{"verify empty empty --insecure --fingerprint " + strings.Repeat("ab", 32), "ingerprint"},
 		{"version --nonsense", "unknown flag"},
 		{"version x", "version takes no argument"},
 	} {
@@ -145,7 +150,13 @@ func TestUsage(t *testing.T) {
 		got := runHere(t.Context(), nil, args...)
 		require.Equal(t, cli.ExitUsage, got.code, "%s: %s", row.args, got.stderr)
 		require.Contains(t, got.stderr, row.want, row.args)
-		require.Empty(t, got.stdout, row.args)
+		if strings.Contains(row.args, "--json") {
+			var doc document
+			require.NoError(t, json.Unmarshal([]byte(got.stdout), &doc), "one document, whatever happens")
+			require.Equal(t, cli.ExitUsage, doc.ExitCode)
+		} else {
+			require.Empty(t, got.stdout, row.args)
+		}
 		requireRules(t, got.stderr)
 		names, err := os.ReadDir(".")
 		require.NoError(t, err)

@@ -144,7 +144,7 @@ func TestErrorsByType(t *testing.T) {
 	}{
 		"root":    {t.Context(), capture.Options{Tree: capture.Tree{Root: filepath.Join(dir, "none")}}, new(*capture.OptionError)},
 		"exclude": {t.Context(), capture.Options{Tree: capture.Tree{Root: dir, Exclude: []string{"*"}}}, new(*capture.OptionError)},
-		"mount":   {t.Context(), capture.Options{Tree: capture.Tree{Root: dir, ExcludeMounts: []string{"x"}}}, new(*rootfs.NoMountError)},
+		"mount":   {t.Context(), capture.Options{Tree: capture.Tree{Root: dir, IncludeMounts: []string{"x"}}}, new(*rootfs.NoMountError)},
 		"check":   {t.Context(), capture.Options{Tree: small, Check: capture.Enforce}, new(*capture.CheckError)},
 		"tag":     {t.Context(), capture.Options{Tree: small, Check: capture.Off, Tag: "A B"}, new(*capture.OptionError)},
 		"taken":   {t.Context(), capture.Options{Tree: small, Check: capture.Off, Outputs: capture.Outputs{Image: taken}}, new(*durable.ExistsError)},

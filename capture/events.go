@@ -18,6 +18,8 @@ type Events interface {
 	Mount(m rootfs.Mount)
 	// NotMounted is a mount point that shall be left out, where nothing is mounted.
 	NotMounted(path string)
+	// LittleRoom says that a folder has fewer bytes free than are in use in the tree.
+	LittleRoom(folder string, free, used int64)
 	// Fixed is an edit that the image gets, by the check or by an operation.
 	Fixed(f bootcheck.Fix, by By)
 	// Checked is the report on the tree as it will be in the image.
@@ -62,6 +64,9 @@ func (Silent) Mount(rootfs.Mount) {}
 
 // NotMounted is for Events.
 func (Silent) NotMounted(string) {}
+
+// LittleRoom is for Events.
+func (Silent) LittleRoom(string, int64, int64) {}
 
 // Fixed is for Events.
 func (Silent) Fixed(bootcheck.Fix, By) {}

@@ -138,6 +138,7 @@ const (
 	OptionNames       Option = "Names"
 	OptionTag         Option = "Tag"
 	OptionOutputs     Option = "Outputs"
+	OptionImage       Option = "Image"
 )
 
 func (e *OptionError) Error() string { return e.err.Error() }

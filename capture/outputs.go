@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"image-capture/durable"
 	"image-capture/entry"
 	"image-capture/manifest"
@@ -67,14 +69,52 @@ func (r *run) place(ctx context.Context) error {
 			return err
 		}
 	}
+	r.measureRoom()
 	return nil
 }
+
+// measureRoom warns before anything is read where a local image may not fit. What is in
+// use on the root's filesystems is all that is known before, and an image is smaller.
+func (r *run) measureRoom() {
+	name := r.outputs.image.name
+	if name == "" || special(name) {
+		return
+	}
+	used, known := r.src.mounts.Used()
+	var st unix.Statfs_t
+	if !known || unix.Statfs(filepath.Dir(name), &st) != nil {
+		return
+	}
+	if free := int64(st.Bavail) * st.Bsize; free < used {
+		r.events.LittleRoom(filepath.Dir(name), free, used)
+	}
+}
+
+// otherEndings are a second name of some formats, foreignEndings those of files that no
+// image is.
+var (
+	otherEndings   = map[string]manifest.Format{".tar.gz": manifest.TGZ, ".tzst": manifest.TarZst}
+	foreignEndings = []string{
+		".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".tbz", ".tar.lz4", ".tar.lzma", ".zip", ".7z", ".rar", ".cpio", ".iso", ".qcow2", ".squashfs",
+	}
+)
 
 // check looks for names that cannot be meant.
 func (o *outputs) check(format manifest.Format) error {
 	for _, f := range []manifest.Format{manifest.TGZ, manifest.TarZst, manifest.Tar} {
 		if f != format && strings.HasSuffix(o.image.name, f.Suffix()) {
 			return &FormatNameError{Name: o.image.name, Is: f, Format: format}
+		}
+	}
+	base := strings.ToLower(filepath.Base(o.image.name))
+	for end, f := range otherEndings {
+		if f != format && strings.HasSuffix(base, end) {
+			return &FormatNameError{Name: o.image.name, Is: f, Format: format}
+		}
+	}
+	for _, end := range foreignEndings {
+		if strings.HasSuffix(base, end) {
+			return optionErrorf(OptionImage, "%s: the name ends like a %s file, and the image is %s", o.image.name, end[1:], format)
 		}
 	}
 	names := []string{o.image.name, o.manifest.name, o.profile.name}

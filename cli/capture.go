@@ -79,6 +79,14 @@ func (o *captureOptions) add(g *groups) {
 		}
 		return nil
 	})
+	g.check(func() error {
+		for _, name := range []string{"endpoint", "token-file", "ca-cert", "fingerprint", "insecure", "attempts", "limit-rate"} {
+			if g.set(name) && !o.upload {
+				return usagef("add --upload, or leave out --"+name, "--%s has no effect without --upload: nothing goes to an endpoint", name)
+			}
+		}
+		return nil
+	})
 }
 
 // allOperations is --generalize without a list.
@@ -88,6 +96,7 @@ func (o *captureOptions) run(ctx context.Context, a *App, g *groups, args []stri
 	if len(args) != 1 {
 		return usagef("image-capture ROOT, such as image-capture / or image-capture /mnt; image-capture --help lists commands and flags", "capture takes one argument, the root")
 	}
+	a.warnUnprivileged()
 	var res capture.Result
 	opt, err := o.options(ctx, a, g, args[0])
 	if err == nil {

@@ -100,7 +100,7 @@ type checkDocument struct {
 // print prints the report, the result of the command.
 func (c *checkJob) print() error {
 	if c.json {
-		return writeJSON(c.app.stdout, checkDocument{
+		return c.app.document(checkDocument{
 			Deployer: c.opt.Deployer, Firmware: c.opt.Firmware, Worst: c.report.Worst(), Counts: c.report.Counts(),
 			Report: c.report, Fixed: c.fixed,
 		})

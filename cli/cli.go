@@ -10,8 +10,11 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
+
+	"image-capture/entry"
 
 	"github.com/spf13/pflag"
 )
@@ -26,6 +29,8 @@ type App struct {
 	image  io.Writer // the same, for an image: there it is one
 	term   *terminal
 	env    func(string) string
+	// documented: the document of --json is written.
+	documented bool
 	// After and Jitter are those of upload.Attempts. Tests replace them.
 	After  func(time.Duration) <-chan time.Time
 	Jitter func(time.Duration) time.Duration
@@ -78,14 +83,21 @@ func commands() []command {
 // Run runs the program and returns its exit code. It uses no process-wide state but the
 // file system, so tests run it too.
 func (a *App) Run(ctx context.Context, args []string) int {
-	cmd, args := pick(args)
-	opt, g := cmd.options(), &groups{}
-	opt.add(g)
-	err := a.run(ctx, cmd, opt, g, args)
+	cmd, args, err := pick(args)
 	if err == nil {
-		return ExitDone
+		opt, g := cmd.options(), &groups{}
+		opt.add(g)
+		if err = a.run(ctx, cmd, opt, g, args); err == nil {
+			return ExitDone
+		}
 	}
 	code, hint, err := conclude(ctx, err)
+	if cmd.name != "capture" {
+		hint = strings.Replace(hint, otherName, otherFolder, 1)
+	}
+	if wantsJSON(args) && !a.documented {
+		_ = a.document(failed{code, entry.Printable(strings.Join(joined(err), "; ")), entry.Printable(a.term.words(hint))})
+	}
 	a.term.fail(code, err, hint)
 	return code
 }
@@ -120,17 +132,23 @@ func (a *App) run(ctx context.Context, cmd command, opt options, g *groups, args
 }
 
 // pick finds the command. What is not a command is an argument of capture.
-func pick(args []string) (command, []string) {
+func pick(args []string) (cmd command, rest []string, err error) {
 	all := commands()
-	if len(args) > 0 {
-		word := args[0]
-		if word == "help" {
-			args = append(slices.Clone(args[1:]), "--help")
-			return pick(args)
-		}
-		if i := slices.IndexFunc(all, func(c command) bool { return c.name == word }); i >= 0 {
-			return all[i], args[1:]
-		}
+	if len(args) == 0 {
+		return all[0], args, nil
 	}
-	return all[0], args
+	word := args[0]
+	switch word {
+	case "help":
+		if rest, err = helped(args[1:]); err != nil {
+			return all[0], args, err
+		}
+		return pick(rest)
+	case "--version", "-V":
+		word = "version"
+	}
+	if i := slices.IndexFunc(all, func(c command) bool { return c.name == word }); i >= 0 {
+		return all[i], args[1:], nil
+	}
+	return all[0], args, noCommand(word)
 }

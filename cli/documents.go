@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"image-capture/bootcheck"
@@ -96,7 +97,7 @@ func (o *captureOptions) printResult(ctx context.Context, a *App, res capture.Re
 		doc.Error = entry.Printable(strings.Join(joined(shown), "; "))
 	}
 	if o.json {
-		if werr := writeJSON(a.stdout, doc); werr != nil && err == nil {
+		if werr := a.document(doc); werr != nil && err == nil {
 			err = werr
 		}
 	}
@@ -113,6 +114,28 @@ func (o *captureOptions) printResult(ctx context.Context, a *App, res capture.Re
 func temporary(err error) bool {
 	var remote *upload.Error
 	return errors.As(err, &remote) && remote.Retryable()
+}
+
+// failed is the document of a command that has no other, as it failed before there was
+// anything to say.
+type failed struct {
+	ExitCode int    `json:"exit_code"`
+	Error    string `json:"error"`
+	Hint     string `json:"hint,omitempty"`
+}
+
+// wantsJSON reads --json from arguments that may not be right otherwise.
+func wantsJSON(args []string) bool {
+	if end := slices.Index(args, "--"); end >= 0 {
+		args = args[:end]
+	}
+	return slices.Contains(args, "--json") || slices.Contains(args, "--json=true")
+}
+
+// document writes the document of --json, once.
+func (a *App) document(doc any) error {
+	a.documented = true
+	return writeJSON(a.stdout, doc)
 }
 
 // writeJSON writes a document for people and programs.

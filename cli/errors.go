@@ -84,6 +84,7 @@ const (
 	filesClaims    = `give the task ExtraClaims: scope files, action "post, get", specific "*"`
 	profileClaims  = `give the task ExtraClaims: scope profiles, action "create, update", specific "*"; or store the printed Profile with drpcli profiles create`
 	otherName      = "use another name (--rootfs-name, --manifest-name, --upload-path)"
+	otherFolder    = "use another folder (--upload-path)" // where names are given
 	lookAtEndpoint = "and look in the endpoint's log"
 )
 
@@ -199,6 +200,8 @@ func diagnoseOption(e *capture.OptionError) diagnosis {
 		return diagnosis{ExitUsage, "", "--exclude-from: "}
 	case capture.OptionTag:
 		return diagnosis{ExitUsage, "", "--tag "}
+	case capture.OptionImage:
+		return diagnosis{ExitUsage, "end the name with .tgz, .tar.zst or .tar, as --format says", "--output "}
 	case capture.OptionOutputs:
 		return diagnosis{ExitUsage, "give each its own name", ""}
 	}

@@ -20,6 +20,10 @@ func (e events) Mount(m rootfs.Mount) { e.term.say("mount point %s", m) }
 func (e events) NotMounted(path string) {
 	e.term.warn("", "--exclude-mount %s: nothing is mounted there", path)
 }
+func (e events) LittleRoom(folder string, free, used int64) {
+	e.term.warn("an image takes a third to a half of it: free some space, or send it to the endpoint without --output",
+		"%s has %s free, and %s are in use in the tree: the image may not fit", folder, bytesText(free), bytesText(used))
+}
 func (e events) Fixed(f bootcheck.Fix, by capture.By) { e.term.say("%s: %s", by, f) }
 func (e events) Unmatched(pattern string)             { e.term.warn("", "--exclude %s matched nothing", pattern) }
 func (e events) Unapplied(u edit.Unapplied) {

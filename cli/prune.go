@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,7 +25,8 @@ type pruneOptions struct {
 	keepGiven  bool
 	orphans    bool
 	parts      bool
-	olderThan  time.Duration
+	age        string
+	olderThan  time.Duration // of age
 	yes        bool
 	endpoint   endpointOptions
 	messageOptions
@@ -36,7 +38,7 @@ func (o *pruneOptions) add(g *groups) {
 	s.IntVar(&o.keep, "keep", 0, "delete all but the newest `N` images of each tag, with their MANIFESTs")
 	s.BoolVar(&o.orphans, "orphans", false, "delete images without a MANIFEST and MANIFESTs without an image, if older than --older-than")
 	s.BoolVar(&o.parts, "parts", false, "delete the .part files of broken uploads, if older than --older-than; an upload that is still running is lost")
-	s.DurationVar(&o.olderThan, "older-than", 24*time.Hour, "least `AGE` of what --orphans and --parts delete, by the date in its name; with 0s also .part files without a date")
+	s.StringVar(&o.age, "older-than", "1d", "least `AGE` of what --orphans and --parts delete, such as 3d or 12h, by the date in its name; with 0 also .part files without a date")
 	s.BoolVar(&o.yes, "yes", false, "delete; if not given, what would be deleted is only listed")
 	o.endpoint.add(g)
 	o.messageOptions.add(g, false)
@@ -70,11 +72,14 @@ type pruneJob struct {
 // nothing wrong, and which a later --orphans deletes.
 func (o *pruneOptions) run(ctx context.Context, a *App, g *groups, args []string) error {
 	o.keepGiven = g.set("keep")
+	var err error
+	if o.olderThan, err = parseAge(o.age); err != nil {
+		return usagef("such as 3d, 12h or 90m", "--older-than: %w", err)
+	}
 	p := &pruneJob{app: a, opt: o, folder: strings.TrimSuffix(o.uploadPath, "/"), match: args}
 	if err := p.valid(); err != nil {
 		return err
 	}
-	var err error
 	if p.end, err = o.endpoint.connect(ctx, a, events{term: a.term}); err != nil {
 		return err
 	}
@@ -100,8 +105,6 @@ func (p *pruneJob) valid() error {
 		return usagef("name the folder without variables", "--upload-path %s: variables have values only during a capture", p.opt.uploadPath)
 	case p.opt.keep < 0:
 		return usagef("", "--keep is %d: it must be 0 or more", p.opt.keep)
-	case p.opt.olderThan < 0:
-		return usagef("", "--older-than is %s: it must be 0 or more", p.opt.olderThan)
 	case p.opt.keepGiven && p.opt.keep == 0 && len(p.match) == 0:
 		return usagef("image-capture prune 'debian-10-*' --keep 0", "--keep 0 deletes all images: say which by a pattern")
 	}
@@ -191,6 +194,25 @@ func (p *pruneJob) decide(list []*upload.Pair) {
 	}
 }
 
+// parseAge reads a duration, as time.ParseDuration does, with days too.
+func parseAge(s string) (time.Duration, error) {
+	const most = 100 * 365 * 24 * time.Hour
+	var age time.Duration
+	var err error
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		var n uint64
+		if n, err = strconv.ParseUint(days, 10, 16); err == nil {
+			age = time.Duration(n) * 24 * time.Hour
+		}
+	} else {
+		age, err = time.ParseDuration(s)
+	}
+	if err != nil || age < 0 || age > most {
+		return 0, fmt.Errorf("%q is not an age", s)
+	}
+	return age, nil
+}
+
 func (p *pruneJob) matches(name string) bool {
 	return len(p.match) == 0 || slices.ContainsFunc(p.match, func(pattern string) bool {
 		ok, err := path.Match(pattern, name)
@@ -274,8 +296,14 @@ func (p *pruneJob) tell(ctx context.Context, err error) error {
 		p.app.term.say("deleted %d of %d", done, len(p.plan))
 	case todo > 0:
 		p.app.term.say("nothing was deleted; add --yes to delete %d of %d", todo, len(p.plan))
+	case len(p.plan) == 0 && len(p.match) > 0:
+		p.app.term.say("nothing in %s matches %s", p.folder, strings.Join(p.match, " "))
+	case len(p.plan) == 0:
+		p.app.term.say("there are no images in %s", p.folder)
+	case !p.opt.keepGiven && !p.opt.orphans && !p.opt.parts:
+		p.app.term.say("nothing was chosen to be deleted, of %d; --keep N, --orphans and --parts choose", len(p.plan))
 	default:
-		p.app.term.say("nothing to delete among %d; --keep, --orphans and --parts say what to delete", len(p.plan))
+		p.app.term.say("nothing to delete among %d", len(p.plan))
 	}
 	if err == nil {
 		err = werr
@@ -293,7 +321,7 @@ func (p *pruneJob) print(ctx context.Context, err error) error {
 		if doc.Files == nil {
 			doc.Files = []pruned{}
 		}
-		return writeJSON(p.app.stdout, doc)
+		return p.app.document(doc)
 	}
 	for _, line := range p.plan {
 		names := strings.TrimSpace(strings.Join([]string{line.Image + line.Part, line.Manifest}, " "))

@@ -100,6 +100,13 @@ func joined(err error) []string {
 	return []string{err.Error()}
 }
 
+// warnUnprivileged comes first where not all can be read.
+func (a *App) warnUnprivileged() {
+	if os.Geteuid() != 0 {
+		a.term.warn("run it as root, as in sudo image-capture", "not run by root: files that this user cannot read will be missing, and so will trusted and security attributes")
+	}
+}
+
 // count writes a number of things: "1 problem", "2 problems".
 func count(n int, thing string) string {
 	if n == 1 {

@@ -39,8 +39,10 @@ func (o *uploadOptions) run(ctx context.Context, a *App, g *groups, args []strin
 	if len(args) != 1 && len(args) != 2 {
 		return usagef("image-capture upload IMAGE MANIFEST, or image-capture upload MANIFEST", "upload takes an image and its MANIFEST")
 	}
-	file := args[len(args)-1]
-	facts, err := readFacts(file)
+	if err := whichIsWhich("upload", args); err != nil {
+		return err
+	}
+	facts, err := readFacts(args[len(args)-1])
 	if err != nil {
 		return err
 	}
@@ -67,7 +69,7 @@ func (o *uploadOptions) run(ctx context.Context, a *App, g *groups, args []strin
 	}
 	doc := sent{Image: names.Image, Manifest: names.Manifest, SHA256: facts.SHA256, Verified: d.Verified, ProfileSaved: o.store.saveProfile}
 	if o.json {
-		return writeJSON(a.stdout, doc)
+		return a.document(doc)
 	}
 	_, err = fmt.Fprintf(a.stdout, "%16s  %s\n%16s  %s\n", "upload tarball:", names.Image, "upload manifest:", names.Manifest)
 	return err

@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"bytes"
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -31,6 +33,9 @@ func (o *verifyOptions) run(ctx context.Context, a *App, _ *groups, args []strin
 	if len(args) != 1 && len(args) != 2 {
 		return usagef("image-capture verify IMAGE [MANIFEST]", "verify takes an image and its MANIFEST")
 	}
+	if err := whichIsWhich("verify", args); err != nil {
+		return err
+	}
 	var manifestName string
 	if len(args) == 2 {
 		if manifestName = args[1]; manifestName == "-" && args[0] == "-" {
@@ -52,7 +57,7 @@ func (o *verifyOptions) run(ctx context.Context, a *App, _ *groups, args []strin
 	defer m.Close()
 	want, err := manifest.Parse(m)
 	if err != nil {
-		return &failure{ExitVerify, fmt.Errorf("MANIFEST %s: %w", manifestName, err), ""}
+		return &failure{ExitVerify, fmt.Errorf("MANIFEST %s: %w", manifestName, err), manifestHint(err)}
 	}
 	image, size, err := a.open(ctx, client, args[0])
 	if err != nil {
@@ -67,7 +72,59 @@ func (o *verifyOptions) run(ctx context.Context, a *App, _ *groups, args []strin
 	if err != nil {
 		return err
 	}
+	v.sha256 = hex.EncodeToString(source.SHA256())
 	return v.report(a, o.json, args[0], manifestName, want.Facts())
+}
+
+// whichIsWhich refuses an image in the place of its MANIFEST, the other way round, and a
+// file that is not there. Only files are looked at.
+func whichIsWhich(command string, args []string) error {
+	kinds := make([]string, len(args))
+	for i, name := range args {
+		if name == "-" || isURL(name) {
+			continue
+		}
+		info, err := os.Stat(name)
+		switch {
+		case err != nil:
+			return usagef("", "%w", err)
+		case info.IsDir():
+			return usagef("image-capture "+command+" --help says what it takes", "%s is a directory", name)
+		case info.Mode().IsRegular():
+			kinds[i] = kindOfFile(name)
+		}
+	}
+	last := len(args) - 1
+	switch {
+	case last == 1 && kinds[0] == "MANIFEST" && kinds[1] == "image":
+		return usagef(fmt.Sprintf("image-capture %s %s %s", command, args[1], args[0]), "%s is the MANIFEST, and %s the image: the image comes first", args[0], args[1])
+	case last == 1 && kinds[0] == "MANIFEST":
+		return usagef("image-capture "+command+" IMAGE MANIFEST", "%s is a MANIFEST, not an image", args[0])
+	case command == "verify" && last == 0 && kinds[0] == "MANIFEST":
+		return usagef("image-capture verify IMAGE "+args[0], "%s is a MANIFEST, not an image", args[0])
+	case (command == "upload" || last == 1) && kinds[last] == "image":
+		return usagef(fmt.Sprintf("image-capture %s %s %s", command, args[0], manifestOf(args[0])), "%s is an image, not a MANIFEST", args[last])
+	}
+	return nil
+}
+
+// kindOfFile looks at the first bytes of a file: "image", "MANIFEST", or "" for neither.
+func kindOfFile(name string) string {
+	f, err := os.Open(name)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	head := make([]byte, 512)
+	n, _ := io.ReadFull(f, head)
+	head = head[:n]
+	switch {
+	case bytes.HasPrefix(head, []byte("#mtree")):
+		return "MANIFEST"
+	case bytes.HasPrefix(head, []byte("\x1f\x8b")), bytes.HasPrefix(head, []byte("\x28\xb5\x2f\xfd")), n == 512 && bytes.HasPrefix(head[257:], []byte("ustar")):
+		return "image"
+	}
+	return ""
 }
 
 // manifestOf returns the name of the MANIFEST that a capture wrote beside an
@@ -132,8 +189,9 @@ func isURL(name string) bool {
 // verification is what a comparison found.
 type verification struct {
 	compare.Result
-	found []string // the first differences
-	more  int
+	sha256 string   // of what was read
+	found  []string // the first differences
+	more   int
 }
 
 // mostDifferences is how many are told; the rest is counted.
@@ -187,19 +245,40 @@ func isSourceError(err error) bool {
 
 // verified is the document of verify --json.
 type verified struct {
-	Image       string   `json:"image"`
-	Manifest    string   `json:"manifest"`
-	OK          bool     `json:"ok"`
-	Entries     int64    `json:"entries"`
-	SHA256      string   `json:"sha256sum"`
-	Differences []string `json:"differences,omitempty"`
-	More        int      `json:"more_differences,omitempty"`
+	Image    string `json:"image"`
+	Manifest string `json:"manifest"`
+	OK       bool   `json:"ok"`
+	Entries  int64  `json:"entries"`
+	SHA256   string `json:"sha256sum"` // of what was read
+	ExitCode int    `json:"exit_code"`
+	// Omitted is what the capture left out, or could not read.
+	Omitted     []jsonNote `json:"omitted,omitempty"`
+	Differences []string   `json:"differences,omitempty"`
+	More        int        `json:"more_differences,omitempty"`
+}
+
+// unread are those that a capture left out against its will: sockets cannot be in an
+// image, and its own files shall not.
+func unread(omitted []entry.Note) (list []entry.Note) {
+	for _, n := range omitted {
+		if n.Reason != "socket" && !strings.HasSuffix(n.Reason, "of this capture") {
+			list = append(list, n)
+		}
+	}
+	return list
 }
 
 func (v *verification) report(a *App, asJSON bool, image, name string, facts manifest.Facts) error {
 	ok := len(v.found) == 0
 	if asJSON {
-		if err := writeJSON(a.stdout, verified{entry.Printable(image), entry.Printable(name), ok, v.Entries, facts.SHA256, v.found, v.more}); err != nil {
+		doc := verified{
+			Image: entry.Printable(image), Manifest: entry.Printable(name), OK: ok, Entries: v.Entries, SHA256: v.sha256,
+			Omitted: jsonNotes(facts.Omitted), Differences: v.found, More: v.more,
+		}
+		if !ok {
+			doc.ExitCode = ExitVerify
+		}
+		if err := a.document(doc); err != nil {
 			return err
 		}
 	}
@@ -215,9 +294,20 @@ func (v *verification) report(a *App, asJSON bool, image, name string, facts man
 	if asJSON {
 		return nil
 	}
+	if lost := unread(facts.Omitted); len(lost) > 0 {
+		a.term.warn("the lines \"# omitted\" of the MANIFEST list them", "the capture could not read %s, which the image lacks: %s", count(len(lost), "name"), lost[0].Path)
+	}
 	if v.Undigested > 0 {
 		a.term.say("the MANIFEST has no digest for %d files; the digest of the whole image is right", v.Undigested)
 	}
 	_, err := fmt.Fprintf(a.stdout, "%s is whole: %d entries as in %s, SHA-256 %s\n", entry.Printable(image), v.Entries, entry.Printable(name), facts.SHA256)
 	return err
+}
+
+// manifestHint is what to do about a MANIFEST that cannot be read.
+func manifestHint(err error) string {
+	if errors.Is(err, manifest.ErrNotManifest) {
+		return "give the MANIFEST that the capture wrote with the image"
+	}
+	return ""
 }

@@ -68,6 +68,9 @@ func (s *Source) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// SHA256 is the digest of what was read.
+func (s *Source) SHA256() []byte { return s.sha256.Sum(nil) }
+
 // failed says whether an error is that of reading the source, such as of a connection,
 // which says nothing of what is in it.
 func (s *Source) failed(err error) bool {

@@ -24,6 +24,9 @@ type Reader struct {
 	err   error
 }
 
+// ErrNotManifest is of a file that nothing here wrote.
+var ErrNotManifest = errors.New("not a MANIFEST of image-capture")
+
 // Parse reads the facts of a MANIFEST that Spool.Write wrote. It takes no other
 // mtree specification, and no fact or keyword that it does not know: what is new
 // in a later version's MANIFEST is refused, not overlooked.
@@ -31,9 +34,12 @@ func Parse(r io.Reader) (*Reader, error) {
 	p := &Reader{lines: newLineReader(r)}
 	l := p.lines
 	if l.err != nil || string(l.line) != signature {
-		return nil, p.fail(cmp.Or(cutShort(l.err), fmt.Errorf("the first line is not %q", signature)))
+		return nil, p.fail(cmp.Or(cutShort(l.err), fmt.Errorf("the first line is not %q: %w", signature, ErrNotManifest)))
 	}
 	l.advance()
+	if l.err == nil && !bytes.HasPrefix(l.line, []byte("# ")) {
+		return nil, p.fail(fmt.Errorf("an mtree specification of another tool: %w", ErrNotManifest))
+	}
 	if err := p.facts.read(l); err != nil {
 		return nil, p.fail(err)
 	}
