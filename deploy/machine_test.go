@@ -185,6 +185,9 @@ var layouts = map[string]func(m *machine){
 		m.partition("sda", 4, "TYPE", "LVM2_member")
 		m.virtual("dm-0", "my--vg-root", "LVM-abc", []string{"sda4"}, "TYPE", "ext4", "UUID", uuidRoot)
 		m.virtual("dm-1", "my--vg-swap", "LVM-def", []string{"sda4"}, "TYPE", "swap", "UUID", uuidSwap)
+		// As curtin names a volume.
+		m.links = append(m.links, "disk/by-id/dm-uuid-LVM-def ../../dm-1")
+		m.fstab = append(m.fstab, "/dev/disk/by-id/dm-uuid-LVM-def none swap sw 0 0")
 		m.mount("/", "/dev/mapper/my--vg-root", "ext4", uuidRoot, "")
 		m.mount("/boot", "/dev/sda3", "ext4", uuidBoot, "")
 		m.mountESP("/dev/sda2")

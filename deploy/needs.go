@@ -1,5 +1,7 @@
 package deploy
 
+import "strings"
+
 // Need is something that our own hooks must find in the image.
 type Need struct {
 	Name string // what it is for: "boot menu"
@@ -120,8 +122,9 @@ func signed(family Family, arch string) []Means {
 		return []Means{
 			{Files: []string{"boot/efi/EFI/*/shim" + s + ".efi", "boot/efi/EFI/*/grub" + s + ".efi"}, Packages: packages},
 			{Files: []string{"usr/lib/efi/shim/*/EFI/*/shim" + s + ".efi", "usr/lib/efi/grub2/*/EFI/*/grub" + s + ".efi"}, Packages: packages},
-			// Amazon's has no shim.
+			// Amazon's has no shim, and may be at the removable path only.
 			{Files: []string{"boot/efi/EFI/*/grub" + s + ".efi"}, Packages: packages[1:]},
+			{Files: []string{"boot/efi/EFI/BOOT/BOOT" + strings.ToUpper(s) + ".EFI"}, Packages: packages[1:]},
 		}
 	case SUSE:
 		return []Means{{Commands: []string{"shim-install", "grub2-install"}, Files: []string{"usr/share/efi/" + uname[arch] + "/shim.efi", "usr/share/efi/" + uname[arch] + "/grub.efi", modulesOf(t)}, Packages: []string{"shim", "grub2-" + t}}}

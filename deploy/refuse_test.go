@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 // is left behind (run checks that).
 func TestRefusals(t *testing.T) {
 	needRoot(t)
+	early := []string{"no loader for UEFI", "no GRUB for BIOS", "no grub-install", "no BIOS boot partition", "no mkconfig"}
 	for name, c := range map[string]struct {
 		root, layout, firmware string
 		change                 func(m *machine)
@@ -75,6 +77,10 @@ func TestRefusals(t *testing.T) {
 			lines := strings.Split(strings.TrimSpace(out), "\n")
 			require.Equal(t, "curtin-hooks: error: "+c.want, lines[len(lines)-1])
 			require.Equal(t, 1, strings.Count(out, "curtin-hooks: error: "))
+			if slices.Contains(early, name) {
+				require.Empty(t, m.read("run/calls"), "nothing is run before the boot loader is looked for")
+				require.NotContains(t, out, "wrote ")
+			}
 		})
 	}
 }

@@ -89,7 +89,7 @@ func TestParseGeneration(t *testing.T) {
 // TestNeedsMet: the images of the tests that deploy have what the table asks for.
 func TestNeedsMet(t *testing.T) {
 	for root, arch := range map[string]string{"debian12": "amd64", "debian12-arm64": "arm64", "debian13-modules": "amd64", "ubuntu2404": "amd64", "rocky8": "amd64",
-		"alma9": "amd64", "rhel9-arm64": "arm64", "rhel10": "amd64", "fedora42": "amd64", "amzn2023": "amd64", "sles15": "amd64", "leap15-modules": "amd64"} {
+		"alma9": "amd64", "rhel9-arm64": "arm64", "rhel10": "amd64", "fedora42": "amd64", "amzn2023": "amd64", "amzn2023-removable": "amd64", "sles15": "amd64", "leap15-modules": "amd64"} {
 		head, files := readRoot(t, root)
 		for _, firmware := range []Firmware{BIOS, UEFI} {
 			for _, n := range HooksNeed(familyOf(files), firmware, arch) {

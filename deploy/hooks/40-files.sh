@@ -73,6 +73,11 @@ swap_lines() {
 		if awk -v a="$dev" -v b="$uuid" -v c="$label" '$3 == "swap" && ($1 == a || b && index($1, b) || c && $1 == "LABEL=" c) { n = 1 } END { exit !n }' "$work/fstab"; then
 			continue
 		fi
+		# curtin names a volume by a link of udev: /dev/disk/by-id/dm-uuid-LVM-...
+		if awk '$3 == "swap" && $1 ~ /^\/dev\// { print $1 }' "$work/fstab" | while read -r spec; do readlink -f "$spec"; done |
+			grep -q -x -F "$(readlink -f "$dev")"; then
+			continue
+		fi
 		printf '%s none swap sw 0 0\n' "${uuid:+UUID=}${uuid:-$dev}"
 	done
 }

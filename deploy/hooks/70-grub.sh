@@ -59,19 +59,30 @@ can_embed() {
 	return 1
 }
 
-install_bios() {
+# find_loader: are the boot loader and its tools there? Asked before anything is changed
+# or takes minutes.
+find_loader() {
+	has $grub-mkconfig || die "no $grub-mkconfig in the image: it writes the boot menu"
+	if [ $firmware = uefi ]; then
+		has_signed || has_modules
+		return
+	fi
 	has $grub-install || die "no $grub-install in the image: this machine was booted by BIOS and needs it"
 	grub_modules i386-pc || die "no GRUB for BIOS in the image (/usr/lib/grub/i386-pc): install $(bios_package)"
-	installed=
+	for d in $(boot_disks); do
+		if can_embed "$d"; then return; fi
+	done
+	die "this machine was booted by BIOS, but no disk of the root has a BIOS boot partition (type ef02)"
+}
+
+install_bios() {
 	for d in $(boot_disks); do
 		if ! can_embed "$d"; then
 			warn "no BIOS boot partition (type ef02) on /dev/$d: GRUB is not installed there"
 			continue
 		fi
 		in_target $grub-install --target=i386-pc --recheck "$(device_file "$d")"
-		installed=yes
 	done
-	[ -n "$installed" ] || die "this machine was booted by BIOS, but no disk of the root has a BIOS boot partition (type ef02)"
 	there "/boot/$grub/i386-pc/core.img" || die "$grub-install left no /boot/$grub/i386-pc/core.img"
 }
 
@@ -89,7 +100,6 @@ grub_modules() { there "/usr/lib/grub/$1/modinfo.sh" || there "/usr/share/grub2/
 
 # write_menu makes grub.cfg by the image's own scripts.
 write_menu() {
-	has $grub-mkconfig || die "no $grub-mkconfig in the image: it writes the boot menu"
 	chroot "$target" mkdir -p /boot/$grub || die "cannot make /boot/$grub"
 	in_target $grub-mkconfig -o /boot/$grub/grub.cfg
 	there /boot/$grub/grub.cfg || die "$grub-mkconfig wrote no /boot/$grub/grub.cfg"

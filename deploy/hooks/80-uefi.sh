@@ -30,6 +30,29 @@ first_of() {
 	done
 }
 
+# has_signed: are there the vendor's loaders, or at least some of them?
+has_signed() {
+	case $family in
+	debian) debian_signed && return ;;
+	suse) suse_signed && return ;;
+	rhel)
+		for d in "$target"/usr/lib/efi/*/*/EFI; do
+			if [ -d "$d" ]; then return; fi
+		done
+		for f in "*/shim$efi_arch.efi" "*/grub$efi_arch.efi" "BOOT/$efi_boot.EFI"; do
+			if [ -n "$(find_on_esp "$f")" ]; then return; fi
+		done
+		;;
+	esac
+	return 1
+}
+
+# has_modules: else a loader can be made of these.
+has_modules() {
+	has $grub-install || die "no signed loader and no $grub-install in the image: this machine was booted by UEFI"
+	grub_modules $efi_target || die "no loader for UEFI in the image: neither a signed one nor GRUB's modules ($efi_target)"
+}
+
 install_uefi() {
 	vendor_dir=$esp/EFI/$efi_vendor
 	loader=
@@ -44,12 +67,17 @@ install_uefi() {
 	boot_entry "$(printf '%s' "${loader#"$esp"}" | sed 's|/|\\|g')"
 }
 
+# debian_signed sets s and g, the shim and the GRUB.
+debian_signed() {
+	s=$(first_of "/usr/lib/shim/shim$efi_arch.efi.signed" "/usr/lib/shim/shim$efi_arch.efi.signed.latest")
+	g=$(first_of "/usr/lib/grub/$efi_target-signed/grub$efi_arch.efi.signed" "/usr/lib/grub/$efi_target-signed/grub$efi_arch.efi.signed.latest")
+	[ -n "$s" ] && [ -n "$g" ]
+}
+
 # signed_debian: shim and GRUB as the packages shim-signed and grub-efi-*-signed have
 # them. They go where grub-install of Debian puts them.
 signed_debian() {
-	s=$(first_of "/usr/lib/shim/shim$efi_arch.efi.signed" "/usr/lib/shim/shim$efi_arch.efi.signed.latest")
-	g=$(first_of "/usr/lib/grub/$efi_target-signed/grub$efi_arch.efi.signed" "/usr/lib/grub/$efi_target-signed/grub$efi_arch.efi.signed.latest")
-	if [ -z "$s" ] || [ -z "$g" ]; then return; fi
+	debian_signed || return 0
 	m=$(first_of "/usr/lib/shim/mm$efi_arch.efi.signed" "/usr/lib/shim/mm$efi_arch.efi")
 	fb=$(first_of "/usr/lib/shim/fb$efi_arch.efi.signed" "/usr/lib/shim/fb$efi_arch.efi")
 	csv=$(first_of "/usr/lib/shim/BOOT$(echo $efi_arch | tr '[:lower:]' '[:upper:]').CSV")
@@ -94,6 +122,7 @@ signed_rhel() {
 		loader=$(find_on_esp "$efi_vendor/grub$efi_arch.efi")
 		if [ -n "$loader" ] && grub_modules "$efi_target" && has $grub-install && ! grep -q -a "/EFI/$efi_vendor" "$target$loader"; then loader=; fi
 	fi
+	if [ -z "$loader" ] && removable_rhel; then return; fi
 	if [ -z "$loader" ]; then return; fi
 	vendor_dir=${loader%/*}
 	efi_vendor=${vendor_dir##*/}
@@ -111,10 +140,24 @@ signed_rhel() {
 	fi
 }
 
+# removable_rhel: Amazon Linux 2023 has its signed GRUB at the removable path only, and no
+# shim. Which directory it reads its grub.cfg from is built in: it finds one in either.
+removable_rhel() {
+	b=$(find_on_esp "BOOT/$efi_boot.EFI")
+	[ -n "$b" ] && chroot "$target" grep -q -a -i grub "$b" || return 1
+	# What grub2-install made knows the disks of the source.
+	if grub_modules "$efi_target" && has $grub-install && ! grep -q -a -i -E "/EFI/(BOOT|$efi_vendor)" "$target$b"; then return 1; fi
+	chroot "$target" mkdir -p "$vendor_dir" || die "cannot make $vendor_dir"
+	write_stub "$vendor_dir"
+	write_stub "${b%/*}"
+	loader=$b
+}
+
+suse_signed() { has shim-install && { there "/usr/share/efi/$machine/shim.efi" || there /usr/lib64/efi/shim.efi; }; }
+
 # signed_suse: shim-install knows where SUSE's files are and what it wants beside them.
 signed_suse() {
-	has shim-install || return 0
-	there "/usr/share/efi/$machine/shim.efi" || there /usr/lib64/efi/shim.efi || return 0
+	suse_signed || return 0
 	in_target shim-install --no-nvram --efi-directory="$esp" --config-file=/boot/$grub/grub.cfg
 	loader=$(find_on_esp "$efi_vendor/shim.efi")
 	# It takes the name of GRUB_DISTRIBUTOR.
@@ -131,8 +174,7 @@ signed_suse() {
 
 # made_from_modules: no signed loader; will not start with Secure Boot on.
 made_from_modules() {
-	has $grub-install || die "no signed loader and no $grub-install in the image: this machine was booted by UEFI"
-	grub_modules $efi_target || die "no loader for UEFI in the image: neither a signed one nor GRUB's modules ($efi_target)"
+	has_modules
 	warn "no signed loader in the image: it will not start with Secure Boot on"
 	force=
 	# The family's grub2-install wants to be sure that nobody needs Secure Boot.

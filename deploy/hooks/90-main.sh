@@ -44,6 +44,7 @@ main() {
 	find_kernels
 	if [ -n "$dry" ]; then
 		report
+		find_loader
 		return
 	fi
 	log=$(chroot "$target" /bin/sh -c 'mkdir -p /var/log && cd /var/log && pwd -P') || die "cannot make /var/log in $target"
@@ -52,6 +53,7 @@ main() {
 	if ! true >>"$log" || ! chmod 600 "$log"; then die "cannot write in /var/log of $target: is it read-only?"; fi
 	say "image-capture-hooks $VERSION"
 	report
+	find_loader
 
 	for d in /dev /proc /sys /run; do bind $d; done
 	if [ $firmware = uefi ] && ! bind_efivars; then say "no efivarfs here"; fi
