@@ -50,6 +50,7 @@ var rules = []rule{
 	{"grub-multi-install", "it takes the disks from debconf's answers, which may be those of the source", checkMultiInstall},
 	{"lsb-release", "the deployment ends there, with a disk that does not boot", checkLSBRelease},
 	{"packages", "deployment stops where the machine has no way to a package mirror", checkPackages},
+	{"disk-tools", "the clone's disk stays as the deployer made it", checkDiskTools},
 	{"fstab", "a table of the source's disks makes a clone wait for them", checkFstab},
 	{"crypttab", whyCrypttab, checkCrypttab},
 	{"storage-identity", "the clone looks for the source's disks", checkStorageIdentity},
