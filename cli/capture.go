@@ -42,7 +42,8 @@ func (o *captureOptions) add(g *groups) {
 	o.tree.add(g)
 
 	s := g.group("Image")
-	o.format.add(s)
+	o.format.add(g, s)
+	g.choices("level", "fast", "default", "better", "best")
 	s.StringVar(&o.level, "level", "default", "compression `LEVEL`: fast, default, better or best")
 	s.IntVar(&o.jobs, "jobs", 0, "compress `N` frames at once (0: one per processor, at most 16); the image is the same for any N")
 	g.within("jobs", &o.jobs, 0, maxJobs)
@@ -58,7 +59,7 @@ func (o *captureOptions) add(g *groups) {
 	s.Lookup("generalize").NoOptDefVal = allOperations
 
 	s = g.group("Output (without --output and --upload: two files in the current directory)")
-	s.StringVar(&o.output, "output", "", "write the image to `FILE`, or to stdout for -")
+	s.StringVarP(&o.output, "output", "o", "", "write the image to `FILE`, or to stdout for -")
 	s.StringVar(&o.outputs.Manifest, "manifest", "", "write the MANIFEST to `FILE` (if not given: beside --output, as NAME.MANIFEST.txt)")
 	s.StringVar(&o.outputs.Profile, "profile", "", "write the Profile that deploys the image, as YAML, to `FILE`")
 	s.BoolVar(&o.outputs.Overwrite, "overwrite", false, "replace files that exist, also on the endpoint")

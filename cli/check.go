@@ -20,7 +20,7 @@ type checkOptions struct {
 
 func (o *checkOptions) add(g *groups) {
 	o.tree.add(g)
-	o.format.add(g.group("Image"))
+	o.format.add(g, g.group("Image"))
 	o.boot.add(g, &o.tree.tree)
 	o.tls.add(g.group(tlsTitle))
 	o.messageOptions.add(g, true)
@@ -106,6 +106,9 @@ func (c *checkJob) print() error {
 		})
 	}
 	for _, line := range reportLines(c.report, c.quiet) {
+		if c.app.colour {
+			line = paint(line)
+		}
 		if _, err := fmt.Fprintln(c.app.stdout, line); err != nil {
 			return err
 		}

@@ -16,6 +16,7 @@ import (
 
 	"image-capture/entry"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
 
@@ -26,6 +27,7 @@ var Version = "devel"
 type App struct {
 	stdin  io.Reader
 	stdout io.Writer // for results; one that nobody reads any more is not an error
+	colour bool      // stdout gets colours
 	image  io.Writer // the same, for an image: there it is one
 	term   *terminal
 	env    func(string) string
@@ -38,7 +40,10 @@ type App struct {
 
 // New makes the program. env is like os.Getenv.
 func New(stdin io.Reader, stdout, stderr io.Writer, env func(string) string) *App {
-	return &App{stdin: stdin, stdout: untilClosed{stdout}, image: stdout, term: newTerminal(stderr), env: env}
+	return &App{
+		stdin: stdin, stdout: untilClosed{stdout}, colour: colours(stdout, env), image: stdout,
+		term: newTerminal(stderr, env), env: env,
+	}
 }
 
 // untilClosed drops what is written to a pipe that nobody reads any more, as with
@@ -76,6 +81,8 @@ func commands() []command {
 		{"prune", "[PATTERN ...]", "list the images on an endpoint; with --yes, delete old ones and their MANIFESTs", func() options { return &pruneOptions{} }},
 		{"operations", "", "list what capture --generalize does", func() options { return &operationsOptions{} }},
 		{"hooks", "", "write the curtin hooks as an archive, for images that were made without them", func() options { return &hooksOptions{} }},
+		{"completion", "bash|zsh|fish", "print a script that completes commands and flags in that shell", func() options { return completionOptions{} }},
+		{"man", "", "print the man page, for man -l -", func() options { return manOptions{} }},
 		{"version", "", "print the version", func() options { return versionOptions{} }},
 	}
 }
@@ -114,7 +121,7 @@ func (a *App) run(ctx context.Context, cmd command, opt options, g *groups, args
 	if cmd.name == "capture" && len(rest) > 1 && rest[0] == "capture" {
 		rest = rest[1:] // flags came before the command
 	}
-	if len(rest) > 1 && slices.ContainsFunc(commands(), func(c command) bool { return c.name == rest[0] }) {
+	if cmd.name != cobra.ShellCompRequestCmd && len(rest) > 1 && slices.ContainsFunc(commands(), func(c command) bool { return c.name == rest[0] }) {
 		return usagef("image-capture "+rest[0]+" [flags] ...", "%s is a command: it comes first, its flags after it", rest[0])
 	}
 	if m, ok := opt.(interface{ apply(*terminal) }); ok {
@@ -146,6 +153,9 @@ func pick(args []string) (cmd command, rest []string, err error) {
 		return pick(rest)
 	case "--version", "-V":
 		word = "version"
+	case cobra.ShellCompRequestCmd:
+		// All that follows is the user's line, flags too.
+		return command{name: word, options: func() options { return completeOptions{} }}, append([]string{"--"}, args[1:]...), nil
 	}
 	if i := slices.IndexFunc(all, func(c command) bool { return c.name == word }); i >= 0 {
 		return all[i], args[1:], nil

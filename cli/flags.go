@@ -11,6 +11,8 @@ import (
 type groups struct {
 	list   []group
 	checks []func() error
+	// words are what flags take, for those that take one of a few.
+	words map[string][]string
 	// removed are flags that an older version had, and why they are gone.
 	removed map[string]string
 }
@@ -59,7 +61,16 @@ func (g *groups) valid() error {
 
 // oneOf checks a flag that takes a word.
 func (g *groups) oneOf(flag string, value *string, words ...string) {
+	g.choices(flag, words...)
 	g.check(func() error { return oneOf(flag, *value, words...) })
+}
+
+// choices are the words that a flag takes, which something else checks.
+func (g *groups) choices(flag string, words ...string) {
+	if g.words == nil {
+		g.words = map[string][]string{}
+	}
+	g.words[flag] = words
 }
 
 // within checks a flag that takes a number.
@@ -124,7 +135,7 @@ func oneOf(flag, value string, words ...string) error {
 // usage is the help of a command.
 func usage(cmd command, g *groups) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "image-capture %s: %s\n\nUsage:\n", cmd.name, cmd.short)
+	fmt.Fprintf(&b, "image-capture %s: %s\n%s\nUsage:\n", cmd.name, cmd.short, exampleText(cmd.name))
 	line := "  image-capture " + cmd.name
 	if len(g.list) > 0 {
 		line += " [flags]"
@@ -133,7 +144,7 @@ func usage(cmd command, g *groups) string {
 	if cmd.name == "capture" {
 		fmt.Fprint(&b, "\nCommands:\n")
 		for _, c := range commands() {
-			fmt.Fprintf(&b, "  %-9s%-18s%s\n", c.name, c.args, c.short)
+			fmt.Fprintf(&b, "  %-11s%-18s%s\n", c.name, c.args, c.short)
 		}
 	}
 	for _, g := range g.list {

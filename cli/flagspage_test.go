@@ -59,6 +59,9 @@ func flagRow(f *pflag.Flag) string {
 	}
 	value, text := pflag.UnquoteUsage(f)
 	name, def := "--"+f.Name, ""
+	if f.Shorthand != "" {
+		name = "-" + f.Shorthand + ", " + name
+	}
 	switch {
 	case f.Value.Type() == "bool":
 	case value != "":

@@ -27,7 +27,7 @@ type treeOptions struct {
 
 func (o *treeOptions) add(g *groups) {
 	s, t := g.group("Tree"), &o.tree
-	s.StringArrayVar(&t.Exclude, "exclude", nil, "leave out what matches `PATTERN`, such as ./a/b*, a/b or *.log, by the rules of GNU tar; repeatable")
+	s.StringArrayVarP(&t.Exclude, "exclude", "x", nil, "leave out what matches `PATTERN`, such as ./a/b*, a/b or *.log, by the rules of GNU tar; repeatable")
 	s.StringArrayVar(&o.excludeFrom, "exclude-from", nil, "read exclude patterns from `FILE`, one a line; repeatable")
 	s.BoolVar(&t.DefaultExcludes, "default-excludes", true, "capture /proc /sys /dev /run /tmp /var/tmp as empty directories")
 	s.StringVar(&o.addCurtin, "add-curtin", "false", "put hooks that deploy the image into its /curtin, where it has none; as `MODE` true (also without a value); dir: an empty /curtin; false: nothing")
@@ -61,7 +61,8 @@ func (o *treeOptions) of(ctx context.Context, root string) (capture.Tree, error)
 // formatOption is the format of an image.
 type formatOption struct{ text string }
 
-func (o *formatOption) add(s *pflag.FlagSet) {
+func (o *formatOption) add(g *groups, s *pflag.FlagSet) {
+	g.choices("format", "tgz", "tar-zst", "tar")
 	s.StringVar(&o.text, "format", "tgz", "`FORMAT` of the image: tgz (for image-deploy and Eikon), tar-zst (for Eikon; faster) or tar (for Eikon)")
 }
 
@@ -91,6 +92,9 @@ type bootOptions struct {
 
 func (o *bootOptions) add(g *groups, t *capture.Tree) {
 	s := g.group(bootTitle)
+	g.choices("deployer", "image-deploy", "eikon")
+	g.choices("firmware", "uefi", "bios", "both")
+	g.choices("curtin", strings.Split(generations(), ", ")...)
 	s.StringVar(&o.deployer, "deployer", "", "check for the deployer `NAME`, image-deploy or eikon (if not given: image-deploy for tgz, eikon for other formats)")
 	s.StringVar(&o.curtin, "curtin", string(deploy.RackN202), "the `GENERATION` of curtin that image-deploy runs (its Param curtin/version): "+generations())
 	s.StringVar(&o.firmware, "firmware", "", "firmware of the machines, `NAME` uefi, bios or both: the check fails if the image does not boot under it (if not given: under one of the two is enough)")
@@ -174,7 +178,7 @@ type messageOptions struct {
 func (o *messageOptions) add(g *groups, progress bool) {
 	s := g.group("Messages")
 	s.BoolVar(&o.json, "json", false, "print the result as one JSON document")
-	s.BoolVar(&o.quiet, "quiet", false, "print only warnings and errors on stderr")
+	s.BoolVarP(&o.quiet, "quiet", "q", false, "print only warnings and errors on stderr")
 	if progress {
 		s.StringVar(&o.progress, "progress", "auto", "show progress by `MODE`: bar, lines (one every 10 s), off, or auto (bar on a terminal, lines elsewhere)")
 		g.oneOf("progress", &o.progress, "auto", "bar", "lines", "off")

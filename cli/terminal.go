@@ -22,11 +22,12 @@ type terminal struct {
 	tty    bool
 	quiet  bool
 	inTask bool // flags are named by their Params
+	colour bool
 	redraw bool // a progress bar is on the last line
 }
 
-func newTerminal(w io.Writer) *terminal {
-	t := &terminal{w: w}
+func newTerminal(w io.Writer, env func(string) string) *terminal {
+	t := &terminal{w: w, colour: colours(w, env)}
 	if f, ok := w.(*os.File); ok {
 		t.tty = term.IsTerminal(int(f.Fd()))
 	}
@@ -39,7 +40,11 @@ func (t *terminal) line(s string) {
 	if t.redraw {
 		fmt.Fprint(t.w, "\r\x1b[K")
 	}
-	fmt.Fprintln(t.w, entry.Printable(s))
+	s = entry.Printable(s)
+	if t.colour {
+		s = paint(s)
+	}
+	fmt.Fprintln(t.w, s)
 }
 
 // say says what goes on; --quiet drops it.

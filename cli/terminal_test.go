@@ -32,16 +32,16 @@ func TestFail(t *testing.T) {
 		{fmt.Errorf("%w and %w", name, name), "image-capture: open a\\nb: no such file and open a\\nb: no such file\n"},
 	} {
 		var out bytes.Buffer
-		newTerminal(&out).fail(ExitFailed, row.err, "")
+		newTerminal(&out, os.Getenv).fail(ExitFailed, row.err, "")
 		require.Equal(t, row.want, out.String())
 	}
 	var out bytes.Buffer
-	newTerminal(&out).fail(ExitFailed, errors.New("x"), "type y")
+	newTerminal(&out, os.Getenv).fail(ExitFailed, errors.New("x"), "type y")
 	require.Equal(t, "image-capture: x\nhint: type y\n", out.String())
 
 	// In a task flags are Params; in the error only where it is about usage, as others name files.
 	out.Reset()
-	task := newTerminal(&out)
+	task := newTerminal(&out, os.Getenv)
 	task.inTask = true
 	task.fail(ExitUsage, errors.New("--fix needs the boot check, which --check off skips"), "add --ca-cert FILE (--insecure) or x--fix --none")
 	task.fail(ExitFailed, errors.New("open --fix"), "")
@@ -86,7 +86,7 @@ func TestDiagnose(t *testing.T) {
 // TestLinesAtOnce: lines of several goroutines stay whole.
 func TestLinesAtOnce(t *testing.T) {
 	var out bytes.Buffer
-	term := newTerminal(&out)
+	term := newTerminal(&out, os.Getenv)
 	var wait sync.WaitGroup
 	for range 8 {
 		wait.Go(func() {

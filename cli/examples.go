@@ -1,0 +1,43 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+)
+
+// example is a command line, and what it is for.
+type example struct{ what, line string }
+
+// examples are on top of a command's help and in the man page.
+var examples = map[string][]example{
+	"capture": {
+		{"would an image of this machine boot?", "image-capture check /"},
+		{"the tree at /mnt, as two files in the current directory", "image-capture /mnt --add-curtin"},
+		{"a running server without its identity, stored on the endpoint", "image-capture / --generalize --upload --token-file token --endpoint https://192.168.124.1:8092"},
+		{"through ssh, into a file here", "ssh server sudo image-capture / -o - --format tar-zst --manifest /dev/null > server.tar.zst"},
+	},
+	"check": {
+		{"would an image of this tree boot under UEFI?", "image-capture check /mnt --firmware uefi"},
+		{"the same of an image", "image-capture check debian-12.tgz"},
+	},
+	"upload":     {{"what an earlier capture wrote", "image-capture upload debian-12.tgz debian-12.MANIFEST.txt --token-file token"}},
+	"verify":     {{"an image against the MANIFEST beside it", "image-capture verify debian-12.tgz"}},
+	"prune":      {{"all but the newest five images of each kind go", "image-capture prune --keep 5 --yes"}},
+	"hooks":      {{"the archive for image-deploy/additional-tarballs", "image-capture hooks -o hooks.tgz"}},
+	"completion": {{"for bash, for all users", "image-capture completion bash > /usr/share/bash-completion/completions/image-capture"}},
+	"man":        {{"read it", "image-capture man | man -l -"}},
+}
+
+// exampleText is the part of the help.
+func exampleText(command string) string {
+	list := examples[command]
+	if len(list) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	b.WriteString("\nExamples:\n")
+	for _, e := range list {
+		fmt.Fprintf(&b, "  %s\n      %s\n", e.what, e.line)
+	}
+	return b.String()
+}
