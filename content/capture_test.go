@@ -149,9 +149,15 @@ func (e *endpoint) stored() (images, manifests []string) {
 func TestCapture(t *testing.T) {
 	t.Parallel()
 	e := serve(t, nil)
+	// A runner's, as it is while the job runs.
+	for _, name := range []string{"var/lib/drp-agent/9d6e3a4e.state", "etc/drpcli", "var/log/drp-agent.log"} {
+		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(e.root, name)), 0o755))
+		require.NoError(t, os.WriteFile(filepath.Join(e.root, name), []byte("Secret=x"), 0o644))
+	}
 	before := tree(t, e.root)
 	log, code := e.run("image-capture")
 	require.Zero(t, code, log)
+	require.NotRegexp(t, "drp.* matched nothing", log)
 	images, manifests := e.stored()
 	require.Len(t, images, 1)
 	require.Len(t, manifests, 1)
@@ -166,7 +172,7 @@ func TestCapture(t *testing.T) {
 	require.NoError(t, err, "%s", out)
 	out, err = exec.Command("tar", "-tzf", e.api.File("/"+images[0])).Output()
 	require.NoError(t, err)
-	for name, in := range map[string]bool{"./usr/bin/tool": true, "./curtin/": true, "./tmp/": true, "./tmp/junk": false, "./etc/default/grub": false} {
+	for name, in := range map[string]bool{"./usr/bin/tool": true, "./curtin/": true, "./tmp/": true, "./tmp/junk": false, "./var/lib/drp-agent/": true, "./var/lib/drp-agent/9d6e3a4e.state": false, "./etc/drpcli": false, "./var/log/drp-agent.log": false, "./etc/default/grub": false} {
 		require.Equal(t, in, strings.Contains("\n"+string(out), "\n"+name+"\n"), name)
 	}
 	require.Equal(t, before, tree(t, e.root), "the source was touched")

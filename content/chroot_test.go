@@ -164,8 +164,17 @@ func TestDebianTasks(t *testing.T) {
 			log, code = inChroot(t, root, "image-update-packages", map[string]any{"image-builder/additional-packages": []any{"no-such-package", "lvm2"}})
 			require.Equal(t, 1, code)
 			require.Contains(t, log, "there are no packages no-such-package\nhint: ")
+			// As dpkg leaves it when it is killed between unpacking and configuring.
+			status := read(t, root, "var/lib/dpkg/status")
+			before, after, found := strings.Cut(status, "Package: hostname\nEssential: yes\nStatus: install ok installed\n")
+			if !found {
+				before, after, found = strings.Cut(status, "Package: hostname\nStatus: install ok installed\n")
+			}
+			require.True(t, found)
+			put(t, root, "var/lib/dpkg/status", before+"Package: hostname\nEssential: yes\nStatus: install ok half-configured\n"+after, 0o644)
 			log, code = inChroot(t, root, "image-update-packages", nil)
 			require.Zero(t, code, log)
+			require.Contains(t, log, "set up what an interrupted dpkg had left half done")
 			for _, name := range []string{"mdadm", "lvm2", "xfsprogs", "e2fsprogs", "grub2-common", "grub-efi-amd64-bin", "grub-efi-amd64-signed", "shim-signed", "grub-pc-bin", "efibootmgr", "lsb-release"} {
 				out, err := exec.Command("chroot", root, "dpkg-query", "-W", "-f", "${db:Status-Status}", name).CombinedOutput()
 				require.NoError(t, err, "%s: %s", name, out)
