@@ -227,14 +227,20 @@ func (s *survey) checkBLS() {
 		data, _ := s.read(name)
 		for line := range lines(string(data)) {
 			words := strings.Fields(line)
-			if len(words) > 0 && words[0] == "options" && slices.ContainsFunc(words, func(w string) bool { return strings.HasPrefix(w, "root=") }) {
-				s.warn(name, "has the source's root=, and this image's grub2-mkconfig leaves it there without --update-bls-cmdline, which curtin does not give", hooksHint).
+			if len(words) > 0 && words[0] == "options" && slices.ContainsFunc(words, namesSource) {
+				f := s.stop(Both, name, "has the source's root=, and this image's grub2-mkconfig leaves it there without --update-bls-cmdline, which curtin does not give", hooksHint).
 					because("the clone looks for the source's disk").offerHooks(s)
-				s.doubts(deploys|boots, Both, "the boot menu's entries keep the source's root=")
+				f.brief = "the boot menu's entries keep the source's root="
 				return
 			}
 		}
 	}
+}
+
+// namesSource says whether a word of a command line looks for the root where only the
+// source has it. The label is the one that the layout "simple" of curtin gives.
+func namesSource(word string) bool {
+	return strings.HasPrefix(word, "root=") && word != "root=LABEL=cloudimg-rootfs"
 }
 
 // signedHint says what has the signed loaders.

@@ -109,7 +109,8 @@ func TestRulesOfLoaders(t *testing.T) {
 
 		{"hooks", "grub-tools", hooks + deb, "", []string{"ok /usr/sbin/grub-mkconfig:", "ok /usr/sbin/update-initramfs: the hooks find what they need: initramfs", `info: the hooks find no means for "LVM": lvm; they refuse the image where the root is on LVM`, "info", "info"}},
 		{"hooks, no menu", "grub-tools", hooks + deb, "-- usr/sbin/grub-mkconfig [gone] --\n", []string{`fail: the hooks find no means for "boot menu"`, "ok", "info", "info", "info"}},
-		{"BLS entry with the source's root", "grub-tools", head + "rhel9", "-- boot/loader/entries [gone] --\n-- usr/sbin/grub2-mkconfig [0755] --\n#!/bin/sh\n--update-bls-cmdline)\n-- boot/loader/entries/x.conf --\nlinux /vmlinuz\noptions root=UUID=1 ro\n", []string{"warn /boot/loader/entries/x.conf: has the source's root=", "ok"}},
+		{"BLS entry with the source's root", "grub-tools", head + "rhel9", "-- boot/loader/entries [gone] --\n-- usr/sbin/grub2-mkconfig [0755] --\n#!/bin/sh\n--update-bls-cmdline)\n-- boot/loader/entries/x.conf --\nlinux /vmlinuz\noptions root=UUID=1 ro\n", []string{"fail /boot/loader/entries/x.conf: has the source's root=", "ok"}},
+		{"BLS entry with the label that curtin gives", "grub-tools", head + "rhel9", "-- boot/loader/entries [gone] --\n-- usr/sbin/grub2-mkconfig [0755] --\n#!/bin/sh\n--update-bls-cmdline)\n-- boot/loader/entries/x.conf --\nlinux /vmlinuz\noptions root=LABEL=cloudimg-rootfs ro\n", []string{"ok"}},
 		{"BLS entry with kernelopts", "grub-tools", head + "rhel9", "-- boot/loader/entries [gone] --\n-- usr/sbin/grub2-mkconfig [0755] --\n#!/bin/sh\n--update-bls-cmdline)\n-- boot/loader/entries/x.conf --\noptions $kernelopts\n", []string{"ok"}},
 
 		// grub-multi-install
