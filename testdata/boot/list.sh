@@ -34,7 +34,9 @@ covers() {
 			split("debian=12 debian=13 format=tgz format=tar.zst layout=simple layout=boot layout=btrfs layout=lvm layout=md layout=xfs firmware=uefi firmware=bios deployer=el deployer=debian", all)
 		}
 		{ for (i = 1; i <= NF; i++) { one[$i]; for (j = 1; j <= NF; j++) two[$i, $j] } }
-		# The layout lvm has what the others are made of: a /boot of its own, and xfs.
+		# These layouts have what others are made of: LVM lies on md, with a /boot of its
+		# own, and xfs.
+		/layout=lvm-md/ { one["layout=md"]; one["layout=lvm"] }
 		/layout=lvm/ { one["layout=boot"]; one["layout=xfs"] }
 		END {
 			for (a in all) {
@@ -63,7 +65,7 @@ expected() {
 	local name=$1 root=ext4
 	case ${layout_of[$name]} in
 	btrfs) root=btrfs ;;
-	lvm | xfs) root=xfs ;;
+	lvm* | xfs) root=xfs ;;
 	esac
 	echo 'boot-test: begin'
 	echo 'host captured'
@@ -74,10 +76,10 @@ expected() {
 	fi
 	echo "/ $root"
 	case ${layout_of[$name]} in
-	boot | lvm) echo '/boot ext4' ;;
+	boot | lvm*) echo '/boot ext4' ;;
 	btrfs) echo '/home btrfs' ;;
 	esac
-	if [ "${layout_of[$name]}" = lvm ]; then echo partition; fi
+	if [[ ${layout_of[$name]} = lvm* ]]; then echo partition; fi
 	echo 'ssh active'
 	echo 'NoCloud from file:///curtin/'
 	printf '%s\n' 'net.ifnames=0' 'eth0 UP 192.0.2.7/24' 'drpcli is there' 'machine-id made' 'capability works' 'acl works'

@@ -115,7 +115,7 @@ guest() {
 	ln "$work/images" "$job/images" 2>/dev/null || cp -al "$work/images" "$job/images"
 	for name in $(list_names "$firmware" "$kind"); do
 		truncate -s 4G "$job/disks/$name.disk"
-		if [ "${layout_of[$name]}" = md ]; then truncate -s 4G "$job/disks/$name-2.disk"; fi
+		if [[ ${layout_of[$name]} = *md ]]; then truncate -s 4G "$job/disks/$name-2.disk"; fi
 		echo "$name ${layout_of[$name]} ${image_of[$name]} ${options_of[$name]}"
 	done >"$job/plan"
 	if ! in_turn "$here/install.sh" "$firmware" "$kind" "$build/deployer" "$job" "$build/$firmware-$kind.log"; then
@@ -153,7 +153,7 @@ boot() {
 	local name=$1 job=$2 firmware=${firmware_of[$1]} log=$build/$1.serial.log report=$build/$1.report.log outcome seconds
 	local disks=("$job/disks/$name.disk") vars=$job/out/$name.vars
 	trap 'kill $(jobs -p) 2>/dev/null; exit 143' TERM
-	if [ "${layout_of[$name]}" = md ]; then disks+=("$job/disks/$name-2.disk"); fi
+	if [[ ${layout_of[$name]} = *md ]]; then disks+=("$job/disks/$name-2.disk"); fi
 	case ${options_of[$name]} in
 	# The first disk of the mirror is gone.
 	lost-disk) disks=("$job/disks/$name-2.disk") ;;

@@ -100,8 +100,13 @@ layout_btrfs() {
 # What the installers of RHEL and its kin make.
 layout_lvm() {
 	parts "$disk" 8e00 boot
-	pvcreate -q "$root"
-	vgcreate -q vg0 "$root"
+	volumes "$root"
+}
+
+# volumes DEVICE: the root and swap on LVM, /boot on a partition.
+volumes() {
+	pvcreate -q "$1"
+	vgcreate -q vg0 "$1"
 	lvcreate -q -y -L 128M -n swap vg0
 	lvcreate -q -y -l 100%FREE -n root vg0
 	mkfs.xfs -q /dev/vg0/root
@@ -114,16 +119,27 @@ layout_lvm() {
 	release+=("vgchange -q -an vg0")
 }
 
-layout_md() {
+# mirror [boot]: of the last partitions of both disks.
+mirror() {
 	local other
-	parts "$second" fd00
+	parts "$second" fd00 "$@"
 	other=$root
-	parts "$disk" fd00
+	parts "$disk" fd00 "$@"
 	mdadm --create /dev/md0 --run --quiet --homehost=any --metadata=1.2 --level=1 --assume-clean --raid-devices=2 "$root" "$other"
+	mdadm --detail --scan >"$(dirname "$fstab")/mdadm.conf"
+}
+
+layout_md() {
+	mirror
 	mkfs.ext4 -q /dev/md0
 	entry /dev/md0 / ext4 defaults
 	efi
-	mdadm --detail --scan >"$(dirname "$fstab")/mdadm.conf"
+	release+=("mdadm --stop --quiet /dev/md0")
+}
+
+layout_lvm-md() {
+	mirror boot
+	volumes /dev/md0
 	release+=("mdadm --stop --quiet /dev/md0")
 }
 
