@@ -48,6 +48,7 @@ type run struct {
 	// Options.Generalize, and of the check.
 	generalized, fixes []bootcheck.Fix
 	facts              manifest.Facts
+	filesURL           string // where the endpoint serves the image to deployers, if known
 
 	outputs  outputs
 	delivery *Delivery // nil without an endpoint
@@ -169,6 +170,9 @@ func (r *run) transfer(ctx context.Context) error {
 		return failed
 	} else if ctx.Err() != nil && !r.delivery.Stored {
 		return context.Cause(ctx)
+	}
+	if r.filesURL = r.opt.FilesURL; r.delivery != nil && r.delivery.Stored {
+		r.filesURL = FilesURL(ctx, r.delivery.Endpoint, r.filesURL, r.opt.EndpointURL)
 	}
 	r.conclude()
 	if failed != nil && !r.outputs.hasImage() && !r.delivery.Stored {

@@ -13,6 +13,20 @@ import (
 	"image-capture/upload"
 )
 
+// FilesURL is where an endpoint serves files to deployers: what is known, or what the
+// endpoint says; empty where it may not be asked, or has an address that means another
+// machine to each.
+func FilesURL(ctx context.Context, end *upload.Endpoint, known, endpointURL string) string {
+	if known != "" || (manifest.ProfileParams{Endpoint: endpointURL}).IsLoopback() {
+		return known
+	}
+	u, err := end.FilesURL(ctx)
+	if err != nil {
+		return ""
+	}
+	return u
+}
+
 // Delivery stores an image and its MANIFEST on an endpoint: first the image, which is
 // confirmed, then the MANIFEST, whose presence says that the image is whole, then the
 // Profile.

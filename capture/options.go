@@ -50,6 +50,9 @@ type Options struct {
 	Endpoint *upload.Endpoint
 	// EndpointURL is for the Profile; it may be empty.
 	EndpointURL string
+	// FilesURL is where the endpoint serves files to deployers; see
+	// manifest.ProfileParams. Empty: the endpoint is asked.
+	FilesURL string
 	// SaveProfile is the name of the Profile that is stored on the endpoint; "" for none.
 	SaveProfile string
 

@@ -56,7 +56,7 @@ func (r *run) result() Result {
 
 func (r *run) profile() manifest.ProfileParams {
 	return manifest.ProfileParams{
-		Name: r.opt.SaveProfile, Format: r.opt.Format, Path: r.facts.UploadTarball, Endpoint: r.opt.EndpointURL, SHA256: r.facts.SHA256,
+		Name: r.opt.SaveProfile, Format: r.opt.Format, Path: r.facts.UploadTarball, Endpoint: r.opt.EndpointURL, Files: r.filesURL, SHA256: r.facts.SHA256,
 		Eikon: r.opt.Boot.Deployer == bootcheck.Eikon, Ubuntu: r.system.OS.ID == "ubuntu", Hooks: r.system.Hooks != "",
 	}
 }

@@ -81,7 +81,7 @@ func (o *captureOptions) add(g *groups) {
 		return nil
 	})
 	g.check(func() error {
-		for _, name := range []string{"endpoint", "token-file", "ca-cert", "fingerprint", "insecure", "attempts", "limit-rate"} {
+		for _, name := range []string{"endpoint", "token-file", "ca-cert", "fingerprint", "insecure", "attempts", "limit-rate", "files-url"} {
 			if g.set(name) && !o.upload {
 				return usagef("add --upload, or leave out --"+name, "--%s has no effect without --upload: nothing goes to an endpoint", name)
 			}
@@ -120,7 +120,7 @@ func (o *captureOptions) options(ctx context.Context, a *App, g *groups, root st
 		Jobs: o.jobs, SkipFileDigests: !o.fileDigests, Strict: o.strict, Fix: o.boot.fix,
 		Check: map[string]capture.Mode{"warn": capture.Warn, "enforce": capture.Enforce, "off": capture.Off}[o.check],
 		Names: o.names, Tag: o.tag, Outputs: o.outputs,
-		EndpointURL: o.store.url(a), SaveProfile: o.store.saveProfile, Version: versionText(),
+		EndpointURL: o.store.url(a), FilesURL: o.store.filesURL, SaveProfile: o.store.saveProfile, Version: versionText(),
 	}
 	opt.Host, _ = os.Hostname()
 	opt.TempDir = a.env("TMPDIR")

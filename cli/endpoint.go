@@ -36,7 +36,7 @@ func (o *endpointOptions) add(g *groups) {
 // storeOptions are endpointOptions for commands that store something.
 type storeOptions struct {
 	endpointOptions
-	limitRate, saveProfile string
+	limitRate, saveProfile, filesURL string
 }
 
 func (o *storeOptions) add(g *groups) {
@@ -45,11 +45,15 @@ func (o *storeOptions) add(g *groups) {
 	s.StringVar(&o.limitRate, "limit-rate", "", "send at most `RATE` bytes per second, such as 50M (K, M and G are powers of 1024, as in curl)")
 	g.gone(s, "require-free", "no endpoint reports its free space; look at the endpoint's disk")
 	s.StringVar(&o.saveProfile, "save-profile", "", "store the Profile that deploys the image on the endpoint as `NAME`; update it if it exists")
+	s.StringVar(&o.filesURL, "files-url", "", "the `URL` by which deployers read the endpoint's files, such as http://192.168.124.1:8091, for the Profile (if not given: the endpoint is asked)")
 	g.check(o.validProfile)
 }
 
 // validProfile checks --save-profile before anything is captured.
 func (o *storeOptions) validProfile() error {
+	if _, err := manifest.NewProfile(manifest.ProfileParams{Files: o.filesURL, Format: manifest.TGZ, Path: "x"}); err != nil {
+		return usagef("give scheme, host and port, as in http://192.168.124.1:8091", "--files-url: %w", err)
+	}
 	if o.saveProfile == "" {
 		return nil
 	}
@@ -120,7 +124,7 @@ func (o *endpointOptions) url(a *App) string {
 
 // warnLoopback says that a Profile cannot name the endpoint by the address that it has.
 func (o *storeOptions) warnLoopback(a *App, wanted bool) {
-	if wanted && (manifest.ProfileParams{Endpoint: o.url(a)}).IsLoopback() {
+	if wanted && o.filesURL == "" && (manifest.ProfileParams{Endpoint: o.url(a)}).IsLoopback() {
 		a.term.warn("give --endpoint by the address that machines reach it by", "the endpoint has a loopback address: the Profile's URL begins with {{ .ProvisionerURL }}")
 	}
 }

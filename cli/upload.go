@@ -110,6 +110,7 @@ func (o *uploadOptions) deliver(ctx context.Context, a *App, d *capture.Delivery
 	o.store.warnLoopback(a, true)
 	return d.Profile(ctx, manifest.ProfileParams{
 		Name: o.store.saveProfile, Format: facts.Format, Path: d.Names.Image, Endpoint: o.store.url(a), SHA256: facts.SHA256,
+		Files:  capture.FilesURL(ctx, d.Endpoint, o.store.filesURL, o.store.url(a)),
 		Ubuntu: strings.HasPrefix(facts.OS, "Ubuntu"), Hooks: facts.Hooks != "",
 	})
 }

@@ -63,6 +63,7 @@ func table(t testing.TB, p *Pack) (flags, params map[string]string) {
 // notInTasks are the agent's flags that no Param is for, and why.
 var notInTasks = map[string]string{
 	"upload":       "the task always uploads",
+	"files-url":    "the task knows it: .ProvisionerURL",
 	"in-task":      "the task says so",
 	"result":       "the task reads it, and copies it to image-capture/result-file",
 	"endpoint":     "the runner says which",

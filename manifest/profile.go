@@ -17,6 +17,8 @@ import (
 
 // filesPort is where an endpoint serves files/ by plain HTTP and without a token:
 // what deployers, which have none, can read.
+//
+// It is the default of a setting: see ProfileParams.Files.
 const filesPort = "8091"
 
 // profileName is the rule of Digital Rebar's models.ValidName, without the letters
@@ -41,6 +43,9 @@ type ProfileParams struct {
 	// mean that the deployer's own endpoint fills it in, by the template
 	// {{ .ProvisionerURL }}.
 	Endpoint string
+	// Files is the URL below which the endpoint serves files/ without a token, where that
+	// is known, such as http://192.0.2.1:8091. Empty means the usual port of Endpoint.
+	Files string
 	// SHA256 of the image, 64 lower-case hexadecimal digits. Eikon checks it:
 	// needed for TarZst and Tar.
 	SHA256 string
@@ -149,7 +154,13 @@ func (p ProfileParams) name() string {
 // url is where a deployer finds the image.
 func (p ProfileParams) url() (string, error) {
 	var b strings.Builder
-	if host, err := p.host(); err != nil {
+	if p.Files != "" {
+		u, err := url.Parse(p.Files)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+			return "", errors.New("the URL of the endpoint's files is not like http://HOST:8091")
+		}
+		b.WriteString(strings.TrimRight(p.Files, "/"))
+	} else if host, err := p.host(); err != nil {
 		return "", err
 	} else if host == "" {
 		b.WriteString("{{ .ProvisionerURL }}")

@@ -71,6 +71,8 @@ type Options struct {
 	PostDenied int
 	// ETag puts the digest in an entity tag instead of X-DRP-SHA256SUM.
 	ETag bool
+	// FilePort is what the endpoint says of the port of its files; 0: it has no such key.
+	FilePort int
 	// NoDigest puts it nowhere.
 	NoDigest bool
 	// SwallowContinue keeps "100 Continue" from the client, as some proxies do.
@@ -253,6 +255,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		s.api(rec, r)
 	case r.URL.Path == profilesPath, strings.HasPrefix(r.URL.Path, profilesPath+"/"):
 		s.serveProfiles(rec, r)
+	case r.URL.Path == "/api/v3/info":
+		s.info(rec, r)
 	default:
 		http.NotFound(rec, r)
 	}
