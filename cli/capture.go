@@ -141,7 +141,12 @@ func (o *captureOptions) options(ctx context.Context, a *App, g *groups, root st
 		}
 	}
 	if o.boot.fix && opt.Check == capture.Off {
-		return opt, usagef("remove --check off", "--fix needs the boot check, which --check off skips")
+		if !o.inTask {
+			return opt, usagef("remove --check off", "--fix needs the boot check, which --check off skips")
+		}
+		// A stage sets the one, a machine the other.
+		a.term.warn("", "%s needs the boot check: %s is taken for warn", Params["fix"], Params["check"])
+		opt.Check = capture.Warn
 	}
 	if o.output == "-" {
 		if o.json {

@@ -94,6 +94,15 @@ func (e events) Replace(path string) {
 	e.term.warn("", "%s exists on the endpoint and will be replaced; if the upload breaks, the endpoint deletes the old file too", path)
 }
 
+func (e events) TokenEnds(at time.Time) {
+	e.term.warn("use a token that lasts longer; in a task, ExtraDuration gives one", "the token ends at %s, in %s: the image may be stored by then, and its MANIFEST refused",
+		at.UTC().Format(time.RFC3339), max(0, time.Until(at)).Round(time.Second))
+}
+
+func (e events) TokenEnded(path string) {
+	e.term.warn("", "stored %s, but not verified: the token has ended", path)
+}
+
 func (e events) Confirmed(path string, verified bool) {
 	if verified {
 		e.term.say("stored %s; the endpoint reports the same SHA-256", path)

@@ -236,6 +236,17 @@ func TestResultFile(t *testing.T) {
 	require.Contains(t, string(text), `"exit_code": 2`)
 }
 
+// TestFixWithoutCheck: a stage sets the one Param, a machine the other.
+func TestFixWithoutCheck(t *testing.T) {
+	t.Parallel()
+	e := serve(t, nil)
+	e.params["image-capture/check"], e.params["image-capture/fix"] = "off", true
+	log, code := e.run("image-capture")
+	require.Zero(t, code, log)
+	require.Contains(t, log, "warning: image-capture/fix needs the boot check: image-capture/check is taken for warn\n")
+	require.Contains(t, log, "image-capture: check: 1 failed, ")
+}
+
 // TestWrongBinary: nothing is run that is not the pack's own.
 func TestWrongBinary(t *testing.T) {
 	t.Parallel()

@@ -28,46 +28,6 @@ type Attempts struct {
 	Jitter func(time.Duration) time.Duration
 }
 
-// Events are what happens on the way, for people: none of it is an error.
-type Events interface {
-	// Retry says that the nth attempt failed, and how long it takes to the next.
-	Retry(n, most int, err error, wait time.Duration)
-	// Replace says that a file on the endpoint will be replaced.
-	Replace(path string)
-	// Confirmed says that the endpoint took a file, and whether it was seen to have the
-	// same SHA-256.
-	Confirmed(path string, verified bool)
-	// AnswerLost says that a connection broke after all was sent, and the endpoint has
-	// the file.
-	AnswerLost(path string)
-	// NamesOnly says that MANIFESTs cannot be read with this token, so that what belongs
-	// together is known by names alone.
-	NamesOnly()
-	// ProfileSaved says that a Profile was created, or changed.
-	ProfileSaved(name string, created bool)
-}
-
-// Silent is for who wants to hear of nothing.
-type Silent struct{}
-
-// Retry is for Events.
-func (Silent) Retry(int, int, error, time.Duration) {}
-
-// Replace is for Events.
-func (Silent) Replace(string) {}
-
-// Confirmed is for Events.
-func (Silent) Confirmed(string, bool) {}
-
-// AnswerLost is for Events.
-func (Silent) AnswerLost(string) {}
-
-// NamesOnly is for Events.
-func (Silent) NamesOnly() {}
-
-// ProfileSaved is for Events.
-func (Silent) ProfileSaved(string, bool) {}
-
 // NewEndpoint makes one of a client.
 func NewEndpoint(client *Client, opt Attempts) *Endpoint {
 	opt.Most = max(opt.Most, 1)
@@ -172,13 +132,19 @@ func (e *MismatchError) Error() string { return e.err.Error() }
 // Unwrap returns the endpoint's own error, if there was one.
 func (e *MismatchError) Unwrap() error { return e.err }
 
+// soon is how long an image of some gigabytes may take, with its digest.
+const soon = 30 * time.Minute
+
 // Ready finds out, before anything is read, whether files can be stored: what a
 // readable token grants, and whether the names are free. The error is a TokenError, a
 // NameError, or an Error.
 func (e *Endpoint) Ready(ctx context.Context, overwrite bool, paths ...string) error {
-	for _, path := range paths {
+	for i, path := range paths {
 		if err := e.Granted("post", path); err != nil {
 			return err
+		}
+		if check := e.client.CheckToken(time.Now(), "post", path); i == 0 && !check.Expires.IsZero() && time.Until(check.Expires) < soon {
+			e.opt.Events.TokenEnds(check.Expires)
 		}
 		if err := e.Do(ctx, func(int) error { return e.free(ctx, overwrite, path) }); err != nil {
 			return err
@@ -271,7 +237,7 @@ func (e *Endpoint) confirm(ctx context.Context, path, sum string) (bool, error) 
 	if err != nil {
 		return false, err
 	}
-	e.opt.Events.Confirmed(path, ok)
+	e.confirmed(path, ok)
 	return ok, nil
 }
 
@@ -332,4 +298,13 @@ func (e *Endpoint) SaveProfile(ctx context.Context, p Profile) error {
 func (e *Endpoint) CannotSaveProfile(name string) (create, update string, ok bool) {
 	c, u := e.client.CheckProfileToken(time.Now(), "create", name), e.client.CheckProfileToken(time.Now(), "update", name)
 	return c.Need, u.Need, c.State == Lacking && u.State == Lacking
+}
+
+// confirmed reports what became of a file that the endpoint took.
+func (e *Endpoint) confirmed(path string, verified bool) {
+	if !verified && e.client.CheckToken(time.Now(), "get", path).State == Expired {
+		e.opt.Events.TokenEnded(path)
+		return
+	}
+	e.opt.Events.Confirmed(path, verified)
 }
