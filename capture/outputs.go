@@ -11,8 +11,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"image-capture/durable"
 	"image-capture/entry"
 	"image-capture/manifest"
@@ -35,21 +33,7 @@ type output struct {
 // here and on the endpoint, before anything is read.
 func (r *run) place(ctx context.Context) error {
 	o, opt := &r.outputs, r.opt
-	o.stdout = opt.Stdout
-	o.profile.name = opt.Profile
-	switch {
-	case opt.Stdout != nil:
-	case opt.Image != "":
-		if o.image.name = opt.Image; !special(opt.Image) {
-			o.manifest.name = strings.TrimSuffix(opt.Image, opt.Format.Suffix()) + ".MANIFEST.txt"
-		}
-	case opt.Endpoint == nil:
-		o.image.name, o.manifest.name = path.Base(r.facts.UploadTarball), path.Base(r.facts.UploadManifest)
-	}
-	if opt.Manifest != "" {
-		o.manifest.name = opt.Manifest
-	}
-	if err := o.check(opt.Format); err != nil {
+	if err := r.assign(); err != nil {
 		return err
 	}
 	if o.manifest.name == "" && opt.Endpoint == nil {
@@ -73,20 +57,32 @@ func (r *run) place(ctx context.Context) error {
 	return nil
 }
 
+// assign finds the names of the files.
+func (r *run) assign() error {
+	o, opt := &r.outputs, r.opt
+	o.stdout = opt.Stdout
+	o.profile.name = opt.Profile
+	switch {
+	case opt.Stdout != nil:
+	case opt.Image != "":
+		if o.image.name = opt.Image; !special(opt.Image) {
+			o.manifest.name = strings.TrimSuffix(opt.Image, opt.Format.Suffix()) + ".MANIFEST.txt"
+		}
+	case opt.Endpoint == nil:
+		o.image.name, o.manifest.name = path.Base(r.facts.UploadTarball), path.Base(r.facts.UploadManifest)
+	}
+	if opt.Manifest != "" {
+		o.manifest.name = opt.Manifest
+	}
+	return o.check(opt.Format)
+}
+
 // measureRoom warns before anything is read where a local image may not fit. What is in
 // use on the root's filesystems is all that is known before, and an image is smaller.
 func (r *run) measureRoom() {
-	name := r.outputs.image.name
-	if name == "" || special(name) {
-		return
-	}
 	used, known := r.src.mounts.Used()
-	var st unix.Statfs_t
-	if !known || unix.Statfs(filepath.Dir(name), &st) != nil {
-		return
-	}
-	if free := int64(st.Bavail) * st.Bsize; free < used {
-		r.events.LittleRoom(filepath.Dir(name), free, used)
+	if room := roomFor(r.outputs.image.name); known && room != nil && room.Free < used {
+		r.events.LittleRoom(room.Folder, room.Free, used)
 	}
 }
 

@@ -35,6 +35,7 @@ type captureOptions struct {
 	store       storeOptions
 	upload      bool
 	result      string
+	dryRun      bool
 	messageOptions
 }
 
@@ -53,6 +54,8 @@ func (o *captureOptions) add(g *groups) {
 	g.group(bootTitle).StringVar(&o.check, "check", "warn", "boot check before the capture, by `MODE`: warn reports and goes on, enforce captures nothing when the check fails, off skips it")
 	g.oneOf("check", &o.check, "warn", "enforce", "off")
 	o.boot.add(g, &o.tree.tree)
+
+	g.group("Tree").BoolVar(&o.dryRun, "dry-run", false, "print what would be captured, its largest files, and how large the image would be; nothing is written or sent")
 
 	s = g.group("Identity")
 	s.StringVar(&o.generalize, "generalize", "", "take the source's identity out of the image, by all operations that `LIST` chooses: names, or names with - before each for all but these; image-capture operations lists them")
@@ -100,8 +103,11 @@ func (o *captureOptions) run(ctx context.Context, a *App, g *groups, args []stri
 	a.warnUnprivileged()
 	var res capture.Result
 	opt, err := o.options(ctx, a, g, args[0])
+	if err == nil && o.dryRun {
+		return o.forecast(ctx, a, opt)
+	}
 	if err == nil {
-		res, err = capture.Run(ctx, opt, events{a.term, o.progress})
+		res, err = capture.Run(ctx, opt, a.events(o.progress))
 	}
 	if err == nil || res.Delivered {
 		if perr := o.print(a, opt, res); err == nil {
@@ -162,7 +168,7 @@ func (o *captureOptions) options(ctx context.Context, a *App, g *groups, root st
 	if o.outputs.Manifest == "-" || o.outputs.Profile == "-" {
 		return opt, usagef("name a file; stdout is for the image or the summary", "--manifest and --profile cannot go to stdout")
 	}
-	if o.upload {
+	if o.upload && !o.dryRun {
 		if opt.Endpoint, err = o.store.connect(ctx, a, events{a.term, o.progress}); err != nil {
 			return opt, err
 		}

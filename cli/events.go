@@ -16,6 +16,9 @@ type events struct {
 	progress string // the mode of --progress
 }
 
+// events are what happens on the way, for people.
+func (a *App) events(progress string) capture.Events { return events{a.term, progress} }
+
 func (e events) Mount(m rootfs.Mount) { e.term.say("mount point %s", m) }
 func (e events) NotMounted(path string) {
 	e.term.warn("", "--exclude-mount %s: nothing is mounted there", path)

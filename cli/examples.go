@@ -11,7 +11,7 @@ type example struct{ what, line string }
 // examples are on top of a command's help and in the man page.
 var examples = map[string][]example{
 	"capture": {
-		{"would an image of this machine boot?", "image-capture check /"},
+		{"what a capture of this machine would hold, and how large it gets", "image-capture / --dry-run"},
 		{"the tree at /mnt, as two files in the current directory", "image-capture /mnt --add-curtin"},
 		{"a running server without its identity, stored on the endpoint", "image-capture / --generalize --upload --token-file token --endpoint https://192.168.124.1:8092"},
 		{"through ssh, into a file here", "ssh server sudo image-capture / -o - --format tar-zst --manifest /dev/null > server.tar.zst"},

@@ -65,6 +65,7 @@ var notInTasks = map[string]string{
 	"upload":       "the task always uploads",
 	"files-url":    "the task knows it: .ProvisionerURL",
 	"in-task":      "the task says so",
+	"dry-run":      "a job is there to capture",
 	"result":       "the task reads it, and copies it to image-capture/result-file",
 	"endpoint":     "the runner says which",
 	"token-file":   "the runner has the token in the environment",

@@ -1,0 +1,292 @@
+package capture
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"image-capture/bootcheck"
+	"image-capture/durable"
+	"image-capture/edit"
+	"image-capture/entry"
+	"image-capture/manifest"
+	"image-capture/rootfs"
+)
+
+// Forecast is what a capture would make.
+type Forecast struct {
+	// Facts are those that are known before an image is: names, system, check.
+	Facts  manifest.Facts
+	Report *bootcheck.Report // nil without a check
+	Mounts []rootfs.Mount
+	// Edits are what the MANIFEST would say, Left what some of them leave out.
+	Edits []entry.Note
+	Left  []*edit.Left
+	// Entries are those of the image, Bytes the content of its files, Unpacked the tar as
+	// far as that is known without attributes; Omitted are sockets and swap files, and
+	// Unreadable what could not be looked at.
+	Entries, Bytes, Unpacked, Omitted, Unreadable int64
+	// Dirs are the directories with most bytes in and below them, the root left out, Files
+	// the largest files, each from the largest on.
+	Dirs, Files []Sized
+	// Image is the size of the image, by what came of Sampled bytes of the tar.
+	Image, Sampled int64
+	// Room is where a local image would go; nil for none.
+	Room *Room
+}
+
+// Sized is a name and its bytes.
+type Sized struct {
+	Path  string
+	Bytes int64
+}
+
+// Room is what a disk has free.
+type Room struct {
+	Folder string
+	Free   int64
+}
+
+// Fits says whether the image would fit there.
+func (f Forecast) Fits() bool { return f.Room == nil || f.Image <= f.Room.Free }
+
+// mostSized is how many directories and files a Forecast names.
+const mostSized = 20
+
+// Preview goes through a capture without reading more of the files than some samples: the
+// same source, check, edits and walk as those of Run. It writes nothing, and asks no
+// endpoint. Memory is bounded by the depth of the tree, and by the inodes with several
+// names of which not all have come.
+func Preview(ctx context.Context, opt Options, events Events) (Forecast, error) {
+	r := &run{opt: opt, events: events, mounts: map[string]bool{}}
+	defer r.close()
+	var f Forecast
+	var err error
+	if r.src, err = opt.Open(); err != nil {
+		return f, err
+	}
+	for _, step := range []func(context.Context) error{r.check, r.name, r.free} {
+		if err := step(ctx); err != nil {
+			return f, err
+		}
+	}
+	f.Facts, f.Report = r.facts, r.report
+	p, err := newPreview(opt)
+	if err != nil {
+		return f, err
+	}
+	if f.Left, err = r.src.Survey(ctx, p.visit); err != nil {
+		return f, err
+	}
+	r.reportMounts(r.src)
+	for _, pattern := range r.src.plan.Unmatched() {
+		r.events.Unmatched(pattern)
+	}
+	for _, u := range r.src.plan.Unapplied() {
+		r.events.Unapplied(u)
+	}
+	f.Mounts, f.Edits = r.src.mounts.List(), r.src.Notes()
+	p.dirs.leave(0)
+	f.Entries, f.Bytes, f.Omitted, f.Unreadable = p.entries, p.dirs.bytes, p.omitted, p.unreadable
+	f.Dirs, f.Files = p.dirs.largest, p.files
+	f.Unpacked, f.Image, f.Sampled, err = p.sampler.estimate()
+	f.Room = roomFor(r.outputs.image.name)
+	return f, err
+}
+
+// free finds the names of the local files, and refuses those that are taken.
+func (r *run) free(context.Context) error {
+	if err := r.assign(); err != nil {
+		return err
+	}
+	for _, out := range []output{r.outputs.image, r.outputs.manifest, r.outputs.profile} {
+		if out.name == "" || r.opt.Overwrite {
+			continue
+		}
+		if info, err := os.Lstat(out.name); err == nil && info.Mode().IsRegular() {
+			return &durable.ExistsError{Path: out.name}
+		}
+	}
+	return nil
+}
+
+// roomFor is the room for a file; nil where it is none that takes room.
+func roomFor(name string) *Room {
+	if name == "" || special(name) {
+		return nil
+	}
+	var st unix.Statfs_t
+	folder := filepath.Dir(name)
+	if unix.Statfs(folder, &st) != nil {
+		return nil
+	}
+	return &Room{folder, int64(st.Bavail) * st.Bsize}
+}
+
+// preview takes the entries of the image.
+type preview struct {
+	skip                         map[entry.FileID]string
+	links                        map[entry.FileID]uint64 // names that are still to come
+	dirs                         dirSizes
+	files                        []Sized
+	sampler                      *sampler
+	entries, omitted, unreadable int64
+}
+
+func newPreview(opt Options) (*preview, error) {
+	s, err := newSampler(codecs[opt.Format], opt.Level)
+	return &preview{skip: swapFiles(), links: map[entry.FileID]uint64{}, sampler: s}, err
+}
+
+func (p *preview) visit(n edit.Node) error {
+	defer n.Release()
+	var e entry.Entry
+	if err := n.Stat(&e); err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			p.unreadable++
+		}
+		return nil
+	}
+	if n.Err != nil {
+		p.unreadable++
+	}
+	if _, skip := p.skip[e.ID]; e.Type == entry.Socket || skip && e.Type == entry.File {
+		p.omitted++
+		return nil
+	}
+	c := contentOf{node: &n, entry: &e}
+	defer c.close()
+	if err := c.find(); err != nil {
+		return err
+	}
+	if c.size > 0 && p.later(&e) {
+		c.size = 0 // it is stored with another name
+	}
+	p.entries++
+	p.dirs.add(e.Path, e.Type == entry.Dir, c.size)
+	if e.Type == entry.File {
+		p.files = largest(p.files, Sized{e.Path, c.size})
+	}
+	return p.sampler.add(&c)
+}
+
+// later says whether the file has come under another name.
+func (p *preview) later(e *entry.Entry) bool {
+	if e.Nlink < 2 {
+		return false
+	}
+	left, known := p.links[e.ID]
+	switch {
+	case !known:
+		p.links[e.ID] = e.Nlink - 1
+	case left > 1:
+		p.links[e.ID]--
+	default:
+		delete(p.links, e.ID)
+	}
+	return known
+}
+
+// contentOf is what the image has of a file.
+type contentOf struct {
+	node  *edit.Node
+	entry *entry.Entry
+	size  int64 // bytes that are stored
+	text  []byte
+	held  bool // text is it
+	file  *rootfs.Content
+	lost  bool
+	runs  []entry.Extent // of data; nil when there are no holes
+}
+
+// find finds the size, and makes the content that an edit gives: which counts as made.
+func (c *contentOf) find() error {
+	e := c.entry
+	switch from := c.node.Source(e); {
+	case e.Type != entry.File:
+	case from == edit.Rewritten:
+		old, err := c.read(edit.MaxRewrite + 1)
+		if err == nil {
+			c.text, err = c.node.Rewrite(old)
+		}
+		if err != nil {
+			return fmt.Errorf("rewrite %s: %w", e.Path, err)
+		}
+		c.held, c.size = true, int64(len(c.text))
+	case from != edit.Original:
+		c.text, c.held = c.node.Content(), true
+		c.size = int64(len(c.text))
+	default:
+		c.size = e.Size
+		// Filesystems that compress have fewer blocks than bytes too: the holes tell.
+		const hole = 64 << 10
+		if e.Size-e.Blocks*512 >= hole && c.open() {
+			if runs, err := c.file.Data(e.Size); err == nil {
+				c.runs, c.size = runs, 0
+				for _, r := range runs {
+					c.size += r.Length
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (c *contentOf) open() bool {
+	if c.file == nil && !c.lost {
+		var e entry.Entry
+		var err error
+		c.file, _, err = c.node.Read(&e)
+		c.lost = err != nil || c.file == nil
+	}
+	return !c.lost
+}
+
+// read reads a file whole, up to so many bytes.
+func (c *contentOf) read(most int64) ([]byte, error) {
+	var e entry.Entry
+	file, _, err := c.node.Read(&e)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return io.ReadAll(io.NewSectionReader(file, 0, most))
+}
+
+func (c *contentOf) close() {
+	if c.file != nil {
+		c.file.Close()
+	}
+}
+
+// readAt reads stored bytes: those of the holes are none.
+func (c *contentOf) readAt(p []byte, at int64) int {
+	switch {
+	case c.held:
+		return copy(p, c.text[min(at, int64(len(c.text))):])
+	case !c.open():
+		return 0
+	case c.runs == nil:
+		n, _ := c.file.ReadAt(p, at) // what cannot be read is no sample
+		return n
+	}
+	done := 0
+	for _, r := range c.runs {
+		if at >= r.Length {
+			at -= r.Length
+			continue
+		}
+		n, _ := c.file.ReadAt(p[done:min(int64(len(p)), int64(done)+r.Length-at)], r.Offset+at)
+		if done += n; n == 0 || done == len(p) {
+			break
+		}
+		at = 0
+	}
+	return done
+}
