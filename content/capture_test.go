@@ -236,6 +236,22 @@ func TestResultFile(t *testing.T) {
 	require.Contains(t, string(text), `"exit_code": 2`)
 }
 
+// TestNoCurl: a host without curl and wget has drpcli at least, as it runs jobs.
+func TestNoCurl(t *testing.T) {
+	t.Parallel()
+	e := serve(t, nil)
+	// The system's programs without these two, and with a drpcli.
+	drpcli := "#!/bin/sh\n[ \"$1 $2\" = 'files download' ] && cat '" + e.api.Dir + "'/\"$3\"\n"
+	own := filepath.Join(t.TempDir(), "drpcli")
+	require.NoError(t, os.WriteFile(own, []byte(drpcli), 0o755))
+	e.setup = "mount -t tmpfs none /run; mkdir /run/u /run/w; mount -t overlay none -o lowerdir=/usr/bin,upperdir=/run/u,workdir=/run/w /usr/bin\n" +
+		"rm -f /usr/bin/curl /usr/bin/wget; cp " + own + " /usr/bin; mount -t tmpfs none /run"
+	log, code := e.run("image-capture")
+	require.Zero(t, code, log)
+	_, manifests := e.stored()
+	require.Len(t, manifests, 1)
+}
+
 // TestFixWithoutCheck: a stage sets the one Param, a machine the other.
 func TestFixWithoutCheck(t *testing.T) {
 	t.Parallel()
