@@ -29,6 +29,7 @@ var ours = map[string][]string{
 	"archive":         {"compress", "edit", "rootfs"},
 	"image":           {"compress", "rootfs"},
 	"image/imagefs":   {"image", "rootfs"},
+	"image/extract":   {"image"},
 	"compare":         {"image", "manifest"},
 	"manifest":        {},
 	"identity":        {},
@@ -43,7 +44,7 @@ var ours = map[string][]string{
 	"upload/drptest": {},
 
 	"capture":     {"archive", "bootcheck", "compress", "deploy", "durable", "edit", "identity", "manifest", "rootfs", "upload"},
-	"cli":         {"bootcheck", "bootcheck/hardware", "capture", "compare", "compress", "deploy", "durable", "edit", "identity", "image", "manifest", "rootfs", "upload"},
+	"cli":         {"bootcheck", "bootcheck/hardware", "capture", "compare", "compress", "deploy", "durable", "edit", "identity", "image", "image/extract", "manifest", "rootfs", "upload"},
 	"cli/clitest": {},
 }
 

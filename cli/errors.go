@@ -33,11 +33,11 @@ const exitHelp = `Exit codes:
   1  failed
   2  wrong usage
   3  the boot check says that the image will not deploy
-  4  captured, but incomplete: files could not be read (with --strict also: files changed)
+  4  incomplete: files could not be read (with --strict also: files changed), or entries not be extracted as they are
   5  the endpoint refused the token, or a claim is missing
   6  the name is taken, here or on the endpoint
   7  the endpoint failed, or did not store what was sent
-  8  verification failed, or the image to check cannot be read
+  8  verification failed, or the image cannot be read
   9  interrupted
 `
 

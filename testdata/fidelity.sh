@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Unpacks an image as a deployer does and compares it with its source by tools
 # that this project did not write: fidelity.sh IMAGE MANIFEST SOURCE [WORKDIR].
-# Set GOMTREE to a gomtree binary, else the one pinned in go.mod is built.
+# Set GOMTREE to a gomtree binary, else the one pinned in go.mod is built. With AGENT set to
+# the program, its own extract unpacks in place of GNU tar.
 set -euo pipefail
 
 image=$(realpath "$1") manifest=$(realpath "$2") src=$(realpath "$3") work=$(mktemp -d -p "${4:-${TMPDIR:-/tmp}}")
@@ -22,9 +23,13 @@ esac
 # What the shell task leaves empty is left out of the comparison.
 empty=(--exclude='/proc/*' --exclude='/sys/*' --exclude='/dev/*' --exclude='/run/*' --exclude='/tmp/*' --exclude='/var/tmp/*')
 
-# The command of a deployer.
-mkdir "$work/gnu"
-"${cat[@]}" "$image" | tar --xattrs '--xattrs-include=*' -Sxpf - --numeric-owner -C "$work/gnu"
+if [ -n "${AGENT:-}" ]; then
+	"$AGENT" extract "$image" --manifest "$manifest" -C "$work/gnu"
+else
+	# The command of a deployer.
+	mkdir "$work/gnu"
+	"${cat[@]}" "$image" | tar --xattrs '--xattrs-include=*' -Sxpf - --numeric-owner -C "$work/gnu"
+fi
 diff=$(rsync -naHAXSi -@-1 -c --delete --numeric-ids "${empty[@]}" --exclude=/curtin "$src/" "$work/gnu/")
 [ -z "$diff" ] || fail "rsync sees differences:"$'\n'"$(head -50 <<<"$diff")"
 "$GOMTREE" validate -f "$manifest" -p "$work/gnu" || fail "gomtree sees differences from the MANIFEST"

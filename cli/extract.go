@@ -1,0 +1,256 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+
+	"image-capture/entry"
+	"image-capture/image"
+	"image-capture/image/extract"
+	"image-capture/manifest"
+	"image-capture/upload"
+)
+
+// extractOptions are the command extract's.
+type extractOptions struct {
+	dir, manifest string
+	overwrite     bool
+	tls           tlsOptions
+	messageOptions
+}
+
+func (o *extractOptions) add(g *groups) {
+	s := g.group("Extraction")
+	s.StringVarP(&o.dir, "directory", "C", ".", "extract to `DIR`, which is made when it is missing")
+	s.BoolVar(&o.overwrite, "overwrite", false, "replace files that exist (if not given: they are kept, and listed)")
+	s.StringVar(&o.manifest, "manifest", "", "compare the contents with the MANIFEST `FILE` or URL (if not given: with the one beside the image, if there is one)")
+	o.tls.add(g.group(tlsTitle))
+	o.messageOptions.add(g, true)
+}
+
+// run extracts an image, or what the patterns name, in one pass.
+func (o *extractOptions) run(ctx context.Context, a *App, _ *groups, args []string) error {
+	if len(args) == 0 {
+		return usagef("image-capture extract IMAGE -C DIR", "extract takes an image, and patterns of what to extract")
+	}
+	e := &extraction{app: a, opt: o, image: args[0], text: map[extract.Kind][]string{}}
+	patterns, err := newSelection(args[1:])
+	if err != nil {
+		return err
+	}
+	client, err := o.tls.client(ctx)
+	if err != nil {
+		return err
+	}
+	opt := extract.Options{Dir: o.dir, Overwrite: o.overwrite, Select: patterns.selector(), Workers: runtime.GOMAXPROCS(0), Problem: e.problem}
+	m, err := a.manifestFor(ctx, client, args[0], o.manifest)
+	if err != nil {
+		return err
+	}
+	if m != nil {
+		defer m.Close()
+		opt.Manifest, e.manifest = m.Reader, m.name
+	}
+	in, size, err := a.open(ctx, client, args[0])
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	counted := &countReader{r: in}
+	r, err := image.NewReader(counted)
+	if err != nil {
+		return e.broken(err)
+	}
+	defer r.Close()
+	bar := startProgress(a.term, o.progress, "read", func() (int64, int64) { return counted.n.Load(), 0 }, func() int64 { return size })
+	e.Result, err = extract.Run(ctx, r, opt)
+	bar.stop()
+	return e.report(ctx, err, patterns.unmatched())
+}
+
+// besideManifest is an open MANIFEST.
+type besideManifest struct {
+	*manifest.Reader
+	io.Closer
+	name string
+}
+
+// manifestFor opens the MANIFEST of an image: the given one, or the one beside it, and nil
+// where there is none.
+func (a *App) manifestFor(ctx context.Context, client *upload.Client, image, given string) (*besideManifest, error) {
+	name := given
+	if name == "" {
+		name = manifestOf(image)
+	}
+	if name == "-" && image == "-" {
+		return nil, usagef("give one of them as a file", "image and MANIFEST cannot both be stdin")
+	}
+	if name == "" {
+		return nil, nil
+	}
+	if given == "" && !isURL(name) {
+		if _, err := os.Stat(name); errors.Is(err, os.ErrNotExist) {
+			return nil, nil
+		}
+	}
+	in, _, err := a.open(ctx, client, name)
+	var remote *upload.Error
+	if given == "" && errors.As(err, &remote) && remote.Status == 404 {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	r, err := manifest.Parse(in)
+	if err != nil {
+		in.Close()
+		return nil, &failure{ExitVerify, fmt.Errorf("MANIFEST %s: %w", name, err), ""}
+	}
+	return &besideManifest{r, in, name}, nil
+}
+
+// extraction is one run of the command.
+type extraction struct {
+	extract.Result
+	app             *App
+	opt             *extractOptions
+	image, manifest string
+	text            map[extract.Kind][]string // the first of each
+}
+
+// problem keeps the first of each kind.
+func (e *extraction) problem(p extract.Problem) {
+	if len(e.text[p.Kind]) == mostDifferences {
+		return
+	}
+	path := entry.Printable(p.Path)
+	if p.Err != nil {
+		path += ": " + entry.Printable(p.Err.Error())
+	}
+	e.text[p.Kind] = append(e.text[p.Kind], path)
+}
+
+// problemWords say a kind of problem to people, in the order of the report.
+var problemWords = []struct {
+	kind       extract.Kind
+	key, words string
+	exit       int
+	hint       string
+}{
+	{extract.NotOurs, "not_owned", "belong to you and not to their owner, without set-id bits", ExitDone, ""},
+	{extract.Exists, "kept", "exist and were kept", ExitTaken, "extract to an empty directory, or replace them with --overwrite"},
+	{extract.Incomplete, "incomplete", "are there, but not with all attributes", ExitIncomplete, "run as root, on a filesystem that has xattrs, ACLs and inode flags"},
+	{extract.NotMade, "missing", "could not be made", ExitIncomplete, "the lines above say why; devices and trusted attributes need root"},
+	{extract.Differs, "different", "do not have the content that the MANIFEST lists", ExitVerify, "do not use these files: the image is damaged, or the MANIFEST is of another image"},
+}
+
+// extracted is the document of extract --json.
+type extracted struct {
+	ExitCode  int                 `json:"exit_code"`
+	Error     string              `json:"error,omitempty"`
+	Image     string              `json:"image"`
+	Manifest  string              `json:"manifest,omitempty"`
+	Directory string              `json:"directory"`
+	Entries   int64               `json:"entries"`
+	Bytes     int64               `json:"bytes"`
+	Unchecked int64               `json:"unchecked"`
+	Counts    map[string]int64    `json:"counts,omitempty"`
+	Problems  map[string][]string `json:"problems,omitempty"`
+}
+
+// report says what is there, and what is not.
+func (e *extraction) report(ctx context.Context, err error, unmatched []string) error {
+	final := e.conclude(ctx, err, unmatched)
+	if e.opt.json {
+		doc := extracted{
+			Image: entry.Printable(e.image), Manifest: entry.Printable(e.manifest), Directory: entry.Printable(e.opt.dir),
+			Entries: e.Entries, Bytes: e.Bytes, Unchecked: e.Unchecked, Counts: map[string]int64{}, Problems: map[string][]string{},
+		}
+		for _, w := range problemWords {
+			if n := e.Problems[w.kind]; n > 0 {
+				doc.Counts[w.key], doc.Problems[w.key] = n, e.text[w.kind]
+			}
+		}
+		if final != nil {
+			doc.ExitCode, _, _ = conclude(ctx, final)
+			doc.Error = entry.Printable(final.Error())
+		}
+		if werr := writeJSON(e.app.stdout, doc); werr != nil {
+			return errors.Join(final, werr)
+		}
+	}
+	for _, w := range problemWords {
+		n := e.Problems[w.kind]
+		if n == 0 {
+			continue
+		}
+		if w.kind != extract.NotOurs {
+			for _, line := range e.text[w.kind] {
+				e.app.term.line("image-capture: " + line)
+			}
+		}
+		if w.exit == ExitDone {
+			e.app.term.warn("", "%s", entriesThat(n, w.words))
+		}
+	}
+	if final != nil {
+		return final
+	}
+	if e.manifest == "" {
+		e.app.term.say("no MANIFEST was found beside the image: the contents were not compared with one")
+	}
+	if e.opt.json {
+		return nil
+	}
+	_, err = fmt.Fprintf(e.app.stdout, "extracted %s of %s, %d bytes of content, to %s\n", entries(e.Entries), entry.Printable(e.image), e.Bytes, entry.Printable(e.opt.dir))
+	return err
+}
+
+func entriesThat(n int64, words string) string { return fmt.Sprintf("entries that %s: %d", words, n) }
+
+func entries(n int64) string {
+	if n == 1 {
+		return "1 entry"
+	}
+	return fmt.Sprintf("%d entries", n)
+}
+
+// conclude is what the command ends with.
+func (e *extraction) conclude(ctx context.Context, err error, unmatched []string) error {
+	there := fmt.Sprintf("extracted to %s: %s", e.opt.dir, entries(e.Entries))
+	var write *extract.WriteError
+	switch {
+	case err == nil:
+	case ctx.Err() != nil:
+		return &failure{ExitInterrupted, fmt.Errorf("interrupted; %s, each of them complete", there), ""}
+	case errors.As(err, &write):
+		d := diagnose(write.Err)
+		return &failure{d.code, fmt.Errorf("%w; %s", err, there), map[bool]string{true: "free some space in the directory"}[d.code == ExitFailed && e.Entries > 0]}
+	case isSourceError(err):
+		return fmt.Errorf("%w; %s", err, there)
+	default:
+		return &failure{ExitVerify, fmt.Errorf("%s: %w; %s", e.image, err, there), ""}
+	}
+	var final error
+	for _, w := range problemWords {
+		if n := e.Problems[w.kind]; n > 0 && w.exit != ExitDone {
+			final = &failure{w.exit, errors.New(entriesThat(n, w.words) + "; " + there), w.hint}
+		}
+	}
+	if final == nil && len(unmatched) > 0 {
+		return &failure{ExitFailed, fmt.Errorf("nothing in %s matches %s; %s", e.image, unmatched[0], there), "patterns are paths from the root of the image, such as etc/ssh or 'var/log/*.log'"}
+	}
+	return final
+}
+
+// broken tells an error of the source from an image that cannot be read.
+func (e *extraction) broken(err error) error {
+	if isSourceError(err) {
+		return err
+	}
+	return &failure{ExitVerify, fmt.Errorf("%s: %w", e.image, err), "nothing was extracted"}
+}
