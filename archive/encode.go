@@ -80,6 +80,12 @@ func (w *encoder) item(it *item) error {
 		w.sum.Omitted = append(w.sum.Omitted, entry.Note{Path: m.Path, Reason: "socket"})
 		return nil
 	}
+	if w.opt.Fits != nil {
+		if err := w.opt.Fits(m); err != nil {
+			w.unreadable(m.Path, err)
+			return nil
+		}
+	}
 	if it.node.Err != nil {
 		w.unreadable(m.Path, it.node.Err)
 	}

@@ -37,6 +37,9 @@ type Options struct {
 	// Member, if not nil, is called with each member when it is in the archive, in
 	// order, by one goroutine. The member is not used again.
 	Member func(*entry.Member) error
+	// Fits says why a member cannot be where Member brings it; it is then unreadable, and
+	// the capture goes on. Nil takes all.
+	Fits func(*entry.Member) error
 	// Progress, if not nil, is kept up to date.
 	Progress *Progress
 }

@@ -70,6 +70,7 @@ func (r *run) walk(ctx context.Context, remote io.Writer) error {
 		Skip: r.skip(), SkipFileDigests: r.opt.SkipFileDigests,
 		Progress: &p.Progress,
 		Member:   a.spool.Add,
+		Fits:     manifest.Fits,
 	})
 	done()
 	p.total.stop()

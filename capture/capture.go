@@ -78,7 +78,10 @@ func (r *run) all(ctx context.Context) error {
 			}
 		}
 	}
-	var err error
+	err := r.given()
+	if err != nil {
+		return err
+	}
 	if r.src, err = r.opt.Open(); err != nil {
 		return err
 	}

@@ -153,3 +153,8 @@ func (e *InterruptedError) Error() string {
 
 // Unwrap returns the error that it came out as.
 func (e *InterruptedError) Unwrap() error { return e.err }
+
+// EmptyRootError says that the root holds nothing.
+type EmptyRootError struct{ Path string }
+
+func (e *EmptyRootError) Error() string { return e.Path + " is empty: there is nothing to capture" }

@@ -77,6 +77,17 @@ func (r *run) assign() error {
 	return o.check(opt.Format)
 }
 
+// given looks at the names that the user gave, before anything else is done or said.
+func (r *run) given() error {
+	for _, name := range []string{r.opt.Image, r.opt.Manifest, r.opt.Profile} {
+		if err := durable.Look(name); err != nil {
+			return err
+		}
+	}
+	o := &outputs{image: output{name: r.opt.Image}, manifest: output{name: r.opt.Manifest}, profile: output{name: r.opt.Profile}}
+	return o.check(r.opt.Format)
+}
+
 // measureRoom warns before anything is read where a local image may not fit. What is in
 // use on the root's filesystems is all that is known before, and an image is smaller.
 func (r *run) measureRoom() {

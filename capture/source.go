@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"os"
 
 	"image-capture/bootcheck"
 	"image-capture/deploy"
@@ -31,6 +33,10 @@ func (t Tree) Open() (*Source, error) {
 		return nil, &OptionError{OptionRoot, err}
 	}
 	s := &Source{root: root}
+	if err := empty(root.Path()); err != nil {
+		root.Close()
+		return nil, &OptionError{OptionRoot, err}
+	}
 	if s.plan, err = t.plan(); err == nil {
 		err = s.decideMounts(t)
 	}
@@ -42,6 +48,20 @@ func (t Tree) Open() (*Source, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// empty is an error of a directory where a filesystem was to be mounted, and none is.
+func empty(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return nil // the walk says what is wrong
+	}
+	defer d.Close()
+	names, err := d.Readdirnames(2)
+	if err != nil && !errors.Is(err, io.EOF) || len(names) > 1 || len(names) == 1 && names[0] != "lost+found" {
+		return nil
+	}
+	return &EmptyRootError{path}
 }
 
 func (s *Source) decideMounts(t Tree) (err error) {

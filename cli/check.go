@@ -67,6 +67,7 @@ func (c *checkJob) judge(ctx context.Context, name string) error {
 		return c.image(ctx, name)
 	}
 	c.what = "an image of this tree"
+	c.app.warnUnprivileged()
 	format, err := c.format.format()
 	if err != nil {
 		return err
@@ -89,6 +90,7 @@ func (c *checkJob) judge(ctx context.Context, name string) error {
 
 // checkDocument is the document of --json. The README says what is in it.
 type checkDocument struct {
+	ExitCode int                `json:"exit_code"`
 	Deployer bootcheck.Deployer `json:"deployer"`
 	Firmware bootcheck.Firmware `json:"firmware"` // that was asked for
 	Worst    bootcheck.Level    `json:"worst"`
@@ -100,7 +102,12 @@ type checkDocument struct {
 // print prints the report, the result of the command.
 func (c *checkJob) print() error {
 	if c.json {
+		code := ExitDone
+		if c.report.Worst() == bootcheck.Fail {
+			code = ExitCheck
+		}
 		return c.app.document(checkDocument{
+			ExitCode: code,
 			Deployer: c.opt.Deployer, Firmware: c.opt.Firmware, Worst: c.report.Worst(), Counts: c.report.Counts(),
 			Report: c.report, Fixed: c.fixed,
 		})

@@ -193,6 +193,12 @@ func diagnoseOption(e *capture.OptionError) diagnosis {
 		if errors.Is(e, os.ErrPermission) {
 			return diagnosis{ExitFailed, "run as root", ""}
 		}
+		if empty := (*capture.EmptyRootError)(nil); errors.As(e, &empty) {
+			return diagnosis{ExitUsage, "mount the root filesystem there first; findmnt lists the mount points", ""}
+		}
+		if errors.Is(e, syscall.EIO) || errors.Is(e, syscall.ESTALE) || errors.Is(e, syscall.EMFILE) {
+			return diagnosis{ExitFailed, "look at the disk or the server, and in the kernel's log (dmesg)", ""}
+		}
 		return diagnosis{ExitUsage, "ROOT is the directory where the root filesystem is mounted, such as / or /mnt", ""}
 	case capture.OptionExclude:
 		return diagnosis{ExitUsage, "patterns are those of tar --exclude, such as './var/cache/*'", "--exclude: "}

@@ -28,8 +28,8 @@ func (o *hooksOptions) run(_ context.Context, a *App, _ *groups, args []string) 
 	if o.output != "-" {
 		return durable.Write(o.output, o.overwrite, deploy.Tarball)
 	}
-	if err := forImage(a.stdout); err != nil {
+	if err := forImage(a.image); err != nil {
 		return err
 	}
-	return deploy.Tarball(a.stdout)
+	return deploy.Tarball(a.image)
 }

@@ -69,6 +69,21 @@ func Create(path string, overwrite bool) (*File, error) {
 	return &File{File: f, path: path, overwrite: overwrite}, nil
 }
 
+// Look says, without making anything, whether there can be no file of that name: it is a
+// directory's, or in none that exists. The error is a PlaceError. "" is no name.
+func Look(path string) error {
+	if path == "" {
+		return nil
+	}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return &PlaceError{path, IsDir, fmt.Errorf("%s is a directory", path)}
+	}
+	if _, err := os.Stat(filepath.Dir(path)); err != nil {
+		return &PlaceError{path, NoDir, fmt.Errorf("%s: %w", path, err)}
+	}
+	return nil
+}
+
 // planted says whether a file is one that another user may have put there for a
 // program of root's to write to: the rule of fs.protected_fifos and
 // fs.protected_regular, see proc_sys_fs(5), which are off on many systems.

@@ -42,6 +42,23 @@ func NewSpool(f *os.File) *Spool {
 // Entries returns how many entries were added.
 func (s *Spool) Entries() int64 { return s.entries }
 
+// Fits says whether an entry can be in a MANIFEST: what Add would refuse of it. It is
+// strict with names and attributes of megabytes, whose exact text is not made for it.
+func Fits(e *entry.Member) error {
+	if err := checkMember(e); err != nil {
+		return err
+	}
+	const longest = 4                               // bytes of text for one byte of a name
+	size := longest * (2*len(e.Path) + len(e.Link)) // of a hard link the first name may be as long
+	for _, x := range e.Xattrs {
+		size += longest*len(x.Name) + len(x.Value)/3*4 + 64
+	}
+	if size > maxEntry-1<<20 {
+		return fmt.Errorf("its names and attributes take %d bytes, too many for a MANIFEST", size)
+	}
+	return nil
+}
+
 // Add takes the next entry in the order of the capture: the root first, and every
 // directory before what it holds. It keeps nothing of e.
 //

@@ -384,3 +384,25 @@ func BenchmarkWrite(b *testing.B) {
 	}
 	b.Logf("%d bytes of spool", s.file.size)
 }
+
+// TestFits: what Fits takes, Add takes too, and what Add would refuse it refuses.
+func TestFits(t *testing.T) {
+	for _, e := range sample() {
+		require.NoError(t, Fits(e), e.Path)
+	}
+	file := func(change func(*entry.Member)) *entry.Member {
+		m := &entry.Member{Entry: entry.Entry{Path: "./f", Type: entry.Symlink, Link: "x", Nlink: 1}}
+		change(m)
+		return m
+	}
+	for _, bad := range []*entry.Member{
+		file(func(m *entry.Member) { m.Link = "" }),
+		file(func(m *entry.Member) { m.Path = "./" + strings.Repeat("\n", 1<<20) }),
+		file(func(m *entry.Member) { m.Xattrs = []entry.Xattr{{Name: "user.x", Value: strings.Repeat("x", 6<<20)}} }),
+	} {
+		require.Error(t, Fits(bad))
+	}
+	long := file(func(m *entry.Member) { m.Link = strings.Repeat("\n", 1<<20) })
+	require.NoError(t, Fits(long))
+	require.NoError(t, newSpool(t).Add(long))
+}

@@ -3,7 +3,10 @@ package rootfs
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/binary"
+	"fmt"
+	"math"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -45,7 +48,12 @@ func (d *dir) release() {
 type listing struct {
 	names []byte
 	items []listed
+	most  int // names that are read; 0: mostNames
 }
+
+// mostNames bounds a directory that never ends, as a broken filesystem can show one; it is
+// more than any has, and fits into memory.
+const mostNames = 50_000_000
 
 type listed struct {
 	offset uint32
@@ -61,12 +69,15 @@ const listTries = 3
 // settle lists the directory fd until it held still while it was listed: a name that is
 // renamed meanwhile can come twice or not at all. It is false when the directory never
 // did.
-func (l *listing) settle(fd int, buf []byte) (bool, error) {
+func (l *listing) settle(ctx context.Context, fd int, buf []byte) (bool, error) {
 	for try := 1; ; try++ {
 		var before, after entry.Entry
 		_, errBefore := statFD(fd, &before)
 		at := time.Now()
-		if err := l.read(fd, buf); err != nil {
+		switch err := l.read(ctx, fd, buf); {
+		case err == unix.ENOENT && removed(fd):
+			return false, nil // since it was opened: it holds nothing
+		case err != nil:
 			return true, err
 		}
 		_, errAfter := statFD(fd, &after)
@@ -79,29 +90,51 @@ func (l *listing) settle(fd int, buf []byte) (bool, error) {
 		if try == listTries {
 			return false, nil
 		}
-		time.Sleep(entry.Tick)
+		select {
+		case <-time.After(entry.Tick):
+		case <-ctx.Done():
+			return true, ctx.Err()
+		}
 	}
 }
 
+// removed says whether the directory fd has no name any more.
+func removed(fd int) bool {
+	var e entry.Entry
+	_, err := statFD(fd, &e)
+	return err == nil && e.Nlink == 0
+}
+
 // read lists the directory fd, without "." and "..", sorted by bytes, each name once; see
-// getdents64(2). After an error the listing holds, sorted, what came before it.
-func (l *listing) read(fd int, buf []byte) error {
+// getdents64(2). After an error the listing holds, sorted, what came before it. ENOENT is
+// what the kernel says of a directory that was removed, and what a broken filesystem may
+// say of any.
+func (l *listing) read(ctx context.Context, fd int, buf []byte) error {
 	l.names, l.items = l.names[:0], l.items[:0]
-	defer l.sort()
+	most := l.most
+	if most == 0 {
+		most = mostNames
+	}
+	defer func() {
+		if ctx.Err() == nil { // else nobody wants it
+			l.sort()
+		}
+	}()
 	if _, err := unix.Seek(fd, 0, unix.SEEK_SET); err != nil {
 		return err
 	}
 	for {
 		var n int
 		err := retry(func() (err error) { n, err = unix.Getdents(fd, buf); return })
-		if err == unix.ENOENT {
-			return nil // the directory was removed since it was opened: it holds nothing
-		}
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
-		}
-		if n == 0 {
+		case n == 0:
 			return nil
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case len(l.items) >= most || len(l.names) > math.MaxUint32-len(buf):
+			return fmt.Errorf("it has more than %d names: the others are left out", len(l.items))
 		}
 		l.parse(buf[:n])
 	}

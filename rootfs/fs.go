@@ -1,6 +1,7 @@
 package rootfs
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -277,8 +278,8 @@ func (d *dirFile) Close() error {
 // ReadDir is that of fs.ReadDirFile. A name that vanishes meanwhile is left out.
 func (d *dirFile) ReadDir(n int) ([]fs.DirEntry, error) {
 	if !d.listed {
-		var l listing
-		if err := l.read(d.fd, make([]byte, 32<<10)); err != nil {
+		l := listing{most: 1 << 20} // nobody could end it, and who looks wants a few
+		if err := l.read(context.Background(), d.fd, make([]byte, 32<<10)); err != nil && (err != unix.ENOENT || !removed(d.fd)) {
 			return nil, &fs.PathError{Op: "readdir", Path: d.name, Err: err}
 		}
 		for _, item := range l.items {

@@ -1,6 +1,7 @@
 package rootfs
 
 import (
+	"errors"
 	"fmt"
 
 	"golang.org/x/sys/unix"
@@ -147,6 +148,10 @@ func (n *Node) readCovered(e *entry.Entry) error {
 	return n.root.readXattrs(xattrsOfFD(fd), e)
 }
 
+// errEmptyLink is of a link that a broken filesystem shows: symlink(2) makes none, and no
+// archive can hold it.
+var errEmptyLink = errors.New("the target of the link is empty")
+
 func readLink(dirfd int, name string) (string, error) {
 	for size := 256; ; size *= 4 {
 		buf := make([]byte, size)
@@ -154,6 +159,9 @@ func readLink(dirfd int, name string) (string, error) {
 		err := retry(func() (err error) { n, err = unix.Readlinkat(dirfd, name, buf); return })
 		if err != nil {
 			return "", err
+		}
+		if n == 0 {
+			return "", errEmptyLink
 		}
 		if n < size {
 			return string(buf[:n]), nil

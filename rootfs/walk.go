@@ -75,7 +75,13 @@ func (w *walker) dir(d *dir) error {
 	list := w.listing()
 	defer func() { w.spare = append(w.spare, list) }()
 
-	settled, err := list.settle(d.fd, w.buf)
+	settled, err := list.settle(w.ctx, d.fd, w.buf)
+	switch {
+	case w.ctx.Err() != nil:
+		return w.ctx.Err()
+	case err == nil && !settled && d.path == "." && removed(d.fd):
+		err = unix.ENOENT // nothing is left to capture
+	}
 	if err != nil {
 		err = fmt.Errorf("list %s: %w", d.path, err)
 	}

@@ -332,13 +332,46 @@ func TestListingBroken(t *testing.T) {
 	fd, err := unix.Open(dir+"/a", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	require.NoError(t, err)
 	defer unix.Close(fd)
-	require.ErrorIs(t, l.read(fd, make([]byte, 4096)), unix.ENOTDIR)
+	require.ErrorIs(t, l.read(t.Context(), fd, make([]byte, 4096)), unix.ENOTDIR)
 	require.Empty(t, l.items)
-	// A buffer that holds one name at a time.
+	// A buffer that holds one name of 24 bytes at a time, however it is aligned.
 	dfd, err := unix.Open(dir, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	require.NoError(t, err)
 	defer unix.Close(dfd)
-	require.NoError(t, l.read(dfd, make([]byte, 24)))
+	require.NoError(t, l.read(t.Context(), dfd, make([]byte, 31)))
 	require.True(t, bytes.Equal([]byte("a"), l.name(l.items[0])))
 	require.Len(t, l.items, 2)
+	// One that never ends is cut, and says so; a signal ends the listing.
+	l.most = 1
+	require.ErrorContains(t, l.read(t.Context(), dfd, make([]byte, 31)), "more than 1 names")
+	require.Len(t, l.items, 1)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, (&listing{}).read(ended, dfd, make([]byte, 31)), context.Canceled)
+}
+
+// TestListingGone: only a directory that is really gone holds nothing, and is said to have
+// changed. Of the root it is an error.
+func TestListingGone(t *testing.T) {
+	dir := made(t, "d/f")
+	fd, err := unix.Open(dir+"/d", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	require.NoError(t, err)
+	defer unix.Close(fd)
+	require.NoError(t, os.RemoveAll(dir+"/d"))
+	l := &listing{}
+	require.ErrorIs(t, l.read(t.Context(), fd, make([]byte, 4096)), unix.ENOENT)
+	settled, err := l.settle(t.Context(), fd, make([]byte, 4096))
+	require.NoError(t, err)
+	require.False(t, settled)
+	require.Empty(t, l.items)
+
+	root, err := Open(dir)
+	require.NoError(t, err)
+	defer root.Close()
+	require.NoError(t, os.RemoveAll(dir))
+	err = root.Walk(t.Context(), WalkOptions{}, func(n Node) error {
+		defer n.Release()
+		return n.Err
+	})
+	require.ErrorIs(t, err, unix.ENOENT)
 }
