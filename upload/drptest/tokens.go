@@ -51,6 +51,14 @@ func newTokens(opts Options) *tokens {
 	return t
 }
 
+// Allow makes the server know a token from the next request on, as it does with that of a
+// job that begins.
+func (s *Server) Allow(token string, g Grant) {
+	s.tokens.mu.Lock()
+	defer s.tokens.mu.Unlock()
+	s.tokens.grants[token] = g
+}
+
 // Revoke makes the server treat a token as foreign from the next request on.
 func (s *Server) Revoke(token string) {
 	s.tokens.mu.Lock()
