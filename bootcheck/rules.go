@@ -65,6 +65,7 @@ var rules = []rule{
 	{"host-identity", "all clones are one machine to others", checkHostIdentity},
 	{"agent-state", "the agents of all clones are one to their server", checkAgentState},
 	{"leases", "clones ask for the source's address", checkLeases},
+	{"build-traces", "it was meant for the build, and works on clones", checkBuildTraces},
 	{"traces", "who gets the image can read it", checkTraces},
 }
 
