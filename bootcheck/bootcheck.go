@@ -43,6 +43,10 @@ type Options struct {
 	// Target is the machine that must find its drivers in the image; nil when it is
 	// not known.
 	Target *hardware.Target
+	// Root is where the tree is mounted on this host, for hints that can be typed here;
+	// empty is "/". Image says that it is an image, in which nothing can be typed.
+	Root  string
+	Image bool
 }
 
 // Finding is the verdict of one rule about one thing. Every rule gives at

@@ -166,17 +166,7 @@ func (t *tree) real(name string, last bool) (string, bool) {
 }
 
 // typed writes a path of the tree as a word of a shell.
-func typed(name string) string { return quoted("/" + name) }
-
-// quoted writes a text as a word of a shell.
-func quoted(word string) string {
-	if !strings.ContainsFunc(word, func(r rune) bool {
-		return (r < 'a' || 'z' < r) && (r < '0' || '9' < r) && (r < 'A' || 'Z' < r) && !strings.ContainsRune("/._-+@:,=", r)
-	}) {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
-}
+func typed(name string) string { return entry.ShellWord("/" + name) }
 
 // hasSystemd says whether systemd starts the image.
 func (t *tree) hasSystemd() bool {

@@ -215,7 +215,7 @@ func checkHostOnly(s *survey) {
 
 // genericHint says how to make the initramfs for any machine.
 func genericHint(b built) string {
-	v := quoted(b.kernel.version)
+	v := entry.ShellWord(b.kernel.version)
 	switch b.content.Generator() {
 	case initramfs.InitramfsTools:
 		return "set MODULES=most in /etc/initramfs-tools, and update-initramfs -u -k " + v

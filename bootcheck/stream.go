@@ -37,7 +37,9 @@ func (i *Image) Forgotten() int64 { return i.fs.Forgotten() }
 
 // Check judges the image as [Check] does a tree.
 func (i *Image) Check(ctx context.Context) (Report, error) {
-	return Check(ctx, i.fs.Follow(), i.opt)
+	opt := i.opt
+	opt.Image = true
+	return Check(ctx, i.fs.Follow(), opt)
 }
 
 // watcher says what is kept of the members of an image.

@@ -83,6 +83,9 @@ func (s *survey) close() Report {
 			}
 		}
 	}
+	for i := range r.Findings {
+		r.Findings[i].Hint = s.opt.place(r.Findings[i].Hint)
+	}
 	r.Deploys = s.deployment(r.Verdicts)
 	if r.Deploys.Answer == No {
 		for i := range r.Findings {

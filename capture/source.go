@@ -90,6 +90,7 @@ const mostFixes = 3
 // Judge checks the tree as it will be in the image. With fix it makes the edits that
 // the findings offer, and the report is that of the result; made is called with each.
 func (s *Source) Judge(ctx context.Context, opt bootcheck.Options, fix bool, made func(bootcheck.Fix)) (bootcheck.Report, []bootcheck.Fix, error) {
+	opt.Root = s.root.Path()
 	var all []bootcheck.Fix
 	for round := 0; ; round++ {
 		r, err := bootcheck.Check(ctx, s.view(), opt)
