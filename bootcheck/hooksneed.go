@@ -108,7 +108,7 @@ func (s *survey) match(pattern string) string {
 		}
 	}
 	for _, name := range dirs {
-		if s.isFilled(name) || path.Base(name) == "modules.dep" && s.isFile(name) {
+		if s.isFilled(name) || strings.HasPrefix(path.Base(name), "modules.dep") && s.isFile(name) {
 			return name
 		}
 	}

@@ -13,7 +13,8 @@ type kernel struct {
 	version string
 	dir     string // "usr/lib/modules/V"
 	flavour string // what stands for the version in /boot; empty where that does
-	depmod  bool   // has modules.dep
+	depmod  bool   // has modules.dep, as text or as kmod reads it
+	indexed bool   // has modules.dep.bin
 	image   string // path of the kernel image; empty when there is none
 	hollow  string // an image that is empty or a dangling link, where there is no better one
 }
@@ -38,7 +39,8 @@ func (t *tree) kernels() []kernel {
 				slices.ContainsFunc(found, func(k kernel) bool { return k.version == v }) {
 				continue
 			}
-			k := kernel{version: v, dir: dir, depmod: t.isFile(path.Join(dir, "modules.dep")), flavour: t.flavour(v, dir)}
+			k := kernel{version: v, dir: dir, indexed: t.isFile(path.Join(dir, "modules.dep.bin")), flavour: t.flavour(v, dir)}
+			k.depmod = k.indexed || t.isFile(path.Join(dir, "modules.dep"))
 			names := []string{"boot/vmlinuz-" + v, "boot/vmlinux-" + v, "boot/Image-" + v, "boot/kernel-" + v}
 			if k.flavour != "" {
 				names = append(names, "boot/vmlinuz-"+k.flavour)
@@ -102,6 +104,8 @@ func checkKernel(s *survey) {
 	some := slices.ContainsFunc(all, kernel.complete)
 	for _, k := range all {
 		switch {
+		case k.complete() && !k.indexed && s.program("kmod") != "":
+			s.stop(Both, k.dir, "has no modules.dep.bin, and kmod reads no other list: kernel "+k.version+" cannot load a module", "depmod -a "+k.version)
 		case k.complete():
 			s.ok(k.image, "kernel "+k.version+", modules in /"+k.dir)
 		case k.image != "":

@@ -171,6 +171,10 @@ func TestRules(t *testing.T) {
 			[]string{"warn /usr/lib/modules/6.1.0-50-amd64: modules without a kernel image", "fail /usr/lib/modules: there is no kernel"}},
 		{"no modules.dep", "kernel", deb, "-- usr/lib/modules/6.1.0-50-amd64/modules.dep [gone] --\n",
 			[]string{"warn /usr/lib/modules/6.1.0-50-amd64: has no modules.dep", "fail"}},
+		// kmod 30 of Debian 12: modprobe --show-depends finds nothing without the .bin files, and all without the text.
+		{"text only, kmod", "kernel", deb, "-- usr/bin/kmod [0755 fill] --\n", []string{"fail /usr/lib/modules/6.1.0-50-amd64: has no modules.dep.bin, and kmod reads no other list: kernel 6.1.0-50-amd64 cannot load a module [depmod -a 6.1.0-50-amd64]"}},
+		{"text and index, kmod", "kernel", deb, "-- usr/bin/kmod [0755 fill] --\n-- usr/lib/modules/6.1.0-50-amd64/modules.dep.bin [fill] --\n", []string{"ok /boot/vmlinuz-6.1.0-50-amd64"}},
+		{"index only, kmod", "kernel", "rocky9", "-- usr/bin/kmod [0755 fill] --\n-- usr/lib/modules/5.14.0-570.el9_6.x86_64/modules.dep [gone] --\n-- usr/lib/modules/5.14.0-570.el9_6.x86_64/modules.dep.bin [fill] --\n", []string{"ok /boot/vmlinuz-5.14.0-570.el9_6.x86_64"}},
 		{"empty image", "kernel", deb, "-- boot/vmlinuz-6.1.0-50-amd64 --\n",
 			[]string{"warn /boot/vmlinuz-6.1.0-50-amd64: is empty or leads nowhere", "fail"}},
 		{"image with the modules only", "kernel", deb, "-- boot/vmlinuz-6.1.0-50-amd64 [gone] --\n-- usr/lib/modules/6.1.0-50-amd64/vmlinuz [fill] --\n",
