@@ -225,14 +225,14 @@ func (r *run) keepManifest() (string, error) {
 
 // unsent is a failure to send what is whole here: it says where that is.
 func (r *run) unsent(err error) error {
-	u := &UnsentError{Manifest: r.outputs.manifestName(), err: err}
+	u := &UnsentError{Manifest: r.outputs.manifestName(), Replaces: r.opt.Overwrite, err: err}
 	if !r.delivery.Stored {
 		if u.Image = r.outputs.imageName(); u.Image == "" || u.Manifest == "" {
 			return err
 		}
 		return u
 	}
-	u.Stored = r.facts.UploadTarball
+	u.Stored, u.Old = r.facts.UploadTarball, r.delivery.old()
 	if u.Manifest == "" {
 		var kerr error
 		if u.Manifest, kerr = r.keepManifest(); kerr != nil {

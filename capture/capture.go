@@ -71,7 +71,7 @@ func (r *run) close() {
 // all is the capture itself.
 func (r *run) all(ctx context.Context) error {
 	if e := r.opt.Endpoint; e != nil {
-		r.delivery = &Delivery{Endpoint: e}
+		r.delivery = &Delivery{Endpoint: e, Overwrite: r.opt.Overwrite}
 		if name := r.opt.SaveProfile; name != "" {
 			if create, update, lacking := e.CannotSaveProfile(name); lacking {
 				r.events.ProfileWillFail(create, update)

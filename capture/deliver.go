@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	"image-capture/manifest"
@@ -36,7 +37,12 @@ type Delivery struct {
 	// Stored says that the endpoint took the image, Verified that it was seen to have
 	// the same SHA-256.
 	Stored, Verified bool
+	// Overwrite says that files of these names may be there and are replaced. The old
+	// MANIFEST is deleted before the new image goes out, where the token may: else it
+	// would stand beside an image that it is not about, when anything fails after.
+	Overwrite bool
 
+	stale bool // the old MANIFEST could not be deleted
 	// awaited are the names whose files went out whole while no answer came: they may be
 	// there.
 	awaited []string
@@ -61,6 +67,9 @@ func (d *Delivery) Image(ctx context.Context, open func(n int) (Body, error)) er
 		if err != nil {
 			return err
 		}
+		if d.Overwrite {
+			body = &replacing{Body: body, begin: func() { d.retire(ctx) }}
+		}
 		err = d.Endpoint.Store(ctx, d.Names.Image, body, body.Size())
 		if made := body.Wait(); err != nil && made != nil && !errors.Is(made, errNotWanted) {
 			return made // the tree or the local disk failed, not the endpoint
@@ -73,7 +82,44 @@ func (d *Delivery) Image(ctx context.Context, open func(n int) (Body, error)) er
 		return err
 	})
 	d.Stored = err == nil
+	if err != nil && d.stale {
+		return &OutdatedError{d.Names.Manifest, err}
+	}
 	return err
+}
+
+// replacing calls begin when the endpoint has agreed to take the body, and wants it.
+type replacing struct {
+	Body
+	begin func()
+	once  sync.Once
+}
+
+func (b *replacing) Read(p []byte) (int, error) {
+	b.once.Do(b.begin)
+	return b.Body.Read(p)
+}
+
+// Close is for upload.Client.Store.
+func (b *replacing) Close() error {
+	if c, ok := b.Body.(io.Closer); ok {
+		return c.Close()
+	}
+	return nil
+}
+
+// retire deletes the MANIFEST of an image that is replaced.
+func (d *Delivery) retire(ctx context.Context) {
+	gone, err := d.Endpoint.Once().Retire(ctx, d.Names.Manifest)
+	d.stale = err != nil || !gone
+}
+
+// old is the name of a MANIFEST that is on the endpoint and is not of the image there; "".
+func (d *Delivery) old() string {
+	if d.stale {
+		return d.Names.Manifest
+	}
+	return ""
 }
 
 // Confirm compares the image on the endpoint with its SHA-256 in hex.
@@ -139,7 +185,7 @@ func (d *Delivery) Interrupted(ctx context.Context, err error) error {
 	}
 	e := &InterruptedError{Maybe: d.awaited, err: err}
 	if d.Stored {
-		e.Stored = d.Names.Image
+		e.Stored, e.Old = d.Names.Image, d.old()
 	}
 	if e.Stored == "" && len(e.Maybe) == 0 {
 		return err

@@ -42,10 +42,20 @@ type UnsentError struct {
 	Stored string
 	// Image and Manifest are the local files; "" for none.
 	Image, Manifest string
-	err             error
+	// Old is the MANIFEST on the endpoint that is of another image than the one there; ""
+	// for none.
+	Old string
+	// Replaces says that files of these names may be on the endpoint.
+	Replaces bool
+	err      error
 }
 
 func (e *UnsentError) Error() string {
+	if e.Old != "" {
+		older := *e
+		older.Old = ""
+		return older.Error() + "; " + outdatedText(e.Old)
+	}
 	switch {
 	case e.Stored != "" && e.Manifest != "":
 		return fmt.Sprintf("the image is stored as %s, but its MANIFEST is not; it is kept in %s: %v", e.Stored, e.Manifest, e.err)
@@ -55,14 +65,31 @@ func (e *UnsentError) Error() string {
 	return fmt.Sprintf("%s and %s are complete, but not stored on the endpoint: %v", e.Image, e.Manifest, e.err)
 }
 
+// outdatedText tells of a MANIFEST that its image has left.
+func outdatedText(name string) string {
+	return "the MANIFEST " + name + " on the endpoint, if there is one, is of the image that was there before, and of none that is there now"
+}
+
 // Unwrap returns what went wrong.
 func (e *UnsentError) Unwrap() error { return e.err }
 
 // NewUnsentError is for an image that is stored and whose MANIFEST, a local file, is
 // not, since err.
-func NewUnsentError(stored, manifest string, err error) *UnsentError {
-	return &UnsentError{Stored: stored, Manifest: manifest, err: err}
+func (d *Delivery) NewUnsentError(manifest string, err error) *UnsentError {
+	return &UnsentError{Stored: d.Names.Image, Manifest: manifest, Old: d.old(), Replaces: d.Overwrite, err: err}
 }
+
+// OutdatedError says that an image broke that was to replace one, and that the MANIFEST of
+// that one could not be deleted before: the endpoint drops the old image with the new one.
+type OutdatedError struct {
+	Manifest string
+	err      error
+}
+
+func (e *OutdatedError) Error() string { return e.err.Error() + "; " + outdatedText(e.Manifest) }
+
+// Unwrap returns what went wrong.
+func (e *OutdatedError) Unwrap() error { return e.err }
 
 // HiddenError says that the endpoint shows the MANIFEST to this token, and not its
 // image: so it does not have that.
@@ -131,6 +158,8 @@ func (e *NoManifestError) Unwrap() error { return e.err }
 type InterruptedError struct {
 	// Stored is the name of an image that is there without its MANIFEST; "" for none.
 	Stored string
+	// Old is that of UnsentError.
+	Old string
 	// Maybe are the names of files that were sent whole, and for which no answer came.
 	Maybe []string
 	err   error
@@ -140,6 +169,9 @@ func (e *InterruptedError) Error() string {
 	s := "interrupted"
 	if e.Stored != "" {
 		s += "; the image is on the endpoint as " + e.Stored
+	}
+	if e.Old != "" {
+		s += "; " + outdatedText(e.Old)
 	}
 	if len(e.Maybe) > 0 {
 		s += "; no answer came for " + strings.Join(e.Maybe, ", ") + ": look whether the endpoint has it"

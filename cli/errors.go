@@ -9,6 +9,7 @@ import (
 
 	"image-capture/capture"
 	"image-capture/durable"
+	"image-capture/entry"
 	"image-capture/rootfs"
 	"image-capture/upload"
 )
@@ -220,10 +221,14 @@ func resend(code int, e *capture.UnsentError) string {
 	if code == ExitRefused {
 		first = "get a token that is valid and has the claims, then "
 	}
-	if e.Stored != "" {
-		return first + "send it with image-capture upload " + e.Manifest
+	flag := ""
+	if e.Replaces && (e.Stored == "" || e.Old != "") {
+		flag = " --overwrite"
 	}
-	return first + "send them with image-capture upload " + e.Image + " " + e.Manifest
+	if e.Stored != "" {
+		return first + "send it with image-capture upload " + entry.ShellWord(e.Manifest) + flag
+	}
+	return first + "send them with image-capture upload " + entry.ShellWord(e.Image) + " " + entry.ShellWord(e.Manifest) + flag
 }
 
 // diagnoseProfile says what to do about a Profile that is not stored.

@@ -63,7 +63,7 @@ func (o *uploadOptions) run(ctx context.Context, a *App, g *groups, args []strin
 			ev.ProfileWillFail(create, update)
 		}
 	}
-	d := &capture.Delivery{Endpoint: end, Names: names}
+	d := &capture.Delivery{Endpoint: end, Names: names, Overwrite: o.overwrite}
 	if err := d.Interrupted(ctx, o.deliver(ctx, a, d, args, facts)); err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func (o *uploadOptions) deliver(ctx context.Context, a *App, d *capture.Delivery
 	// Also for the image sent just now: a MANIFEST vouches for it.
 	if err := d.Confirm(ctx, facts.SHA256); err != nil {
 		if d.Stored {
-			return capture.NewUnsentError(d.Names.Image, file, err)
+			return d.NewUnsentError(file, err)
 		}
 		return err
 	}
@@ -104,6 +104,9 @@ func (o *uploadOptions) deliver(ctx context.Context, a *App, d *capture.Delivery
 		_, err = io.Copy(w, f)
 		return err
 	})
+	if hidden := (*capture.HiddenError)(nil); err != nil && d.Stored && !errors.As(err, &hidden) {
+		err = d.NewUnsentError(file, err)
+	}
 	if err != nil || o.store.saveProfile == "" {
 		return err
 	}

@@ -279,6 +279,24 @@ func (e *Endpoint) Delete(ctx context.Context, path string) error {
 	})
 }
 
+// Retire deletes a file that is about to be replaced. It is false where the file is, or
+// may be, there still: this token may not delete it.
+func (e *Endpoint) Retire(ctx context.Context, path string) (gone bool, err error) {
+	found, err := e.client.Exists(ctx, path)
+	switch {
+	case err != nil || found == Absent:
+		return found == Absent, err
+	case e.client.CheckToken(time.Now(), "delete", path).State == Lacking:
+		return false, nil
+	}
+	err = e.Delete(ctx, path)
+	var remote *Error
+	if errors.As(err, &remote) && (remote.Kind == Refused || remote.Status == http.StatusNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // SaveProfile creates a Profile, or changes the one of that name; see
 // Client.SaveProfile.
 func (e *Endpoint) SaveProfile(ctx context.Context, p Profile) error {
