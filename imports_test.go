@@ -43,7 +43,7 @@ var ours = map[string][]string{
 	"upload":         {"manifest"},
 	"upload/drptest": {},
 
-	"capture":     {"archive", "bootcheck", "compress", "deploy", "durable", "edit", "identity", "manifest", "rootfs", "upload"},
+	"capture":     {"archive", "bootcheck", "compare", "compress", "deploy", "durable", "edit", "identity", "manifest", "rootfs", "upload"},
 	"cli":         {"bootcheck", "bootcheck/hardware", "capture", "compare", "compress", "deploy", "durable", "edit", "identity", "image", "image/extract", "manifest", "rootfs", "upload"},
 	"cli/clitest": {},
 }

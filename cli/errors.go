@@ -38,7 +38,7 @@ const exitHelp = `Exit codes:
   5  the endpoint refused the token, or a claim is missing
   6  the name is taken, here or on the endpoint
   7  the endpoint failed, or did not store what was sent
-  8  verification failed, or the image cannot be read
+  8  verification failed, diff found a difference, or the image cannot be read
   9  interrupted
 `
 

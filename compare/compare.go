@@ -126,11 +126,7 @@ type comparison struct {
 
 // entry compares one entry.
 func (c *comparison) entry(got, want *entry.Member) {
-	text(c, want.Path, HardLink, got.HardLink, want.HardLink, asIs)
-	text(c, want.Path, Mode, got.Perm, want.Perm, func(p uint32) string { return fmt.Sprintf("%04o", p) })
-	text(c, want.Path, UID, got.UID, want.UID, number)
-	text(c, want.Path, GID, got.GID, want.GID, number)
-	text(c, want.Path, Time, got.Mtime, want.Mtime, func(t entry.Time) string { return fmt.Sprintf("%d.%09d", t.Sec, t.Nsec) })
+	c.own(got, want)
 	if want.HardLink != "" {
 		c.first(want)
 		return
@@ -139,19 +135,44 @@ func (c *comparison) entry(got, want *entry.Member) {
 		c.links[want.Path] = want
 	}
 	text(c, want.Path, Type, got.Type, want.Type, entry.Type.String)
-	text(c, want.Path, Size, got.Size, want.Size, number)
-	text(c, want.Path, Link, got.Link, want.Link, asIs)
-	text(c, want.Path, Device, [2]uint32{got.Major, got.Minor}, [2]uint32{want.Major, want.Minor}, func(d [2]uint32) string { return fmt.Sprintf("%d,%d", d[0], d[1]) })
-	text(c, want.Path, Flags, got.Flags, want.Flags, number)
+	c.inode(got, want)
 	if want.Type == entry.File && want.SHA256 == nil && want.SparseSHA256 == nil {
 		c.Undigested++
 	} else {
 		c.digest(want.Path, SHA256, got.SHA256, want.SHA256)
 		c.digest(want.Path, SparseSHA256, got.SparseSHA256, want.SparseSHA256)
 	}
+	c.xattrs(got, want)
+}
+
+// own compares what each name of an inode has in an archive.
+func (c *comparison) own(got, want *entry.Member) {
+	text(c, want.Path, HardLink, got.HardLink, want.HardLink, asIs)
+	text(c, want.Path, Mode, got.Perm, want.Perm, func(p uint32) string { return fmt.Sprintf("%04o", p) })
+	text(c, want.Path, UID, got.UID, want.UID, number)
+	text(c, want.Path, GID, got.GID, want.GID, number)
+	text(c, want.Path, Time, got.Mtime, want.Mtime, func(t entry.Time) string { return fmt.Sprintf("%d.%09d", t.Sec, t.Nsec) })
+}
+
+// inode compares what only the first name has there, but for type, content and xattrs.
+func (c *comparison) inode(got, want *entry.Member) {
+	text(c, want.Path, Size, got.Size, want.Size, number)
+	text(c, want.Path, Link, got.Link, want.Link, asIs)
+	text(c, want.Path, Device, [2]uint32{got.Major, got.Minor}, [2]uint32{want.Major, want.Minor}, func(d [2]uint32) string { return fmt.Sprintf("%d,%d", d[0], d[1]) })
+	text(c, want.Path, Flags, got.Flags, want.Flags, number)
+}
+
+func (c *comparison) xattrs(got, want *entry.Member) {
 	if !slices.Equal(got.Xattrs, want.Xattrs) {
 		c.found(Difference{want.Path, Xattrs, xattrText(got.Xattrs), xattrText(want.Xattrs)})
 	}
+}
+
+// attributes compares all but type and content.
+func (c *comparison) attributes(got, want *entry.Member) {
+	c.own(got, want)
+	c.inode(got, want)
+	c.xattrs(got, want)
 }
 
 // text compares one field, and makes words of it only when it differs.

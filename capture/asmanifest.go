@@ -1,0 +1,50 @@
+package capture
+
+import (
+	"strings"
+
+	"image-capture/entry"
+	"image-capture/manifest"
+)
+
+// Edited is what a MANIFEST says of a path where its image differs on purpose from the tree
+// that was captured.
+type Edited struct {
+	Reason string
+	// Content says that only the content differs: the entry is in both.
+	Content bool
+}
+
+// Like leaves out of the tree what was left out of an image, by the facts of its MANIFEST:
+// what excludes matched, directories and mount points that are in it without what they held,
+// and paths that were dropped. It returns the edits that cannot be made again, by path.
+func (s *Source) Like(f manifest.Facts) (map[string]Edited, error) {
+	edited := map[string]Edited{}
+	for _, n := range f.Edits {
+		var err error
+		switch {
+		case strings.HasPrefix(n.Reason, entry.Exclude.Done()+" "):
+			err = s.plan.ExcludeAlways(n.Path)
+		case n.Reason == entry.KeepOnly.Done():
+			err = s.plan.KeepOnly(n.Path)
+		case n.Reason == entry.Drop.Done():
+			err = s.plan.Remove(n.Path)
+		default:
+			edited[n.Path] = Edited{n.Reason, n.Reason == entry.Empty.Done() || strings.HasPrefix(n.Reason, entry.Rewrite.Done())}
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	for _, n := range f.Mounts {
+		if strings.HasPrefix(n.Reason, entry.Drop.Done()) {
+			if err := s.plan.KeepOnly(n.Path); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, n := range f.Omitted {
+		edited[n.Path] = Edited{Reason: "omitted: " + n.Reason}
+	}
+	return edited, nil
+}

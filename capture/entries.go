@@ -1,0 +1,218 @@
+package capture
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"runtime"
+	"sync"
+
+	"image-capture/compare"
+	"image-capture/edit"
+	"image-capture/entry"
+	"image-capture/rootfs"
+)
+
+// entriesAhead is how many entries are read before they are asked for; each may have its
+// file open.
+const entriesAhead = 128
+
+// Entries is the tree of a Source as a stream of entries, in the order that the image would
+// have, with contents of which digests are taken only when somebody asks. It is a
+// compare.Lazy.
+type Entries struct {
+	ctx     context.Context
+	cancel  context.CancelFunc
+	ordered chan *treeEntry
+	work    chan *treeEntry
+	wait    sync.WaitGroup
+	err     error // of the walk; valid when ordered is closed
+	first   map[entry.FileID]*entry.Member
+	content compare.Content
+	// Unreadable are entries that could not be read; valid when Next returned io.EOF.
+	Unreadable []entry.Note
+}
+
+type treeEntry struct {
+	node    edit.Node
+	m       entry.Member
+	content compare.Content
+	lost    error
+	err     error
+	done    chan struct{}
+}
+
+// Entries starts to walk the tree. It is to be closed, and there is one walk to a Source.
+func (s *Source) Entries(ctx context.Context) *Entries {
+	e := &Entries{ordered: make(chan *treeEntry, entriesAhead), work: make(chan *treeEntry, entriesAhead), first: map[entry.FileID]*entry.Member{}}
+	e.ctx, e.cancel = context.WithCancel(ctx)
+	skip := swapFiles()
+	for range runtime.GOMAXPROCS(0) {
+		e.wait.Go(func() {
+			for t := range e.work {
+				t.read()
+				close(t.done)
+			}
+		})
+	}
+	e.wait.Go(func() {
+		defer close(e.ordered)
+		defer close(e.work)
+		e.err = s.Walk(e.ctx, func(n edit.Node) error {
+			var st entry.Entry
+			if len(skip) > 0 && n.Stat(&st) == nil && skip[st.ID] != "" {
+				n.Release()
+				return nil
+			}
+			t := &treeEntry{node: n, done: make(chan struct{})}
+			select {
+			case e.ordered <- t:
+			case <-e.ctx.Done():
+				n.Release()
+				return context.Cause(e.ctx)
+			}
+			e.work <- t // has room: a worker took all but those that are ordered
+			return nil
+		})
+	})
+	return e
+}
+
+// read reads an entry, and lets go of its directory.
+func (t *treeEntry) read() {
+	defer t.node.Release()
+	c, lost, err := t.node.Read(&t.m.Entry)
+	t.lost, t.err = lost, err
+	switch {
+	case err != nil:
+		return
+	case t.node.Err != nil:
+		t.lost = errors.Join(t.lost, t.node.Err)
+	}
+	switch t.node.Source(&t.m.Entry) {
+	case edit.Added, edit.Emptied:
+		t.made(t.node.Content())
+	case edit.Rewritten:
+		defer c.Close()
+		old, err := io.ReadAll(io.NewSectionReader(c, 0, t.m.Size))
+		if err == nil {
+			old, err = t.node.Rewrite(old)
+		}
+		if t.err = err; err == nil {
+			t.made(old)
+		}
+	default:
+		if c != nil {
+			t.content = &treeContent{c, t.m.Size}
+		}
+	}
+}
+
+// made gives the entry a content that is in memory.
+func (t *treeEntry) made(content []byte) {
+	if t.m.Type == entry.File {
+		sum := sha256.Sum256(content)
+		t.m.Size, t.m.SHA256 = int64(len(content)), sum[:]
+	}
+}
+
+// Next returns the next entry, or io.EOF. What cannot be read is passed over.
+func (e *Entries) Next() (*entry.Member, error) {
+	for {
+		t, ok := <-e.ordered
+		if !ok && e.err == nil {
+			return nil, io.EOF
+		}
+		if !ok {
+			return nil, e.err
+		}
+		<-t.done
+		switch {
+		case errors.Is(t.err, fs.ErrNotExist), t.err == nil && t.m.Type == entry.Socket:
+			continue // it is gone, or in no image
+		case t.err != nil:
+			e.Unreadable = append(e.Unreadable, entry.Note{Path: t.node.Path, Reason: t.err.Error()})
+			continue
+		case t.lost != nil:
+			e.Unreadable = append(e.Unreadable, entry.Note{Path: t.node.Path, Reason: t.lost.Error()})
+		}
+		e.content = t.content
+		e.link(&t.m)
+		return &t.m, nil
+	}
+}
+
+// link finds the later names of an inode.
+func (e *Entries) link(m *entry.Member) {
+	if m.Nlink < 2 || m.Type == entry.Dir {
+		return
+	}
+	if first := e.first[m.ID]; first != nil && first.Type == m.Type {
+		m.HardLink = first.Path
+		return
+	}
+	e.first[m.ID] = m
+}
+
+// Content is that of the entry that Next returned last.
+func (e *Entries) Content() compare.Content { return e.content }
+
+// Close ends the walk.
+func (e *Entries) Close() {
+	e.cancel()
+	for t := range e.ordered {
+		<-t.done
+		if t.content != nil {
+			t.content.Close()
+		}
+	}
+	e.wait.Wait()
+}
+
+// treeContent takes the digests of a file of the tree, as the archive does.
+type treeContent struct {
+	*rootfs.Content
+	size int64
+}
+
+const readSize = 256 << 10
+
+var readBuffers = sync.Pool{New: func() any { b := make([]byte, readSize); return &b }}
+
+func (c *treeContent) Digests() (whole, sparse []byte, err error) {
+	runs, err := c.Data(c.size)
+	if err != nil {
+		return nil, nil, err
+	}
+	h := sha256.New()
+	buf := readBuffers.Get().(*[]byte)
+	defer readBuffers.Put(buf)
+	m := entry.NewSparseMap(runs, c.size)
+	overMap := m != nil && m.Holes() > entry.MaxHashedHoles
+	if overMap {
+		h.Write(m.Text)
+		runs = m.Data
+	} else {
+		runs = []entry.Extent{{Length: c.size}} // holes read as zeros
+	}
+	for _, run := range runs {
+		for off, end := run.Offset, run.Offset+run.Length; off < end; {
+			n, err := c.ReadAt((*buf)[:min(end-off, readSize)], off)
+			h.Write((*buf)[:n])
+			off += int64(n)
+			if err == io.EOF && off < end {
+				return nil, nil, fmt.Errorf("it became shorter while it was read")
+			}
+			if err != nil && err != io.EOF {
+				return nil, nil, err
+			}
+		}
+	}
+	if overMap {
+		return nil, h.Sum(nil), nil
+	}
+	return h.Sum(nil), nil, nil
+}

@@ -1,0 +1,337 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+
+	"image-capture/capture"
+	"image-capture/compare"
+	"image-capture/entry"
+	"image-capture/image"
+	"image-capture/manifest"
+	"image-capture/upload"
+)
+
+// diffOptions are the command diff's.
+type diffOptions struct {
+	only            []string
+	quick           bool
+	defaultExcludes bool
+	exclude         []string
+	tls             tlsOptions
+	messageOptions
+}
+
+// diffFields are the words for what differs, in the order of the help.
+var diffFields = []struct {
+	word   string
+	fields []compare.Field
+}{
+	{"content", []compare.Field{compare.Size, compare.SHA256, compare.SparseSHA256}},
+	{"mode", []compare.Field{compare.Mode}},
+	{"owner", []compare.Field{compare.UID, compare.GID}},
+	{"time", []compare.Field{compare.Time}},
+	{"xattr", []compare.Field{compare.Xattrs}},
+	{"type", []compare.Field{compare.Type}},
+	{"link", []compare.Field{compare.Link, compare.HardLink}},
+	{"device", []compare.Field{compare.Device}},
+	{"flags", []compare.Field{compare.Flags}},
+}
+
+func diffWords() []string {
+	var words []string
+	for _, f := range diffFields {
+		words = append(words, f.word)
+	}
+	return words
+}
+
+func (o *diffOptions) add(g *groups) {
+	s := g.group("Comparison")
+	s.StringSliceVar(&o.only, "only", nil, "of entries that are in both, compare only these `FIELDS`: "+strings.Join(diffWords(), ", "))
+	s.BoolVar(&o.quick, "quick", false, "take the content of a directory's file for equal, without reading it, when size and time are")
+	s.BoolVar(&o.defaultExcludes, "default-excludes", true, "take /proc /sys /dev /run /tmp /var/tmp of a directory for empty, as in a capture")
+	s.StringArrayVar(&o.exclude, "exclude", nil, "leave out of a directory what matches `PATTERN`, as in a capture; repeatable")
+	o.tls.add(g.group(tlsTitle))
+	o.messageOptions.add(g, false)
+	g.check(func() error {
+		for _, w := range o.only {
+			if err := oneOf("only", w, diffWords()...); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// run compares two of images, MANIFESTs and directories.
+func (o *diffOptions) run(ctx context.Context, a *App, _ *groups, args []string) error {
+	if len(args) != 2 {
+		return usagef("image-capture diff gold.tgz /", "diff takes two of images, MANIFESTs and directories")
+	}
+	if args[0] == "-" && args[1] == "-" {
+		return usagef("give one of them as a file", "both cannot be stdin")
+	}
+	client, err := o.tls.client(ctx)
+	if err != nil {
+		return err
+	}
+	var sides [2]*diffSide
+	for i, name := range args {
+		if sides[i], err = o.side(ctx, a, client, name); err != nil {
+			return err
+		}
+		defer sides[i].close()
+	}
+	r := &drift{opt: o, edited: map[string]capture.Edited{}, counts: map[string]int64{}}
+	for i, s := range sides {
+		if err := r.open(ctx, s, sides[1-i]); err != nil {
+			return err
+		}
+	}
+	return r.run(ctx, a, sides)
+}
+
+// diffSide is one of the two.
+type diffSide struct {
+	name    string
+	stream  compare.Stream
+	facts   *manifest.Facts // of a MANIFEST
+	source  *capture.Source // of a directory
+	entries *capture.Entries
+	closers []io.Closer
+}
+
+func (s *diffSide) close() {
+	for _, c := range slices.Backward(s.closers) {
+		c.Close()
+	}
+}
+
+// side opens what a name is of: a directory, a MANIFEST, or an image, in whose place its
+// MANIFEST is read where there is one.
+func (o *diffOptions) side(ctx context.Context, a *App, client *upload.Client, name string) (*diffSide, error) {
+	s := &diffSide{name: name}
+	if info, err := os.Stat(name); err == nil && info.IsDir() {
+		s.source, err = capture.Tree{Root: name, DefaultExcludes: o.defaultExcludes, Exclude: o.exclude}.Open()
+		if err != nil {
+			return nil, err
+		}
+		s.closers = append(s.closers, s.source)
+		return s, nil
+	}
+	in, _, err := a.open(ctx, client, name)
+	if err != nil {
+		return nil, err
+	}
+	s.closers = append(s.closers, in)
+	br := bufio.NewReaderSize(in, 64<<10)
+	if head, _ := br.Peek(6); string(head) == "#mtree" {
+		return s, o.manifest(s, name, br)
+	}
+	m, err := a.manifestFor(ctx, client, name, "")
+	if err != nil {
+		s.close()
+		return nil, err
+	}
+	if m != nil {
+		s.closers = append(s.closers, m)
+		facts := m.Facts()
+		s.stream, s.facts = m.Reader, &facts
+		return s, nil
+	}
+	r, err := image.NewReader(br)
+	if err != nil {
+		s.close()
+		return nil, unreadableImage(name, err)
+	}
+	s.closers = append(s.closers, r)
+	// Images of other programs are in any order.
+	if s.stream, err = compare.Sorted(compare.Of(r)); err != nil {
+		s.close()
+		return nil, unreadableImage(name, err)
+	}
+	return s, nil
+}
+
+func (o *diffOptions) manifest(s *diffSide, name string, in io.Reader) error {
+	r, err := manifest.Parse(in)
+	if err != nil {
+		s.close()
+		return &failure{ExitVerify, fmt.Errorf("MANIFEST %s: %w", name, err), ""}
+	}
+	facts := r.Facts()
+	s.stream, s.facts = r, &facts
+	return nil
+}
+
+func unreadableImage(name string, err error) error {
+	if isSourceError(err) {
+		return err
+	}
+	return &failure{ExitVerify, fmt.Errorf("%s: %w", name, err), "nothing was compared: the image must be complete"}
+}
+
+// drift is a comparison and what it found.
+type drift struct {
+	opt        *diffOptions
+	edited     map[string]capture.Edited
+	print      func(change)
+	counts     map[string]int64
+	unreadable int
+	err        error // of printing
+}
+
+// open makes the stream of a directory: of what an image of it would hold, by what the
+// MANIFEST of the other side says.
+func (d *drift) open(ctx context.Context, s, other *diffSide) error {
+	if s.source == nil {
+		return nil
+	}
+	if other.facts != nil {
+		edited, err := s.source.Like(*other.facts)
+		if err != nil {
+			return &failure{ExitVerify, fmt.Errorf("MANIFEST of %s: %w", other.name, err), ""}
+		}
+		d.edited = edited
+	}
+	s.entries = s.source.Entries(ctx)
+	s.stream = s.entries
+	s.closers = append(s.closers, closer(s.entries.Close))
+	return nil
+}
+
+type closer func()
+
+func (c closer) Close() error { c(); return nil }
+
+func (d *drift) run(ctx context.Context, a *App, sides [2]*diffSide) error {
+	out := bufio.NewWriterSize(a.stdout, 64<<10)
+	d.print = d.line(out)
+	if d.opt.json {
+		d.print = d.document(out, sides)
+	}
+	res, err := compare.Diff(ctx, sides[0].stream, sides[1].stream, compare.DiffOptions{
+		Quick: d.opt.quick, Workers: runtime.GOMAXPROCS(0), Changed: d.change,
+		Unreadable: func(path string, err error) { d.cannotRead(a, entry.Note{Path: path, Reason: err.Error()}) },
+	})
+	for _, s := range sides {
+		if s.entries != nil && err == nil {
+			for _, n := range s.entries.Unreadable {
+				d.cannotRead(a, n)
+			}
+		}
+	}
+	if err == nil && d.opt.json {
+		_, err = fmt.Fprintf(out, "%s],\n  \"entries\": %d, \"not_compared\": %d, \"added\": %d, \"removed\": %d, \"changed\": %d, \"edited\": %d, \"unreadable\": %d\n}\n",
+			map[bool]string{true: "\n  "}[d.all() > 0], res.Entries, res.Undigested, d.counts["added"], d.counts["removed"], d.counts["changed"], d.counts["edited"], d.unreadable)
+	}
+	if ferr := out.Flush(); err == nil {
+		err = cmpErr(d.err, ferr)
+	}
+	if err != nil {
+		return d.failed(sides, err)
+	}
+	if res.Undigested > 0 {
+		a.term.warn("capture without --file-digests=false", "files of the same size whose content was not compared, as there is no digest: %d", res.Undigested)
+	}
+	if n := d.counts["added"] + d.counts["removed"] + d.counts["changed"]; n > 0 {
+		return &failure{ExitVerify, fmt.Errorf("%s and %s differ: %d added, %d removed, %d changed", sides[0].name, sides[1].name, d.counts["added"], d.counts["removed"], d.counts["changed"]), ""}
+	}
+	if d.unreadable > 0 {
+		return &failure{ExitIncomplete, fmt.Errorf("entries that could not be read: %d; the others are equal", d.unreadable), "run as root"}
+	}
+	return nil
+}
+
+func cmpErr(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *drift) all() (n int64) {
+	for _, c := range d.counts {
+		n += c
+	}
+	return n
+}
+
+func (d *drift) cannotRead(a *App, n entry.Note) {
+	if d.unreadable++; d.unreadable <= mostDifferences {
+		a.term.warn("", "%s: %s", n.Path, n.Reason)
+	}
+}
+
+// failed says which side an error is of.
+func (d *drift) failed(sides [2]*diffSide, err error) error {
+	var bad *compare.ReadError
+	if !errors.As(err, &bad) {
+		return err
+	}
+	s := sides[0]
+	if bad.Second {
+		s = sides[1]
+	}
+	if s.source != nil || isSourceError(bad.Err) {
+		return bad.Err
+	}
+	return &failure{ExitVerify, fmt.Errorf("%s: %w", s.name, bad.Err), ""}
+}
+
+// change takes one: it drops the fields that nobody wants, and tells edits from drift.
+func (d *drift) change(c compare.Change) {
+	if c.Kind == compare.Changed && len(d.opt.only) > 0 {
+		c.Fields = slices.DeleteFunc(c.Fields, func(f compare.Difference) bool { return !slices.Contains(d.opt.only, fieldWord(f.Field)) })
+		if len(c.Fields) == 0 {
+			return
+		}
+	}
+	e, edited := d.edited[c.Path]
+	if !edited {
+		d.count(change{c, string(c.Kind), ""})
+		return
+	}
+	mine := change{c, "edited", e.Reason}
+	if e.Content && c.Kind == compare.Changed {
+		rest := slices.DeleteFunc(slices.Clone(c.Fields), func(f compare.Difference) bool {
+			return fieldWord(f.Field) == "content" || f.Field == compare.HardLink
+		})
+		if len(rest) > 0 { // the edit explains no other
+			c.Fields = rest
+			mine = change{c, string(c.Kind), e.Reason}
+		}
+	}
+	d.count(mine)
+}
+
+func (d *drift) count(c change) {
+	d.counts[c.kind]++
+	d.print(c)
+}
+
+// change is one as it is printed.
+type change struct {
+	compare.Change
+	kind   string
+	edited string // why, when the MANIFEST lists an edit of the path
+}
+
+func fieldWord(f compare.Field) string {
+	for _, w := range diffFields {
+		if slices.Contains(w.fields, f) {
+			return w.word
+		}
+	}
+	return string(f)
+}

@@ -1,0 +1,96 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"image-capture/compare"
+	"image-capture/entry"
+)
+
+// line prints a change as a line: "changed ./etc/passwd: mode 0644 -> 0600, content".
+func (d *drift) line(out io.Writer) func(change) {
+	return func(c change) {
+		var parts []string
+		content := false
+		for _, f := range c.Fields {
+			word := fieldWord(f.Field)
+			switch {
+			case word == "content" && f.Field != compare.Size:
+				if content {
+					continue
+				}
+				content = true
+				parts = append(parts, "content")
+			default:
+				parts = append(parts, fmt.Sprintf("%s %s -> %s", f.Field, orNone(f.Want), orNone(f.Got)))
+			}
+		}
+		if c.kind == "edited" {
+			parts = nil
+		}
+		if c.edited != "" {
+			parts = append(parts, c.edited)
+		}
+		text := fmt.Sprintf("%-8s%s", c.kind, entry.Printable(c.Path))
+		if len(parts) > 0 {
+			text += ": " + entry.Printable(strings.Join(parts, ", "))
+		}
+		if _, err := fmt.Fprintln(out, text); err != nil && d.err == nil {
+			d.err = err
+		}
+	}
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}
+
+// changedEntry is an entry of the document of diff --json.
+type changedEntry struct {
+	Path   string         `json:"path"`
+	Kind   string         `json:"kind"`
+	Type   string         `json:"type"`
+	Edited string         `json:"edited,omitempty"`
+	What   []string       `json:"what,omitempty"`
+	Fields []changedField `json:"fields,omitempty"`
+}
+
+type changedField struct {
+	Field string `json:"field"`
+	A     string `json:"a"`
+	B     string `json:"b"`
+}
+
+// document prints changes as they come: there may be a million.
+func (d *drift) document(out io.Writer, sides [2]*diffSide) func(change) {
+	quote := func(s string) string {
+		b, _ := json.Marshal(entry.Printable(s)) // a string always can be
+		return string(b)
+	}
+	fmt.Fprintf(out, "{\n  \"a\": %s,\n  \"b\": %s,\n  \"changes\": [", quote(sides[0].name), quote(sides[1].name))
+	separator := "\n    "
+	return func(c change) {
+		doc := changedEntry{Path: entry.Printable(c.Path), Kind: c.kind, Type: c.Type.String(), Edited: entry.Printable(c.edited)}
+		for _, f := range c.Fields {
+			if w := fieldWord(f.Field); !slices.Contains(doc.What, w) {
+				doc.What = append(doc.What, w)
+			}
+			doc.Fields = append(doc.Fields, changedField{string(f.Field), entry.Printable(f.Want), entry.Printable(f.Got)})
+		}
+		b, err := json.Marshal(doc)
+		if err == nil {
+			_, err = fmt.Fprintf(out, "%s%s", separator, b)
+		}
+		if err != nil && d.err == nil {
+			d.err = err
+		}
+		separator = ",\n    "
+	}
+}
