@@ -69,8 +69,11 @@ func (r *run) walk(ctx context.Context, remote io.Writer) error {
 		Codec: codecs[r.opt.Format], Level: r.opt.Level, Jobs: r.opt.Jobs,
 		Skip: r.skip(), SkipFileDigests: r.opt.SkipFileDigests,
 		Progress: &p.Progress,
-		Member:   a.spool.Add,
-		Fits:     manifest.Fits,
+		Member: func(m *entry.Member) error {
+			r.events.Captured(m.Path)
+			return a.spool.Add(m)
+		},
+		Fits: manifest.Fits,
 	})
 	done()
 	p.total.stop()

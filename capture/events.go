@@ -34,6 +34,8 @@ type Events interface {
 	// Walking begins a walk of the tree, which the returned function ends. p may be read
 	// at any time.
 	Walking(p Progress) (done func())
+	// Captured is an entry that is in the image, by its path; see package edit.
+	Captured(path string)
 	// Unmatched is an exclude pattern that matched nothing.
 	Unmatched(pattern string)
 	// Unapplied is an edit that was not made.
@@ -82,6 +84,9 @@ func (Silent) Sending(func() int64, bool) {}
 
 // Walking is for Events.
 func (Silent) Walking(Progress) func() { return func() {} }
+
+// Captured is for Events.
+func (Silent) Captured(string) {}
 
 // Unmatched is for Events.
 func (Silent) Unmatched(string) {}

@@ -28,6 +28,7 @@ func startProgress(t *terminal, mode, verb string, done func() (int64, int64), t
 	p := &progress{term: t, verb: verb, now: time.Now, done: done, total: total, stopped: make(chan struct{})}
 	p.start = p.now()
 	switch {
+	case mode == "json":
 	case !t.tty && mode != "off": // a job log takes no carriage returns
 		mode = "lines"
 	case mode == "auto":
@@ -37,6 +38,9 @@ func startProgress(t *terminal, mode, verb string, done func() (int64, int64), t
 		return p
 	}
 	interval := lineInterval
+	if mode == "json" {
+		interval = time.Second
+	}
 	if mode == "bar" {
 		interval = 200 * time.Millisecond
 		p.bar = pb.New64(0).SetTemplateString(`{{string . "verb"}} {{counters . }} {{bar . }} {{percent . "%.0f%%" "" }} {{speed . }} {{rtime . "%s left" "" ""}}`)
@@ -63,6 +67,10 @@ func startProgress(t *terminal, mode, verb string, done func() (int64, int64), t
 
 func (p *progress) tick() {
 	bytes, entries := p.done()
+	if p.term.json {
+		p.report(bytes, entries, p.total())
+		return
+	}
 	if p.bar == nil {
 		p.term.say("%s", p.text(bytes, entries, p.total()))
 		return
@@ -81,6 +89,9 @@ func (p *progress) tick() {
 func (p *progress) stop() {
 	close(p.stopped)
 	p.wait.Wait()
+	if p.term.json && !p.term.quiet {
+		p.tick() // where it ended
+	}
 	if p.bar != nil {
 		p.bar.Finish()
 		p.term.mu.Lock()

@@ -36,6 +36,7 @@ type captureOptions struct {
 	upload      bool
 	result      string
 	dryRun      bool
+	verbose     bool
 	messageOptions
 }
 
@@ -75,9 +76,13 @@ func (o *captureOptions) add(g *groups) {
 	g.group(endpointTitle).BoolVar(&o.upload, "upload", false, "store image and MANIFEST on the endpoint")
 	o.messageOptions.add(g, true)
 	s = g.group("Messages")
+	s.BoolVarP(&o.verbose, "verbose", "v", false, "name each entry on stderr when it is in the image")
 	s.BoolVar(&o.inTask, "in-task", false, "say in hints which Params of the content pack to set, in place of flags; its tasks use it")
 	s.StringVar(&o.result, "result", "", "write the result as a JSON document to `FILE`, also when the capture fails")
 	g.check(func() error {
+		if o.verbose && o.quiet {
+			return usagef("leave out one", "--verbose and --quiet contradict each other")
+		}
 		if o.store.saveProfile != "" && !o.upload {
 			return usagef("add --upload, or write the Profile to a file with --profile", "--save-profile needs --upload: the Profile names an image on the endpoint")
 		}
@@ -107,7 +112,7 @@ func (o *captureOptions) run(ctx context.Context, a *App, g *groups, args []stri
 		return o.forecast(ctx, a, opt)
 	}
 	if err == nil {
-		res, err = capture.Run(ctx, opt, a.events(o.progress))
+		res, err = capture.Run(ctx, opt, a.events(o.progress, o.verbose))
 	}
 	if err == nil || res.Delivered {
 		if perr := o.print(a, opt, res); err == nil {
@@ -169,7 +174,7 @@ func (o *captureOptions) options(ctx context.Context, a *App, g *groups, root st
 		return opt, usagef("name a file; stdout is for the image or the summary", "--manifest and --profile cannot go to stdout")
 	}
 	if o.upload && !o.dryRun {
-		if opt.Endpoint, err = o.store.connect(ctx, a, events{a.term, o.progress}); err != nil {
+		if opt.Endpoint, err = o.store.connect(ctx, a, a.events(o.progress, false)); err != nil {
 			return opt, err
 		}
 	}
@@ -200,12 +205,15 @@ func forImage(stdout io.Writer) error {
 // print writes the block to stdout, or to stderr when the image is there, and the
 // Profile after it.
 func (o *captureOptions) print(a *App, opt capture.Options, res capture.Result) error {
+	if a.term.json && !o.quiet {
+		a.term.summary(res)
+	}
 	if o.json {
 		return nil // its document is written at the very end
 	}
 	w := a.stdout
 	if opt.Stdout != nil {
-		if w = a.term.w; o.quiet {
+		if w = a.term.w; o.quiet || a.term.json {
 			return nil
 		}
 	}

@@ -84,7 +84,7 @@ func (c *checkJob) judge(ctx context.Context, name string) error {
 		return err
 	}
 	defer src.Close()
-	c.report, c.fixed, err = src.Judge(ctx, c.opt, c.boot.fix, func(f bootcheck.Fix) { events{term: c.app.term}.Fixed(f, capture.ByFix) })
+	c.report, c.fixed, err = src.Judge(ctx, c.opt, c.boot.fix, func(f bootcheck.Fix) { c.app.events(c.progress, false).Fixed(f, capture.ByFix) })
 	return err
 }
 

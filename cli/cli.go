@@ -92,6 +92,7 @@ func commands() []command {
 // Run runs the program and returns its exit code. It uses no process-wide state but the
 // file system, so tests run it too.
 func (a *App) Run(ctx context.Context, args []string) int {
+	a.term.json = wantsJSONLines(args)
 	cmd, args, err := pick(args)
 	if err == nil {
 		opt, g := cmd.options(), &groups{}

@@ -63,7 +63,7 @@ func (o *captureOptions) forecast(ctx context.Context, a *App, opt capture.Optio
 	if o.upload && opt.Image == "" && opt.Stdout == nil {
 		opt.Stdout = io.Discard // it goes to the endpoint, and to no disk of this machine
 	}
-	f, err := capture.Preview(ctx, opt, a.events(o.progress))
+	f, err := capture.Preview(ctx, opt, a.events(o.progress, false))
 	var check *capture.CheckError
 	if err != nil && (!o.json || !errors.As(err, &check)) {
 		return err // with --json there is a document of any failure

@@ -14,10 +14,27 @@ import (
 type events struct {
 	term     *terminal
 	progress string // the mode of --progress
+	verbose  bool
 }
 
-// events are what happens on the way, for people.
-func (a *App) events(progress string) capture.Events { return events{a.term, progress} }
+// events are what happens on the way, for people or for a program.
+func (a *App) events(progress string, verbose bool) capture.Events {
+	e := events{a.term, progress, verbose}
+	if a.term.json {
+		return jsonEvents{e}
+	}
+	return e
+}
+
+// Captured names entries, as tar -v does; the root is ./, as there.
+func (e events) Captured(path string) {
+	if e.verbose {
+		if path == "." {
+			path = "./"
+		}
+		e.term.line("image-capture: " + path)
+	}
+}
 
 func (e events) Mount(m rootfs.Mount) { e.term.say("mount point %s", m) }
 func (e events) NotMounted(path string) {

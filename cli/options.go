@@ -180,13 +180,15 @@ func (o *messageOptions) add(g *groups, progress bool) {
 	s.BoolVar(&o.json, "json", false, "print the result as one JSON document")
 	s.BoolVarP(&o.quiet, "quiet", "q", false, "print only warnings and errors on stderr")
 	if progress {
-		s.StringVar(&o.progress, "progress", "auto", "show progress by `MODE`: bar, lines (one every 10 s), off, or auto (bar on a terminal, lines elsewhere)")
-		g.oneOf("progress", &o.progress, "auto", "bar", "lines", "off")
+		s.StringVar(&o.progress, "progress", "auto", "show progress by `MODE`: bar, lines (one every 10 s), off, json (all of stderr is lines of JSON, one a second and one for each event), or auto (bar on a terminal, lines elsewhere)")
+		g.oneOf("progress", &o.progress, "auto", "bar", "lines", "json", "off")
 	}
 }
 
 // apply makes the terminal speak so.
-func (o *messageOptions) apply(t *terminal) { t.quiet, t.inTask = o.quiet, o.inTask }
+func (o *messageOptions) apply(t *terminal) {
+	t.quiet, t.inTask, t.json = o.quiet, o.inTask, o.progress == "json"
+}
 
 // maxJobs is more than anything gains from; each takes its 32 MiB.
 const maxJobs = 256

@@ -80,7 +80,7 @@ func (o *pruneOptions) run(ctx context.Context, a *App, g *groups, args []string
 	if err := p.valid(); err != nil {
 		return err
 	}
-	if p.end, err = o.endpoint.connect(ctx, a, events{term: a.term}); err != nil {
+	if p.end, err = o.endpoint.connect(ctx, a, a.events("", false)); err != nil {
 		return err
 	}
 	err = p.run(ctx)

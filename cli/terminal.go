@@ -23,6 +23,7 @@ type terminal struct {
 	quiet  bool
 	inTask bool // flags are named by their Params
 	colour bool
+	json   bool // lines of JSON, see jsonlines.go
 	redraw bool // a progress bar is on the last line
 }
 
@@ -35,6 +36,10 @@ func newTerminal(w io.Writer, env func(string) string) *terminal {
 }
 
 func (t *terminal) line(s string) {
+	if t.json {
+		t.plainLine(s)
+		return
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.redraw {
@@ -56,16 +61,28 @@ func (t *terminal) say(format string, args ...any) {
 
 // warn says what may be wrong.
 func (t *terminal) warn(hint, format string, args ...any) {
-	t.line("image-capture: warning: " + fmt.Sprintf(format, args...))
+	text := fmt.Sprintf(format, args...)
+	if t.json {
+		t.emit("message", fields{"level": "warning", "text": text, "hint": t.words(hint)})
+		return
+	}
+	t.line("image-capture: warning: " + text)
 	t.hint(hint)
 }
 
 // fail reports why the program ends. Several errors joined are a line each.
 func (t *terminal) fail(code int, err error, hint string) {
-	for _, l := range joined(err) {
-		if code == ExitUsage {
-			l = t.words(l)
+	texts := joined(err)
+	if code == ExitUsage {
+		for i, l := range texts {
+			texts[i] = t.words(l)
 		}
+	}
+	if t.json {
+		t.failLines(code, texts, hint)
+		return
+	}
+	for _, l := range texts {
 		t.line("image-capture: " + l)
 	}
 	t.hint(hint)

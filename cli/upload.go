@@ -53,7 +53,7 @@ func (o *uploadOptions) run(ctx context.Context, a *App, g *groups, args []strin
 			return usagef("", "--upload-path: %w", err)
 		}
 	}
-	ev := events{a.term, o.progress}
+	ev := a.events(o.progress, false)
 	end, err := o.store.connect(ctx, a, ev)
 	if err != nil {
 		return err
@@ -168,7 +168,7 @@ func (o *uploadOptions) sendImage(ctx context.Context, a *App, d *capture.Delive
 		body := &checkedFile{r: f, name: file, size: facts.Size, left: facts.Size, want: facts.SHA256, sum: sha256.New()}
 		body.bar = startProgress(a.term, o.progress, "sent", func() (int64, int64) { return body.sent.Load(), 0 }, info.Size)
 		if n == 1 {
-			events{term: a.term}.Sending(info.Size, true)
+			a.events(o.progress, false).Sending(info.Size, true)
 		}
 		return body, nil
 	})

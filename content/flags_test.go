@@ -75,6 +75,7 @@ var notInTasks = map[string]string{
 	"exclude-from": "a list of excludes is a Param",
 	"progress":     "a job log has lines",
 	"quiet":        "a job log has it all",
+	"verbose":      "the MANIFEST has them",
 	"help":         "",
 }
 
