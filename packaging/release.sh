@@ -28,7 +28,8 @@ $agent completion fish >$common/completion/image-capture.fish
 cp LICENSE README.md CHANGELOG.md dist/image-capture.yaml dist/image-capture-beside.yaml $common
 cp docs/*.md docs/*.svg $common/docs
 cp packaging/systemd/* $common/systemd
-# CREATED is for what is packed from there; tar has its own dates.
+# A clone has the modes of its umask, and the dates of its checkout.
+chmod -R u=rwX,go=rX $common
 find $common $stage/image-capture.1.gz -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
 
 for ARCH in amd64 arm64; do
