@@ -11,8 +11,8 @@ import (
 	"image-capture/rootfs/roottest"
 )
 
-// TestRealArrays has the tasks work on a real mirror and real volumes, in a guest
-// whose kernel has them; see testdata/guest.sh for what must hold.
+// TestRealArrays has the tasks work on a real mirror, real volumes, an EFI system
+// partition and an encrypted disk, in a guest whose kernel has them; see testdata/guest.sh for what must hold.
 func TestRealArrays(t *testing.T) {
 	t.Parallel()
 	root := debianRoot(t, "bookworm", "12")
@@ -31,4 +31,6 @@ func TestRealArrays(t *testing.T) {
 	t.Logf("%s", out)
 	require.Contains(t, string(out), "assembled /dev/md/0, read-only")
 	require.Contains(t, string(out), "mounted /dev/mapper/vg--0-my--home on /home")
+	require.Contains(t, string(out), "mounted /dev/vdd1 on /boot/efi")
+	require.Contains(t, string(out), "mounted /dev/mapper/vault on /vault")
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Has the tasks that mount and unmount work on a real mirror and real volumes, which
-# needs a kernel that has them: that of a Debian root, in QEMU, without a network.
+# Has the tasks that mount and unmount work on a real mirror, real volumes, an EFI
+# system partition and an encrypted disk, which needs a kernel that has them: that of a
+# Debian root, in QEMU, without a network.
 #   sledgehammer.sh ROOT MOUNT.sh UNMOUNT.sh AGENT
 # ROOT is left as it is. The guest's console goes to stdout.
 set -euo pipefail
@@ -22,7 +23,7 @@ mount -t proc proc "$work/root/proc"
 export DEBIAN_FRONTEND=noninteractive
 {
 	chroot "$work/root" apt-get update
-	chroot "$work/root" apt-get install -y --no-install-recommends mdadm lvm2 xfsprogs btrfs-progs
+	chroot "$work/root" apt-get install -y --no-install-recommends mdadm lvm2 xfsprogs btrfs-progs cryptsetup-bin dosfstools fdisk
 } >"$work/apt.log" 2>&1 || { cat "$work/apt.log"; exit 1; }
 umount "$work/root/proc"
 cp "$here/guest.sh" "$work/root/guest.sh"
@@ -34,14 +35,14 @@ rm -rf "$work/root/var/cache/apt/archives" "$work/root/var/lib/apt/lists" "$work
 
 truncate -s 2G "$work/vda"
 truncate -s 512M "$work/vdb" "$work/vdc"
-truncate -s 64M "$work/vdd"
+truncate -s 64M "$work/vdd" "$work/vde"
 mkfs.ext4 -q -F -d "$work/root" "$work/vda"
 kernel=$(echo "$root"/boot/vmlinuz-*) initrd=$(echo "$root"/boot/initrd.img-*)
 disks=()
-for d in vda vdb vdc vdd; do
+for d in vda vdb vdc vdd vde; do
 	disks+=(-drive "if=virtio,format=raw,cache=unsafe,file=$work/$d")
 done
 wait "$probe" || echo tcg >"$work/accel"
-timeout 500 qemu-system-x86_64 -machine pc -accel "${ACCEL:-$(cat "$work/accel")}" -m 768 -display none -monitor none -nic none -no-reboot -serial stdio \
-	-kernel "$kernel" -initrd "$initrd" -append 'root=/dev/vda rw console=ttyS0 quiet panic=-1 init=/guest.sh' "${disks[@]}" </dev/null | tee "$work/log"
+timeout 900 qemu-system-x86_64 -machine pc -accel "${ACCEL:-$(cat "$work/accel")}" -m 768 -display none -monitor none -nic none -no-reboot -serial stdio \
+	-kernel "$kernel" -initrd "$initrd" -append 'root=/dev/vda rw console=ttyS0 quiet no_timer_check panic=-1 init=/guest.sh' "${disks[@]}" </dev/null | tee "$work/log"
 grep -aq 'guest: passed' "$work/log"
