@@ -45,7 +45,7 @@ func readableToken(actions []string, expires time.Time) string {
 func capturing(t *testing.T, env []string, args ...string) (int, *process) {
 	t.Helper()
 	env = append([]string{"NO_PROXY=", "no_proxy=", "HTTPS_PROXY=", "https_proxy=", "HTTP_PROXY=", "http_proxy="}, env...)
-	p := startProgram(t, t.TempDir(), env, nil, args...)
+	p := startProgram(t, smallRoot(t), env, nil, args...)
 	code := p.wait().ExitStatus()
 	requireRules(t, p.stderr.String())
 	requireNoSecret(t, p.stderr.String()+p.stdout.String())
@@ -63,7 +63,7 @@ func TestThroughProxy(t *testing.T) {
 	proxy := drptest.NewProxy(t, drptest.ProxyOptions{User: "agent", Password: password, Routes: map[string]string{
 		"endpoint.test:8092": at, "elsewhere.test:8092": at,
 	}})
-	root, ca := t.TempDir(), filepath.Join(t.TempDir(), "root.pem")
+	root, ca := smallRoot(t), filepath.Join(t.TempDir(), "root.pem")
 	require.NoError(t, os.WriteFile(filepath.Join(root, "data"), noise("proxy", 1<<20), 0o600))
 	require.NoError(t, os.WriteFile(ca, s.CAPEM, 0o600))
 	env := []string{"HTTPS_PROXY=" + proxy.URL, "RS_ENDPOINT=https://endpoint.test:8092", "RS_TOKEN=" + s.Token}
@@ -111,7 +111,7 @@ func TestIPv6(t *testing.T) {
 	require.NoError(t, l.Close())
 	s := drptest.New(t, drptest.Options{TLS: drptest.Chain, Listen: "[::1]:0"})
 	require.Contains(t, s.URL, "https://[::1]:")
-	root, ca := t.TempDir(), filepath.Join(t.TempDir(), "root.pem")
+	root, ca := smallRoot(t), filepath.Join(t.TempDir(), "root.pem")
 	require.NoError(t, os.WriteFile(ca, s.CAPEM, 0o600))
 	code, p := capturing(t, endpointEnv(s), root, "--check", "off", "--upload", "--ca-cert", ca, "--rootfs-name", "img", "--manifest-name", "man")
 	require.Zero(t, code, p.stderr.String())

@@ -62,7 +62,7 @@ func TestFleet(t *testing.T) {
 	runs := make([]ran, agents)
 	var all sync.WaitGroup
 	for i := range agents {
-		root := t.TempDir()
+		root := smallRoot(t)
 		require.NoError(t, os.WriteFile(filepath.Join(root, fmt.Sprintf("agent-%d", i)), []byte("whose it is"), 0o600))
 		require.NoError(t, os.WriteFile(filepath.Join(root, "data"), noise(root, 100_000+3_000*i), 0o600))
 		all.Go(func() {
@@ -118,7 +118,7 @@ func TestFleet(t *testing.T) {
 // TestLimitRate: no faster than it may be; the walk waits for the line.
 func TestLimitRate(t *testing.T) {
 	s := drptest.New(t, drptest.Options{TLS: drptest.Plain})
-	root := t.TempDir()
+	root := smallRoot(t)
 	require.NoError(t, os.WriteFile(filepath.Join(root, "data"), noise("rate", 300<<10), 0o600))
 	env := map[string]string{"RS_ENDPOINT": s.URL, "RS_TOKEN": s.Token}
 	start := time.Now()
@@ -142,7 +142,7 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 		waits = append(waits, d)
 		return time.After(0)
 	}
-	require.Zero(t, a.Run(t.Context(), []string{t.TempDir(), "--check", "off", "--upload"}), errs.String())
+	require.Zero(t, a.Run(t.Context(), []string{smallRoot(t), "--check", "off", "--upload"}), errs.String())
 	require.Equal(t, []time.Duration{91 * time.Second, 301 * time.Second}, waits)
 	require.Contains(t, errs.String(), "next attempt in 1m31s")
 }
@@ -159,7 +159,7 @@ func TestInterruptedWait(t *testing.T) {
 		cancel()
 		return nil
 	}
-	require.Equal(t, cli.ExitInterrupted, a.Run(ctx, []string{t.TempDir(), "--check", "off", "--upload", "--json"}))
+	require.Equal(t, cli.ExitInterrupted, a.Run(ctx, []string{smallRoot(t), "--check", "off", "--upload", "--json"}))
 	var doc document
 	require.NoError(t, json.Unmarshal(out.Bytes(), &doc))
 	require.Equal(t, cli.ExitInterrupted, doc.ExitCode)

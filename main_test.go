@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"image-capture/cli"
+	"image-capture/rootfs/roottest"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/require"
@@ -50,6 +51,11 @@ type ran struct {
 	stdout, stderr string
 }
 
+// smallRoot is a root with one file in it: an empty one is refused.
+func smallRoot(t testing.TB) string {
+	return roottest.Tree{"etc/hostname": roottest.File("vm\n")}.Make(t)
+}
+
 // runHere runs the program in this process.
 func runHere(ctx context.Context, env map[string]string, args ...string) ran {
 	var out, errs bytes.Buffer
@@ -63,7 +69,7 @@ func runHere(ctx context.Context, env map[string]string, args ...string) ran {
 // written: each with exit code 2 and with words that name the flag.
 func TestUsage(t *testing.T) {
 	t.Chdir(t.TempDir())
-	root := t.TempDir()
+	root := smallRoot(t)
 	require.NoError(t, os.WriteFile("list", []byte("a\n[[:nonsense:]]\n"), 0o600))
 	require.NoError(t, os.WriteFile("empty", nil, 0o600))
 	require.NoError(t, os.WriteFile("token", []byte("a-token\n"), 0o600))
@@ -172,7 +178,7 @@ func TestHelp(t *testing.T) {
 		require.Zero(t, got.code)
 		require.Empty(t, got.stderr)
 		for _, want := range []string{
-			"Commands:", "capture  ROOT", "verify   IMAGE [MANIFEST]", "--upload-path", "RS_TOKEN", "--one-file-system",
+			"Commands:", "capture    ROOT", "verify     IMAGE [MANIFEST]", "--upload-path", "RS_TOKEN", "--one-file-system",
 			"Exit codes:\n  0  done\n", "  9  interrupted\n",
 		} {
 			require.Contains(t, got.stdout, want, args)
@@ -213,7 +219,7 @@ func TestSecretsInEndpoint(t *testing.T) {
 		{"RS_ENDPOINT": "https://host:8092/?token=hunter2secret", "RS_TOKEN": "t"},
 		{"RS_ENDPOINT": "https://host:8092", "RS_KEY": "hunter2secret"},
 	} {
-		got := runHere(t.Context(), env, t.TempDir(), "--upload")
+		got := runHere(t.Context(), env, smallRoot(t), "--upload")
 		require.Equal(t, cli.ExitUsage, got.code, got.stderr)
 		require.NotContains(t, got.stderr, "hunter2secret")
 	}
@@ -224,7 +230,7 @@ func TestInterruptedBefore(t *testing.T) {
 	t.Chdir(t.TempDir())
 	ctx, cancel := signal.NotifyContext(t.Context(), os.Interrupt)
 	cancel()
-	got := runHere(ctx, nil, "capture", t.TempDir(), "--check", "off")
+	got := runHere(ctx, nil, "capture", smallRoot(t), "--check", "off")
 	require.Equal(t, cli.ExitInterrupted, got.code)
 	require.Equal(t, "image-capture: interrupted, nothing is left behind\n", got.stderr)
 	names, err := os.ReadDir(".")

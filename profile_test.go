@@ -20,7 +20,7 @@ import (
 func TestSaveProfile(t *testing.T) {
 	s := drptest.New(t, drptest.Options{TLS: drptest.Plain})
 	env := map[string]string{"RS_ENDPOINT": s.URL, "RS_TOKEN": s.Token}
-	root, file := t.TempDir(), filepath.Join(t.TempDir(), "p.yaml")
+	root, file := smallRoot(t), filepath.Join(t.TempDir(), "p.yaml")
 	args := []string{root, "--check", "off", "--upload", "--save-profile", "golden debian"}
 	r := runHere(t.Context(), env, append(args, "--profile", file)...)
 	require.Zero(t, r.code, r.stderr)
@@ -99,7 +99,7 @@ func TestSaveProfileFails(t *testing.T) {
 				s.SetProfile(*row.there)
 			}
 			env := map[string]string{"RS_ENDPOINT": s.URL, "RS_TOKEN": token}
-			r := runHere(t.Context(), env, t.TempDir(), "--check", "off", "--upload", "--save-profile", "golden", "--json")
+			r := runHere(t.Context(), env, smallRoot(t), "--check", "off", "--upload", "--save-profile", "golden", "--json")
 			require.Equal(t, row.code, r.code, r.stderr)
 			requireRules(t, r.stderr)
 			require.NotContains(t, r.stderr+r.stdout, token[:12])
@@ -125,11 +125,11 @@ func TestSaveProfileFails(t *testing.T) {
 func TestSaveProfileUsage(t *testing.T) {
 	t.Chdir(t.TempDir())
 	env := map[string]string{"RS_ENDPOINT": "http://127.0.0.1:1", "RS_TOKEN": "a-token-of-somebody"}
-	r := runHere(t.Context(), env, t.TempDir(), "--save-profile", "golden")
+	r := runHere(t.Context(), env, smallRoot(t), "--save-profile", "golden")
 	require.Equal(t, cli.ExitUsage, r.code)
 	require.Contains(t, r.stderr, "hint: add --upload")
 	for _, name := range []string{"1st", "a/b", "x", "a\nb", "a:b"} {
-		r = runHere(t.Context(), env, t.TempDir(), "--upload", "--save-profile", name)
+		r = runHere(t.Context(), env, smallRoot(t), "--upload", "--save-profile", name)
 		require.Equal(t, cli.ExitUsage, r.code, name)
 		require.Contains(t, r.stderr, "is not a valid name for a Profile")
 		requireRules(t, r.stderr)
@@ -141,7 +141,7 @@ func TestSaveProfileUsage(t *testing.T) {
 func TestSaveProfileOfSomethingIncomplete(t *testing.T) {
 	s := drptest.New(t, drptest.Options{TLS: drptest.Plain})
 	env := map[string]string{"RS_ENDPOINT": s.URL, "RS_TOKEN": s.Token}
-	root := t.TempDir()
+	root := smallRoot(t)
 	log := filepath.Join(root, "log")
 	require.NoError(t, os.WriteFile(log, make([]byte, 4<<20), 0o600))
 	stop := appending(t, log)
@@ -160,7 +160,7 @@ func TestWarnProfile(t *testing.T) {
 	s := drptest.New(t, drptest.Options{TLS: drptest.Plain})
 	token := readableToken([]string{"post", "get"}, farAway)
 	env := map[string]string{"RS_ENDPOINT": s.URL, "RS_TOKEN": token}
-	r := runHere(t.Context(), env, t.TempDir(), "--check", "off", "--upload", "--save-profile", "golden")
+	r := runHere(t.Context(), env, smallRoot(t), "--check", "off", "--upload", "--save-profile", "golden")
 	require.Equal(t, cli.ExitRefused, r.code)
 	require.Contains(t, r.stderr, `warning: the token lacks the claims "profiles create *" and "profiles update golden": the image will be stored, the Profile will not`)
 }

@@ -91,7 +91,7 @@ func TestNeverAgain(t *testing.T) {
 	for status, code := range map[int]int{401: cli.ExitRefused, 403: cli.ExitRefused, 404: cli.ExitRefused, 409: cli.ExitTaken, 413: cli.ExitEndpoint, 400: cli.ExitEndpoint} {
 		s := drptest.New(t, drptest.Options{TLS: drptest.Plain, Faults: []drptest.Fault{{Method: "POST", Status: status, Messages: []string{"no: " + drptest.DefaultToken}}}})
 		env := map[string]string{"RS_ENDPOINT": s.URL, "RS_TOKEN": s.Token}
-		got := runHere(t.Context(), env, t.TempDir(), "--check", "off", "--upload", "--output", "x.tgz")
+		got := runHere(t.Context(), env, smallRoot(t), "--check", "off", "--upload", "--output", "x.tgz")
 		require.Equal(t, code, got.code, "%d: %s", status, got.stderr)
 		requireRules(t, got.stderr)
 		require.NotContains(t, got.stderr, drptest.DefaultToken[:12])
@@ -135,7 +135,7 @@ func appending(t *testing.T, name string) (stop func()) {
 // TestStrict: files that change while they are read are told; only --strict makes
 // it 4.
 func TestStrict(t *testing.T) {
-	root := t.TempDir()
+	root := smallRoot(t)
 	log := filepath.Join(root, "log")
 	require.NoError(t, os.WriteFile(log, make([]byte, 4<<20), 0o600))
 	stop := appending(t, log)
@@ -164,7 +164,7 @@ func TestRetryOwnImage(t *testing.T) {
 			{Method: "POST", Path: "img.tgz", After: 10, Drop: true, Times: 1},
 			{Method: "POST", Path: "img.tgz", Status: 409, Messages: []string{busy}, Times: 1},
 		}})
-		args := []string{t.TempDir(), "--check", "off", "--upload", "--rootfs-name", "img", "--manifest-name", "man"}
+		args := []string{smallRoot(t), "--check", "off", "--upload", "--rootfs-name", "img", "--manifest-name", "man"}
 		if output {
 			args = append(args, "--output", "here.tgz")
 		}

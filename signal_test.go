@@ -65,7 +65,7 @@ func (p *process) wait() syscall.WaitStatus {
 // bigTree is a tree that takes long enough to capture at level best.
 func bigTree(t *testing.T) string {
 	t.Helper()
-	root := t.TempDir()
+	root := smallRoot(t)
 	f, err := os.Create(filepath.Join(root, "big"))
 	require.NoError(t, err)
 	_, err = io.CopyN(f, rand.NewChaCha8(sha256.Sum256([]byte("big"))), 64<<20)
@@ -137,7 +137,7 @@ func TestInterruptUpload(t *testing.T) {
 // MANIFEST that vouches for it is kept here.
 func TestInterruptManifest(t *testing.T) {
 	s, dir := drptest.New(t, drptest.Options{TLS: drptest.Plain, Faults: []drptest.Fault{{Method: "POST", Path: "man.txt", Late: true, Stall: true}}}), t.TempDir()
-	root := t.TempDir()
+	root := smallRoot(t)
 	p := startProgram(t, dir, endpointEnv(s), nil, root, "--check", "off", "--upload", "--rootfs-name", "img", "--manifest-name", "man")
 	require.Eventually(t, func() bool {
 		_, err := os.Stat(s.File("images/man.txt.part"))
@@ -167,7 +167,7 @@ func TestInterruptStream(t *testing.T) {
 	require.Equal(t, interrupted, p.stderr.String())
 	require.Empty(t, names(t, dir))
 
-	small := t.TempDir()
+	small := smallRoot(t)
 	require.Zero(t, runHere(t.Context(), nil, small, "--check", "off", "--output", filepath.Join(dir, "a.tgz")).code)
 	r2, w2, err := os.Pipe()
 	require.NoError(t, err)
@@ -199,7 +199,7 @@ func TestInterruptFlagFile(t *testing.T) {
 	dir := t.TempDir()
 	fifo := filepath.Join(dir, "fifo")
 	require.NoError(t, unix.Mkfifo(fifo, 0o600))
-	root := t.TempDir()
+	root := smallRoot(t)
 	for _, args := range [][]string{
 		{root, "--output", "a.tgz", "--exclude-from", "fifo"},
 		{root, "--output", "a.tgz", "--target", "fifo"},
@@ -221,7 +221,7 @@ func TestSecondSignal(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o600))
 	// Opening a FIFO that nobody reads cannot be interrupted by asking.
-	p := startProgram(t, dir, nil, nil, t.TempDir(), "--check", "off", "--output", "pipe")
+	p := startProgram(t, dir, nil, nil, smallRoot(t), "--check", "off", "--output", "pipe")
 	time.Sleep(300 * time.Millisecond)
 	require.NoError(t, p.cmd.Process.Signal(syscall.SIGINT))
 	time.Sleep(300 * time.Millisecond)
