@@ -18,6 +18,10 @@
 // [Reader] decompresses a whole file (gzip, zstd, xz or bzip2: any number of streams)
 // ahead of who takes what comes out, on goroutines of its own. What follows a stream
 // must be another one or the end, and a file that is cut off anywhere is an error.
+// zstd frames, and the pieces of gzip that a flush ends, are decoded side by side. Of
+// gzip a piece is taken only where it is for certain what one decoder would make of it;
+// else, as with gzip of most tools, one decoder reads on. CRC and size of each member
+// are checked either way.
 //
 // [Open] decompresses one stream: one gzip member, zstd frame, xz stream and so on; but
 // bzip2 streams one after the other count as one. No byte is read past its end, so that
@@ -39,5 +43,6 @@
 // dictionary and zstd its window, each of at most 128 MiB (what zstd -22 needs, and the
 // most that the kernel's lib/decompress_unzstd.c takes), and 2 MiB more. For a Reader
 // 2 MiB of what is decompressed ahead beside that, or for zstd at most 10 frames under
-// way of 16 MiB twice each. How much comes out is not bounded: that is up to who reads.
+// way of 16 MiB twice each, or for gzip at most 20 pieces under way of 1 MiB twice each and
+// 7 MiB of input. How much comes out is not bounded: that is up to who reads.
 package compress

@@ -19,9 +19,10 @@ const (
 
 // piece is a run of what is decompressed.
 type piece struct {
-	in   []byte // the zstd frame that data is decoded from, if it is
+	in   []byte // the frame that data is decoded from, if it is
 	at   int64  // where that starts in the image
 	data []byte
+	crc  uint32        // of data, for gzip
 	err  error         // why data is not there
 	done chan struct{} // gets a value when data or err is
 }
@@ -47,11 +48,15 @@ var ErrClosed = errors.New("image reader closed")
 // to be closed, after which br is not read any more. Lzop, LZ4 and LZMA are not read so.
 func NewReader(br *bufio.Reader, codec Codec) (*Reader, error) {
 	jobs, n := 0, piecesAhead
-	if codec == Zstd {
+	switch codec {
+	case Zstd:
 		// Whole frames are decoded side by side: one for each worker, one being
 		// read, one being taken.
 		jobs = min(runtime.GOMAXPROCS(0), maxDecoders)
 		n = jobs + 2
+	case Gzip:
+		jobs = min(runtime.GOMAXPROCS(0), maxDecoders)
+		n = gzipUnderWay(jobs) + 4
 	}
 	u := &Reader{
 		free: make(chan *piece, n), ordered: make(chan *piece, n), work: make(chan *piece, n),
@@ -63,7 +68,10 @@ func NewReader(br *bufio.Reader, codec Codec) (*Reader, error) {
 	var fill func() error
 	switch codec {
 	case Gzip:
-		fill = func() error { return u.gzip(br) }
+		for range jobs {
+			u.wait.Go(u.inflate)
+		}
+		fill = func() error { return newGzipPieces(br, u, jobs).run() }
 	case XZ:
 		fill = func() error { return u.xz(br) }
 	case Bzip2:
