@@ -4,12 +4,13 @@ FORMAT  ?= tgz
 VERSION ?= $(shell ./testdata/version.sh)
 GOBUILD = CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X image-capture/cli.Version=$(VERSION)'
 
-.PHONY: build test lint run bench boot-test nightly dist pack release clean root
+.PHONY: build test lint run bench boot-test torture nightly dist pack release clean root
 build: ; $(GOBUILD) -o image-capture .
 test: ; ./testdata/need.sh && go test -timeout 40m ./...
 lint: ; test -z "$$(gofmt -l .)" && go vet ./... && go tool staticcheck ./...
 run: build root ; mkdir -p build/images && cd build/images && ../../image-capture $(abspath $(ROOT)) --format $(FORMAT) --add-curtin && ls -l
 boot-test: build ; timeout -k 30 2700 ./testdata/boot/run.sh ci
+torture: build ; ./testdata/torture.sh
 nightly: build ; timeout -k 30 10800 ./testdata/boot/run.sh nightly
 bench: build root ; go run ./bench -agent ./image-capture -root $(ROOT)
 dist: ; for a in amd64 arm64; do GOOS=linux GOARCH=$$a $(GOBUILD) -o dist/linux-$$a/image-capture . || exit 1; done; cd dist && sha256sum linux-*/image-capture >SHA256SUMS && cat SHA256SUMS
