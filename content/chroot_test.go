@@ -23,7 +23,7 @@ var oneRoot sync.Mutex
 // use.
 func debianRoot(t *testing.T, suite, version string) string {
 	t.Helper()
-	if testing.Short() || os.Getenv("IMAGE_CAPTURE_CHROOT") == "" && os.Getenv("CI") != "true" {
+	if testing.Short() || os.Getenv("IMAGE_CAPTURE_CHROOT")+os.Getenv("IMAGE_CAPTURE_NIGHTLY") == "" && os.Getenv("CI") != "true" {
 		t.Skip("takes minutes and the network: set IMAGE_CAPTURE_CHROOT=1, or CI=true")
 	}
 	roottest.NeedRoot(t)

@@ -132,7 +132,7 @@ func TestDocsFlags(t *testing.T) {
 			has[m[2]] = true
 		}
 	}
-	for _, other := range []string{"help", "now", "showtrace", "exclude-backups", "exclude-vcs", "dry-run", "version", "target", "update-bls-cmdline", "no-hostonly"} {
+	for _, other := range []string{"help", "now", "showtrace", "config", "exclude-backups", "exclude-vcs", "dry-run", "version", "target", "update-bls-cmdline", "no-hostonly"} {
 		has[other] = true
 	}
 	pages, err := filepath.Glob("../docs/*.md")
