@@ -125,14 +125,14 @@ func TestDocsFlags(t *testing.T) {
 	flag := regexp.MustCompile("(^|[\\s`(])--([a-z][a-z-]+)")
 	otherCommand := regexp.MustCompile(`\b(bsd)?tar -[^|\n]*`) // to its end, or that of a table's cell
 	has := map[string]bool{}
-	for _, command := range []string{"capture", "check", "upload", "verify", "prune", "hooks", "operations"} {
+	for _, command := range []string{"capture", "check", "upload", "verify", "prune", "hooks", "operations", "extract", "diff"} {
 		help, err := exec.Command(agent(t), command, "--help").Output()
 		require.NoError(t, err)
 		for _, m := range flag.FindAllStringSubmatch(string(help), -1) {
 			has[m[2]] = true
 		}
 	}
-	for _, other := range []string{"help", "now", "showtrace", "config", "exclude-backups", "exclude-vcs", "dry-run", "version", "target", "update-bls-cmdline", "no-hostonly"} {
+	for _, other := range []string{"help", "now", "showtrace", "config", "device", "exclude-backups", "exclude-vcs", "dry-run", "version", "target", "update-bls-cmdline", "no-hostonly"} {
 		has[other] = true
 	}
 	pages, err := filepath.Glob("../docs/*.md")

@@ -224,9 +224,7 @@ func TestOperatorsWalk(t *testing.T) {
 		}
 		// The reader's own values.
 		command = strings.NewReplacer("VERSION", version, "9F:86:D0:81:...", r.api.Fingerprint, "127.0.0.1:8092", strings.TrimPrefix(r.api.URL, "https://")).Replace(command)
-		if strings.Contains(command, "JOB") {
-			command = strings.Replace(command, "JOB", strings.Fields(all)[0], 1)
-		}
+		command = strings.Replace(command, "JOB", strings.Fields(all + " -")[0], 1)
 		if strings.Contains(command, "<profile.yaml") {
 			_, profile, found := strings.Cut(log, "Profile that deploys it:\n")
 			require.True(t, found)

@@ -36,7 +36,7 @@ for cmd in capture verify check; do
 		crashed "$cmd"; whole "$cmd, killed"
 	done
 	capture --overwrite || wrong "a capture after kills: $(head -1 err)"
-	ls -A | grep -q '\.tmp$' && wrong "temp files of killed runs are left"
+	[ -z "$(find . -maxdepth 1 -name '.*.tmp')" ] || wrong "temp files of killed runs are left"
 	echo "$cmd: $kills kills, $died of them in the middle, without a word"
 done
 
@@ -59,13 +59,13 @@ capture --overwrite || wrong "a capture after faults: $(head -1 err)"
 for i in $(seq "$mutations"); do
 	file=$([ $((i % 2)) = 0 ] && echo a.tgz || echo a.MANIFEST.txt)
 	cp a.tgz m.tgz; cp a.MANIFEST.txt m.MANIFEST.txt
-	at=$(((RANDOM * 32768 + RANDOM) % $(stat -c %s $file)))
+	at=$(((RANDOM * 32768 + RANDOM) % $(stat -c %s "$file")))
 	case $((RANDOM % 3)) in
-	0) printf "\\x$(printf %02x $((RANDOM % 256)))" | dd of=m"${file#a}" bs=1 seek=$at conv=notrunc status=none ;;
+	0) printf '%b' "\\x$(printf %02x $((RANDOM % 256)))" | dd of=m"${file#a}" bs=1 seek=$at conv=notrunc status=none ;;
 	1) truncate -s $at m"${file#a}" ;;
 	2) head -c $((RANDOM % 100 + 1)) /dev/urandom >>m"${file#a}" ;;
 	esac
-	cmp -s $file m"${file#a}" && continue
+	cmp -s "$file" m"${file#a}" && continue
 	timeout 60 "$agent" verify m.tgz m.MANIFEST.txt --quiet >out 2>err
 	code=$?
 	crashed "verify of a mutation"
