@@ -78,6 +78,7 @@ func (s *survey) takesESPLoader() bool {
 func checkGrubTools(s *survey) {
 	if s.hooked() {
 		s.judgeHookTools()
+		s.checkSourceRoot()
 		return
 	}
 	s.checkBLS()

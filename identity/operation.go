@@ -112,7 +112,7 @@ var table = slices.Concat(
 	[]Operation{MachineID, Journal}, []Operation{SSHHostKeys},
 	cloudState, []Operation{CloudSSHConfig},
 	[]Operation{CloudNetwork, CloudNetworkConfig, UdevNames, Ifcfg, Keyfile, Networkd, Netplan, Interfaces, InterfaceNames, WireguardProfile},
-	host, registrations, keys, []Operation{Initiator, Hostname, HostsName},
+	host, registrations, keys, []Operation{Initiator, Hostname, HostsName, SourceRoot},
 	[]Operation{DRPAgent, DRPAccess}, agents, overlays, clusters, []Operation{UnlistedID}, leases, traces, []Operation{UnlistedKey},
 )
 
