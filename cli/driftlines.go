@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"image-capture/compare"
 	"image-capture/entry"
@@ -25,6 +27,8 @@ func (d *drift) line(out io.Writer) func(change) {
 				}
 				content = true
 				parts = append(parts, "content")
+			case f.Field == compare.Time:
+				parts = append(parts, fmt.Sprintf("%s %s -> %s", f.Field, clock(f.Want), clock(f.Got)))
 			default:
 				parts = append(parts, fmt.Sprintf("%s %s -> %s", f.Field, orNone(f.Want), orNone(f.Got)))
 			}
@@ -43,6 +47,17 @@ func (d *drift) line(out io.Writer) func(change) {
 			d.err = err
 		}
 	}
+}
+
+// clock writes seconds since 1970 as people read a time.
+func clock(s string) string {
+	sec, nsec, _ := strings.Cut(s, ".")
+	a, err := strconv.ParseInt(sec, 10, 64)
+	b, nerr := strconv.ParseInt(nsec, 10, 64)
+	if err != nil || nerr != nil {
+		return orNone(s)
+	}
+	return time.Unix(a, b).UTC().Format("2006-01-02T15:04:05.999999999Z")
 }
 
 func orNone(s string) string {
