@@ -59,7 +59,8 @@ func (d *disks) add(mkfs, size, fill string) string {
 cd /; umount "$1.mnt"; [ ! -e "$1.cut" ] || mv "$1.cut" "$1"`
 		sh(d.t, `unshare -m bash -euo pipefail -c "$1" sh "$2"`, script, file)
 	}
-	dev := sh(d.t, `losetup -f --show "$1"`, file)
+	// What an earlier disk left at this device is not ours.
+	dev := sh(d.t, `dev=$(losetup -f --show "$1"); partx -d "$dev" 2>/dev/null || true; echo "$dev"`, file)
 	d.t.Cleanup(func() {
 		if out, err := exec.Command("losetup", "-d", dev).CombinedOutput(); err != nil {
 			d.t.Errorf("losetup -d %s: %s", dev, out)

@@ -22,6 +22,8 @@ func TestRealDebian(t *testing.T) {
 	}
 	script := filepath.Join(t.TempDir(), "curtin-hooks")
 	require.NoError(t, os.WriteFile(script, Hooks()[0].Content, 0o755))
-	out, err := exec.Command("sh", "testdata/loop.sh", root, "btrfs", script).CombinedOutput()
+	// Mounts of its own: a namespace that another test makes of this one's would hold
+	// them, and with them the partition, after the end.
+	out, err := exec.Command("unshare", "-m", "--propagation", "private", "sh", "testdata/loop.sh", root, "btrfs", script).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 }
