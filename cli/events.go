@@ -139,6 +139,10 @@ func (e events) NamesOnly() {
 	e.term.warn("", "this token may not read MANIFESTs (claim files get): images and MANIFESTs are matched by their names alone")
 }
 
+func (e events) OddName(name string) {
+	e.term.warn("", "the endpoint has a file with an odd name, which is left alone: %s", middle(entry.Printable(name), 200))
+}
+
 func (e events) ProfileSaved(name string, created bool) {
 	if created {
 		e.term.say("created the Profile %s on the endpoint", name)

@@ -129,6 +129,15 @@ func (a *App) warnUnprivileged() {
 	}
 }
 
+// middle cuts the middle out of a text that is longer than most bytes of it are wanted.
+func middle(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	half := (most - len("...")) / 2
+	return strings.ToValidUTF8(s[:half], "") + "..." + strings.ToValidUTF8(s[len(s)-half:], "")
+}
+
 // count writes a number of things: "1 problem", "2 problems".
 func count(n int, thing string) string {
 	if n == 1 {

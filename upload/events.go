@@ -22,6 +22,9 @@ type Events interface {
 	// NamesOnly says that MANIFESTs cannot be read with this token, so that what belongs
 	// together is known by names alone.
 	NamesOnly()
+	// OddName says that a file's name has bytes that no upload here would give it, and that
+	// it is left alone.
+	OddName(name string)
 	// ProfileSaved says that a Profile was created, or changed.
 	ProfileSaved(name string, created bool)
 }
@@ -49,6 +52,9 @@ func (Silent) AnswerLost(string) {}
 
 // NamesOnly is for Events.
 func (Silent) NamesOnly() {}
+
+// OddName is for Events.
+func (Silent) OddName(string) {}
 
 // ProfileSaved is for Events.
 func (Silent) ProfileSaved(string, bool) {}

@@ -89,7 +89,8 @@ func withoutSuffix(name string) (string, bool) {
 }
 
 // Pairs finds out which of the names in a folder belong together, by group, the
-// newest first. What a MANIFEST says of its image counts
+// newest first. Names that no upload of ours could have are reported and left out: who
+// put them there knows what they are for. What a MANIFEST says of its image counts
 // first; where it cannot be read, or is of another tool, or its image is not there,
 // the date and ident that both names end in.
 func (e *Endpoint) Pairs(ctx context.Context, folder string, names []string) ([]*Pair, error) {
@@ -99,6 +100,10 @@ func (e *Endpoint) Pairs(ctx context.Context, folder string, names []string) ([]
 	for _, n := range names {
 		if strings.Contains(n, "/") {
 			continue // a folder
+		}
+		if err := checkPath(strings.TrimPrefix(folder+"/"+n, "/")); err != nil {
+			e.opt.Events.OddName(n)
+			continue
 		}
 		_, isImage := withoutSuffix(n)
 		group, tail, date, _ := Stamped(n)
