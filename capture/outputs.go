@@ -49,7 +49,7 @@ func (r *run) place(ctx context.Context) error {
 			continue
 		}
 		var err error
-		if out.file, err = durable.Create(out.name, opt.Overwrite); err != nil {
+		if out.file, err = durable.Create(ctx, out.name, opt.Overwrite); err != nil {
 			return err
 		}
 	}

@@ -9,11 +9,13 @@
 package durable
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -33,8 +35,9 @@ type File struct {
 // Create begins a file. One that exists is not replaced unless overwrite is set: then
 // a symbolic link stays, and what it leads to is replaced. An image holds what only
 // root may read, so only the owner may read the file. The error is an ExistsError, a
-// BusyError, a PlaceError, or one of the kernel.
-func Create(path string, overwrite bool) (*File, error) {
+// BusyError, a PlaceError, one of ctx, or one of the kernel. A FIFO is waited for until
+// somebody reads it.
+func Create(ctx context.Context, path string, overwrite bool) (*File, error) {
 	info, err := os.Stat(path)
 	switch {
 	case err == nil && info.IsDir():
@@ -42,7 +45,7 @@ func Create(path string, overwrite bool) (*File, error) {
 	case err == nil && (overwrite || !info.Mode().IsRegular()) && planted(path, info):
 		return nil, &PlaceError{path, NotOurs, fmt.Errorf("%s is somebody else's, in a directory where all may write", path)}
 	case err == nil && !info.Mode().IsRegular():
-		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		f, err := openInPlace(ctx, path, info)
 		if err != nil {
 			return nil, err
 		}
@@ -67,6 +70,34 @@ func Create(path string, overwrite bool) (*File, error) {
 		return nil, err
 	}
 	return &File{File: f, path: path, overwrite: overwrite}, nil
+}
+
+// openInPlace opens a device or a FIFO for writing. The kernel would wait for a reader of a
+// FIFO, and no signal that a program handles ends that: it is asked now and then, see
+// fifo(7).
+func openInPlace(ctx context.Context, path string, info os.FileInfo) (*os.File, error) {
+	if info.Mode()&os.ModeNamedPipe == 0 {
+		return os.OpenFile(path, os.O_WRONLY, 0)
+	}
+	for {
+		fd, err := unix.Open(path, unix.O_WRONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+		switch {
+		case err == nil:
+			// Who reads slowly makes the capture wait.
+			if err := unix.SetNonblock(fd, false); err != nil {
+				_ = unix.Close(fd)
+				return nil, err
+			}
+			return os.NewFile(uintptr(fd), path), nil
+		case err != unix.ENXIO && err != unix.EINTR:
+			return nil, &os.PathError{Op: "open", Path: path, Err: err}
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
 }
 
 // Look says, without making anything, whether there can be no file of that name: it is a
@@ -225,7 +256,7 @@ func (f *File) Contain(write func(io.Writer) error) error {
 
 // Write writes a whole file by write.
 func Write(path string, overwrite bool, write func(io.Writer) error) error {
-	f, err := Create(path, overwrite)
+	f, err := Create(context.Background(), path, overwrite)
 	if err != nil {
 		return err
 	}

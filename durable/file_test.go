@@ -30,7 +30,7 @@ func names(t *testing.T, dir string) []string {
 func TestLocalFile(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "image.tgz")
-	f, err := durable.Create(path, false)
+	f, err := durable.Create(t.Context(), path, false)
 	require.NoError(t, err)
 	_, err = f.Write([]byte("data"))
 	require.NoError(t, err)
@@ -45,11 +45,11 @@ func TestLocalFile(t *testing.T) {
 	require.Equal(t, os.FileMode(0o600), info.Mode())
 
 	// It is not replaced unasked, and not before the new one is whole.
-	_, err = durable.Create(path, false)
+	_, err = durable.Create(t.Context(), path, false)
 	var exists *durable.ExistsError
 	require.ErrorAs(t, err, &exists)
 	require.Equal(t, path, exists.Path)
-	f, err = durable.Create(path, true)
+	f, err = durable.Create(t.Context(), path, true)
 	require.NoError(t, err)
 	require.Len(t, f.IDs(), 2)
 	_, err = f.Write([]byte("half"))
@@ -74,17 +74,17 @@ func TestWriteFileFails(t *testing.T) {
 	require.ErrorIs(t, err, broken)
 	require.Contains(t, err.Error(), path)
 	require.Empty(t, names(t, dir))
-	_, err = durable.Create(dir, true)
+	_, err = durable.Create(t.Context(), dir, true)
 	var place *durable.PlaceError
 	require.ErrorAs(t, err, &place)
 	require.Equal(t, durable.IsDir, place.Problem)
-	_, err = durable.Create(filepath.Join(dir, "none", "x"), false)
+	_, err = durable.Create(t.Context(), filepath.Join(dir, "none", "x"), false)
 	require.ErrorIs(t, err, os.ErrNotExist)
 
 	// A link that leads nowhere may be one to a disk that is not mounted.
 	require.NoError(t, os.Symlink("disk/x", filepath.Join(dir, "link")))
 	for _, overwrite := range []bool{false, true} {
-		_, err = durable.Create(filepath.Join(dir, "link"), overwrite)
+		_, err = durable.Create(t.Context(), filepath.Join(dir, "link"), overwrite)
 		require.ErrorContains(t, err, "is a link to disk/x, which does not exist")
 		require.ErrorAs(t, err, &place)
 		require.Equal(t, durable.LeadsNoPath, place.Problem)
@@ -92,7 +92,7 @@ func TestWriteFileFails(t *testing.T) {
 	require.NoError(t, os.Remove(filepath.Join(dir, "link")))
 
 	// The target became a directory in the meantime.
-	f, err := durable.Create(path, false)
+	f, err := durable.Create(t.Context(), path, false)
 	require.NoError(t, err)
 	require.NoError(t, os.MkdirAll(filepath.Join(path, "full"), 0o755))
 	require.Error(t, f.Commit())
@@ -110,7 +110,7 @@ func TestLongNames(t *testing.T) {
 
 // TestInPlace: a device or FIFO is written as it goes, and stays what it is.
 func TestInPlace(t *testing.T) {
-	f, err := durable.Create("/dev/null", false)
+	f, err := durable.Create(t.Context(), "/dev/null", false)
 	require.NoError(t, err)
 	require.True(t, f.InPlace)
 	require.Empty(t, f.IDs())

@@ -31,14 +31,14 @@ func content(t *testing.T, path string) string {
 func TestOneName(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "x")
-	first, err := durable.Create(path, true)
+	first, err := durable.Create(t.Context(), path, true)
 	require.NoError(t, err)
 	for _, overwrite := range []bool{false, true} {
-		_, err = durable.Create(path, overwrite)
+		_, err = durable.Create(t.Context(), path, overwrite)
 		var busy *durable.BusyError
 		require.ErrorAs(t, err, &busy)
 	}
-	other, err := durable.Create(filepath.Join(dir, "x.y"), false) // another name
+	other, err := durable.Create(t.Context(), filepath.Join(dir, "x.y"), false) // another name
 	require.NoError(t, err)
 	other.Discard()
 	require.NoError(t, first.Fill(text("first")))
@@ -46,7 +46,7 @@ func TestOneName(t *testing.T) {
 
 	// A name that appears on the way is not replaced unasked.
 	path = filepath.Join(dir, "late")
-	f, err := durable.Create(path, false)
+	f, err := durable.Create(t.Context(), path, false)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(path, []byte("another's"), 0o600))
 	var exists *durable.ExistsError
@@ -82,7 +82,7 @@ func TestRace(t *testing.T) {
 // a living one has, another program's or another name's files are not.
 func TestSweep(t *testing.T) {
 	if dir := os.Getenv("DURABLE_TEST_LEAVE"); dir != "" {
-		_, err := durable.Create(filepath.Join(dir, "dead"), false)
+		_, err := durable.Create(t.Context(), filepath.Join(dir, "dead"), false)
 		require.NoError(t, err)
 		return // as if killed: the process ends without Discard
 	}
@@ -97,7 +97,7 @@ func TestSweep(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, matched, left[0])
 
-	alive, err := durable.Create(filepath.Join(dir, "alive"), false)
+	alive, err := durable.Create(t.Context(), filepath.Join(dir, "alive"), false)
 	require.NoError(t, err)
 	require.Len(t, names(t, dir), 1, "the dead one is gone")
 	require.NoError(t, os.WriteFile(filepath.Join(dir, ".other.123.tmp"), nil, 0o600))
@@ -130,7 +130,7 @@ func TestPair(t *testing.T) {
 			files := map[string]*durable.File{}
 			for _, path := range []string{image, about} {
 				require.NoError(t, os.WriteFile(path, []byte("old"), 0o600))
-				f, err := durable.Create(path, true)
+				f, err := durable.Create(t.Context(), path, true)
 				require.NoError(t, err)
 				require.NoError(t, f.Contain(text("new")))
 				files[path] = f
