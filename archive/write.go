@@ -67,13 +67,29 @@ type Summary struct {
 	Changed []entry.Note
 }
 
+// Jobs is how many frames are compressed at once where n are asked for; see Options.Jobs.
+func Jobs(n int) int {
+	if n <= 0 {
+		return min(runtime.GOMAXPROCS(0), 16)
+	}
+	return n
+}
+
+// Memory is about how many bytes a program takes that writes an archive, as measured at
+// the default level (docs/speed.md); lower levels take less, and higher ones more.
+func Memory(codec compress.Codec, jobs int) int64 {
+	const mib = 1 << 20
+	if codec == compress.Zstd {
+		return (70 + 30*int64(jobs)) * mib
+	}
+	return (40 + 4*int64(jobs)) * mib
+}
+
 // Write writes the tree to w. Names that cannot be read do not stop it: they are in
 // the summary. It fails when w fails, when ctx ends, when the root itself cannot be
 // read, or when an edit cannot be made; what w got by then is no archive.
 func Write(ctx context.Context, w io.Writer, tree Tree, opt Options) (*Summary, error) {
-	if opt.Jobs <= 0 {
-		opt.Jobs = min(runtime.GOMAXPROCS(0), 16)
-	}
+	opt.Jobs = Jobs(opt.Jobs)
 	g, ctx := errgroup.WithContext(ctx)
 	links := newLinks()
 	pre := newPrefetcher(opt, links)

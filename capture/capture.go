@@ -13,6 +13,7 @@ package capture
 import (
 	"context"
 	"errors"
+	"os"
 
 	"image-capture/bootcheck"
 	"image-capture/manifest"
@@ -78,7 +79,10 @@ func (r *run) all(ctx context.Context) error {
 			}
 		}
 	}
-	err := r.given()
+	err := r.opt.enoughMemory(os.DirFS("/"))
+	if err == nil {
+		err = r.given()
+	}
 	if err != nil {
 		return err
 	}

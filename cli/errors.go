@@ -126,6 +126,7 @@ func known(err error) (d diagnosis, ok bool) {
 		stopped    *capture.InterruptedError
 		hidden     *capture.HiddenError
 		profile    *capture.ProfileError
+		memory     *capture.MemoryError
 		exists     *durable.ExistsError
 		busy       *durable.BusyError
 		noManifest *capture.NoManifestError
@@ -159,6 +160,10 @@ func known(err error) (d diagnosis, ok bool) {
 		return diagnosis{ExitEndpoint, "delete the MANIFEST there; see whether a folder has the image's name, " + lookAtEndpoint, ""}, true
 	case errors.As(err, &profile):
 		return diagnoseProfile(errors.Unwrap(profile)), true
+	case errors.As(err, &memory) && memory.Jobs > 1:
+		return diagnosis{ExitFailed, "raise the limit, or add --jobs 1, or --format tgz, which takes the least", ""}, true
+	case errors.As(err, &memory):
+		return diagnosis{ExitFailed, "raise the limit; --format tgz takes the least", ""}, true
 	case errors.As(err, &exists):
 		return diagnosis{ExitTaken, "use another name, or --overwrite to replace it", ""}, true
 	case errors.As(err, &busy):
