@@ -42,6 +42,10 @@
 // "=" in its name (where the entry's own line, as gomtree reads it, is
 // ambiguous). Where "#: " lines hold xattrs they hold all of that entry's.
 //
+// A reader passes over words KEYWORD=VALUE in "#: " lines whose keyword (a lower-case
+// letter, then these, digits, ".", "-" and "_") it does not know, also before the first
+// entry: later versions add them.
+//
 // No physical line is longer than 32 KiB. A longer entry line is folded by a
 // backslash before the newline, a longer comment goes on in the next line after
 // "#+".

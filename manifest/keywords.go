@@ -142,9 +142,12 @@ func parseXattr(e *entry.Member, word []byte, p *plain) error {
 	return nil
 }
 
+// extraKeywords are what a "#: " line may say of an entry, xattrs apart.
+var extraKeywords = []string{"hardlink", "device", "flags", "sparse.sha256"}
+
 // extraWords reads the "#: " lines of one entry.
 type extraWords struct {
-	seen [4]bool // hardlink, device, flags, sparse.sha256
+	seen [4]bool // as extraKeywords
 }
 
 // line reads one line.
@@ -171,11 +174,28 @@ func (x *extraWords) line(e *entry.Member, line []byte) error {
 			w.err = x.once(3, "sparse.sha256")
 			e.SparseSHA256 = parsed(w, "sparse.sha256", parseDigest)
 		default:
-			w.err = parseXattr(e, word, visKey)
+			if !laterWord(word) {
+				w.err = parseXattr(e, word, visKey)
+			}
 			w.rest = w.rest[1+len(word):]
 		}
 	}
 	return w.err
+}
+
+// laterWord says whether a word is a keyword with a value that only a later version may
+// know: it is passed over, so that this version reads that one's MANIFEST.
+func laterWord(word []byte) bool {
+	keyword, _, ok := bytes.Cut(word, []byte("="))
+	if !ok || len(keyword) == 0 || string(keyword) == "xattr" || bytes.HasPrefix(keyword, []byte("xattr.")) {
+		return false
+	}
+	for i, c := range keyword {
+		if letter := 'a' <= c && c <= 'z'; !letter && (i == 0 || (c < '0' || c > '9') && c != '.' && c != '-' && c != '_') {
+			return false
+		}
+	}
+	return true
 }
 
 func (x *extraWords) once(i int, keyword string) error {

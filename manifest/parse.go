@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"image-capture/entry"
 )
@@ -28,8 +29,9 @@ type Reader struct {
 var ErrNotManifest = errors.New("not a MANIFEST of image-capture")
 
 // Parse reads the facts of a MANIFEST that Spool.Write wrote. It takes no other
-// mtree specification, and no fact or keyword that it does not know: what is new
-// in a later version's MANIFEST is refused, not overlooked.
+// mtree specification, and no fact or keyword of an entry's own line that it does not
+// know: those are refused, not overlooked. Keywords after "#: " that it does not know it
+// passes over: a later version writes there what readers can do without.
 func Parse(r io.Reader) (*Reader, error) {
 	p := &Reader{lines: newLineReader(r)}
 	l := p.lines
@@ -69,6 +71,11 @@ func (r *Reader) Next() (*entry.Member, error) {
 
 func (r *Reader) next() (*entry.Member, error) {
 	l := r.lines
+	if r.seen == 0 {
+		if err := r.preamble(); err != nil {
+			return nil, err
+		}
+	}
 	switch {
 	case l.err != nil:
 		return nil, r.cutShort()
@@ -102,6 +109,24 @@ func (r *Reader) next() (*entry.Member, error) {
 		return nil, atLine{at, err}
 	}
 	return e, nil
+}
+
+// preamble passes over "#: " lines before the first entry, which a later version may
+// write. What is of an entry cannot stand there.
+func (r *Reader) preamble() error {
+	for l := r.lines; l.err == nil && bytes.HasPrefix(l.line, []byte("#:")); l.advance() {
+		rest, ok := bytes.CutPrefix(l.line, []byte("#: "))
+		if !ok {
+			return errors.New(`no space after "#:"`)
+		}
+		for word := range bytes.SplitSeq(rest, []byte(" ")) {
+			keyword, _, _ := bytes.Cut(word, []byte("="))
+			if !laterWord(word) || slices.Contains(extraKeywords, string(keyword)) {
+				return fmt.Errorf("unknown or misplaced word %.80q", word)
+			}
+		}
+	}
+	return nil
 }
 
 // cutShort is the error where no line follows.

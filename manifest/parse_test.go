@@ -3,6 +3,7 @@ package manifest
 import (
 	"bytes"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -86,7 +87,7 @@ func TestParseErrors(t *testing.T) {
 		{smallHead + file + "\n#:" + end, `manifest line 7: no space after "#:"`},
 		{smallHead + file + "\n#:x" + end, `no space after "#:"`},
 		{smallHead + file + "\n#: " + end, `unknown or misplaced word ""`},
-		{smallHead + file + "\n#: colour=red" + end, `manifest line 7: unknown or misplaced word "colour=red"`},
+		{smallHead + file + "\n#: colour" + end, `manifest line 7: unknown or misplaced word "colour"`},
 		{smallHead + file + "\n#: flags=" + end, "bad flags"},
 		{smallHead + file + "\n#: flags=nodump,schg" + end, "bad flags"},
 		{smallHead + file + "\n#: flags=schg\n#: flags=schg" + end, "manifest line 8: flags: a second time"},
@@ -104,6 +105,43 @@ func TestParseErrors(t *testing.T) {
 		require.ErrorContains(t, err, c.err, "%.200q", c.text)
 		require.Regexp(t, `^manifest line \d+: `, err.Error())
 	}
+}
+
+// TestLaterWords: a later version's keywords after "#:" change nothing of what is read,
+// wherever they stand, and do not make the known ones any less strict.
+func TestLaterWords(t *testing.T) {
+	text := write(t, sampleFacts, sample()...)
+	facts, entries, err := readAll(bytes.NewReader(text))
+	require.NoError(t, err)
+	lines := strings.SplitAfter(string(text), "\n")
+	first := slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(l, ".") })
+	places := 0
+	for i := first; i < len(lines)-1; i++ {
+		if strings.HasSuffix(lines[i-1], "\\\n") || strings.HasPrefix(lines[i], "#+") {
+			continue // in the middle of a line
+		}
+		places++
+		at := func(words string) (Facts, []*entry.Member, error) {
+			return readAll(strings.NewReader(strings.Join(lines[:i], "") + "#: " + words + "\n" + strings.Join(lines[i:], "")))
+		}
+		for _, words := range []string{
+			"frame=0,0", "frame=1048576,524288 frame=2097152,1048576", "a=", "a=b=c", "colour-2.x_y=red\\040*", "v=\xff\x01",
+			"xattrs=1", "flag=schg", "hardlinks=./a", "sparse.sha512=00", "frame=1\n#+,2", "a=1\n#: a=1",
+		} {
+			facts2, entries2, err := at(words)
+			require.NoError(t, err, "%q before %.80q", words, lines[i])
+			require.Equal(t, facts, facts2)
+			require.Equal(t, entries, entries2, "%q before %.80q", words, lines[i])
+		}
+		for _, words := range []string{
+			"", "frame", "=", "=1", "1=2", "A=b", "frame=0,0 ", "frame=0,0  a=b", "a\\075b=", "xattr=", "xattr.=YQ",
+			"xattr.user.a=?", "flags=", "flags=a=1", "device=0", "hardlink=", "hardlink=../a", "sparse.sha256=0", "a=b flags=colour",
+		} {
+			_, _, err := at(words)
+			require.Error(t, err, "%q before %.80q", words, lines[i])
+		}
+	}
+	require.Greater(t, places, len(entries))
 }
 
 // Wherever a MANIFEST ends too early, or a line of an entry is missing, it shows.
