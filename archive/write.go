@@ -80,9 +80,9 @@ func Jobs(n int) int {
 func Memory(codec compress.Codec, jobs int) int64 {
 	const mib = 1 << 20
 	if codec == compress.Zstd {
-		return (70 + 30*int64(jobs)) * mib
+		return (74 + 32*int64(jobs)) * mib
 	}
-	return (40 + 4*int64(jobs)) * mib
+	return (45 + 4*int64(jobs)) * mib
 }
 
 // Write writes the tree to w. Names that cannot be read do not stop it: they are in

@@ -33,5 +33,5 @@ func TestMemoryLimit(t *testing.T) {
 	small := fstest.MapFS{"proc/self/cgroup": file("0::/\n"), "sys/fs/cgroup/memory.max": file("104857600\n")}
 	require.NoError(t, Options{Format: manifest.TGZ, Jobs: 2}.enoughMemory(small))
 	require.EqualError(t, Options{Format: manifest.TarZst, Jobs: 2}.enoughMemory(small),
-		"the control group (/sys/fs/cgroup/memory.max) allows 100 MiB of memory, and a capture with 2 jobs takes 130 MiB")
+		"the control group (/sys/fs/cgroup/memory.max) allows 100 MiB of memory, and a capture with 2 jobs takes 138 MiB")
 }

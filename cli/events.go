@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"strings"
 	"time"
 
 	"image-capture/bootcheck"
@@ -140,7 +141,9 @@ func (e events) NamesOnly() {
 }
 
 func (e events) OddName(name string) {
-	e.term.warn("", "the endpoint has a file with an odd name, which is left alone: %s", middle(entry.Printable(name), 200))
+	// What was not UTF-8 is lost on the way.
+	name = strings.ReplaceAll(entry.Printable(name), "\ufffd", "?")
+	e.term.warn("", "the endpoint has a file with an odd name, which is left alone: %s", middle(name, 200))
 }
 
 func (e events) ProfileSaved(name string, created bool) {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/sync/errgroup"
 
@@ -101,7 +102,9 @@ func (e *Endpoint) Pairs(ctx context.Context, folder string, names []string) ([]
 		if strings.Contains(n, "/") {
 			continue // a folder
 		}
-		if err := checkPath(strings.TrimPrefix(folder+"/"+n, "/")); err != nil {
+		// Bytes that are not UTF-8 arrive as U+FFFD, and name nothing any more.
+		whole := strings.TrimSuffix(strings.TrimPrefix(folder+"/"+n, "/"), ".part")
+		if err := checkPath(whole); err != nil || strings.ContainsRune(n, utf8.RuneError) {
 			e.opt.Events.OddName(n)
 			continue
 		}
