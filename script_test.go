@@ -2,8 +2,10 @@ package main
 
 import (
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -11,6 +13,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -143,6 +146,15 @@ func cmdExit(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	for _, name := range []string{"stdout", "stderr"} {
 		checkSecrets(ts, name, ts.ReadFile(name))
+	}
+	if slices.Contains(args, "--json") {
+		// One document, whatever happens, and nothing beside it.
+		d := json.NewDecoder(strings.NewReader(ts.ReadFile("stdout")))
+		var doc any
+		ts.Check(d.Decode(&doc))
+		if _, err := d.Token(); err != io.EOF {
+			ts.Fatalf("stdout has more than one document")
+		}
 	}
 	ts.Check(filepath.WalkDir(ts.Getenv("WORK"), func(p string, d fs.DirEntry, err error) error {
 		if err == nil && (strings.HasSuffix(p, ".tmp") && d.Type().IsRegular() || strings.Contains(d.Name(), "image-capture.")) {

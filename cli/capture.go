@@ -211,7 +211,7 @@ func (o *captureOptions) print(a *App, opt capture.Options, res capture.Result) 
 	if o.json {
 		return nil // its document is written at the very end
 	}
-	w := a.stdout
+	var w io.Writer = a.stdout
 	if opt.Stdout != nil {
 		if w = a.term.w; o.quiet || a.term.json {
 			return nil

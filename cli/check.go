@@ -106,7 +106,7 @@ func (c *checkJob) print() error {
 		if c.report.Worst() == bootcheck.Fail {
 			code = ExitCheck
 		}
-		return c.app.document(checkDocument{
+		return writeJSON(c.app.stdout, checkDocument{
 			ExitCode: code,
 			Deployer: c.opt.Deployer, Firmware: c.opt.Firmware, Worst: c.report.Worst(), Counts: c.report.Counts(),
 			Report: c.report, Fixed: c.fixed,

@@ -26,13 +26,11 @@ var Version = "devel"
 // App is the program with the process around it.
 type App struct {
 	stdin  io.Reader
-	stdout io.Writer // for results; one that nobody reads any more is not an error
-	colour bool      // stdout gets colours
-	image  io.Writer // the same, for an image: there it is one
+	stdout *untilClosed // for results; one that nobody reads any more is not an error
+	colour bool         // stdout gets colours
+	image  io.Writer    // the same, for an image: there it is one
 	term   *terminal
 	env    func(string) string
-	// documented: the document of --json is written.
-	documented bool
 	// After and Jitter are those of upload.Attempts. Tests replace them.
 	After  func(time.Duration) <-chan time.Time
 	Jitter func(time.Duration) time.Duration
@@ -41,16 +39,20 @@ type App struct {
 // New makes the program. env is like os.Getenv.
 func New(stdin io.Reader, stdout, stderr io.Writer, env func(string) string) *App {
 	return &App{
-		stdin: stdin, stdout: untilClosed{stdout}, colour: colours(stdout, env), image: stdout,
+		stdin: stdin, stdout: &untilClosed{w: stdout}, colour: colours(stdout, env), image: stdout,
 		term: newTerminal(stderr, env), env: env,
 	}
 }
 
 // untilClosed drops what is written to a pipe that nobody reads any more, as with
 // check ROOT | head: the exit code still says what there is to say.
-type untilClosed struct{ w io.Writer }
+type untilClosed struct {
+	w     io.Writer
+	begun bool // something was written
+}
 
-func (u untilClosed) Write(p []byte) (int, error) {
+func (u *untilClosed) Write(p []byte) (int, error) {
+	u.begun = true
 	n, err := u.w.Write(p)
 	if errors.Is(err, syscall.EPIPE) {
 		return len(p), nil
@@ -105,8 +107,10 @@ func (a *App) Run(ctx context.Context, args []string) int {
 	if cmd.name != "capture" {
 		hint = strings.Replace(hint, otherName, otherFolder, 1)
 	}
-	if wantsJSON(args) && !a.documented {
-		_ = a.document(failed{code, entry.Printable(strings.Join(joined(err), "; ")), entry.Printable(a.term.words(hint))})
+	// With --json stdout gets a document, and nothing else: where there is something, the
+	// command has written its own.
+	if wantsJSON(args) && !a.stdout.begun {
+		_ = writeJSON(a.stdout, failed{code, entry.Printable(strings.Join(joined(err), "; ")), entry.Printable(a.term.words(hint))})
 	}
 	a.term.fail(code, err, hint)
 	return code

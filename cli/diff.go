@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -234,7 +235,7 @@ func (d *drift) run(ctx context.Context, a *App, sides [2]*diffSide) error {
 			map[bool]string{true: "\n  "}[d.all() > 0], res.Entries, res.Undigested, d.counts["added"], d.counts["removed"], d.counts["changed"], d.counts["edited"], d.unreadable)
 	}
 	if ferr := out.Flush(); err == nil {
-		err = cmpErr(d.err, ferr)
+		err = cmp.Or(d.err, ferr)
 	}
 	if err != nil {
 		return d.failed(sides, err)
@@ -247,15 +248,6 @@ func (d *drift) run(ctx context.Context, a *App, sides [2]*diffSide) error {
 	}
 	if d.unreadable > 0 {
 		return &failure{ExitIncomplete, fmt.Errorf("entries that could not be read: %d; the others are equal", d.unreadable), "run as root"}
-	}
-	return nil
-}
-
-func cmpErr(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
 	}
 	return nil
 }

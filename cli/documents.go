@@ -97,7 +97,7 @@ func (o *captureOptions) printResult(ctx context.Context, a *App, res capture.Re
 		doc.Error = entry.Printable(strings.Join(joined(shown), "; "))
 	}
 	if o.json {
-		if werr := a.document(doc); werr != nil && err == nil {
+		if werr := writeJSON(a.stdout, doc); werr != nil && err == nil {
 			err = werr
 		}
 	}
@@ -130,12 +130,6 @@ func wantsJSON(args []string) bool {
 		args = args[:end]
 	}
 	return slices.Contains(args, "--json") || slices.Contains(args, "--json=true")
-}
-
-// document writes the document of --json, once.
-func (a *App) document(doc any) error {
-	a.documented = true
-	return writeJSON(a.stdout, doc)
 }
 
 // writeJSON writes a document for people and programs.

@@ -73,7 +73,7 @@ func (o *captureOptions) forecast(ctx context.Context, a *App, opt capture.Optio
 		if err != nil {
 			doc.ExitCode, doc.Error = ExitCheck, err.Error()
 		}
-		if werr := a.document(doc); err == nil {
+		if werr := writeJSON(a.stdout, doc); err == nil {
 			err = werr
 		}
 		return err

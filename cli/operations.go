@@ -54,7 +54,7 @@ func (o *operationsOptions) run(_ context.Context, a *App, _ *groups, args []str
 		list = append(list, operation{op.Name, does, byDefault[op.Name], paths, op.What, op.Why, op.When, op.Hint, op.Source})
 	}
 	if o.json {
-		return a.document(list)
+		return writeJSON(a.stdout, list)
 	}
 	for _, op := range list {
 		kind := op.Does

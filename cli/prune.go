@@ -321,7 +321,7 @@ func (p *pruneJob) print(ctx context.Context, err error) error {
 		if doc.Files == nil {
 			doc.Files = []pruned{}
 		}
-		return p.app.document(doc)
+		return writeJSON(p.app.stdout, doc)
 	}
 	for _, line := range p.plan {
 		names := strings.TrimSpace(strings.Join([]string{line.Image + line.Part, line.Manifest}, " "))

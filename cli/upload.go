@@ -69,7 +69,7 @@ func (o *uploadOptions) run(ctx context.Context, a *App, g *groups, args []strin
 	}
 	doc := sent{Image: names.Image, Manifest: names.Manifest, SHA256: facts.SHA256, Verified: d.Verified, ProfileSaved: o.store.saveProfile}
 	if o.json {
-		return a.document(doc)
+		return writeJSON(a.stdout, doc)
 	}
 	_, err = fmt.Fprintf(a.stdout, "%16s  %s\n%16s  %s\n", "upload tarball:", names.Image, "upload manifest:", names.Manifest)
 	return err

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"image-capture/compare"
+	"image-capture/compress"
 	"image-capture/entry"
 	"image-capture/manifest"
 	"image-capture/upload"
@@ -121,7 +122,7 @@ func kindOfFile(name string) string {
 	switch {
 	case bytes.HasPrefix(head, []byte("#mtree")):
 		return "MANIFEST"
-	case bytes.HasPrefix(head, []byte("\x1f\x8b")), bytes.HasPrefix(head, []byte("\x28\xb5\x2f\xfd")), n == 512 && bytes.HasPrefix(head[257:], []byte("ustar")):
+	case compress.Sniff(head) == compress.Gzip, compress.StartsZstd(head), n == 512 && bytes.HasPrefix(head[257:], []byte("ustar")):
 		return "image"
 	}
 	return ""
@@ -278,7 +279,7 @@ func (v *verification) report(a *App, asJSON bool, image, name string, facts man
 		if !ok {
 			doc.ExitCode = ExitVerify
 		}
-		if err := a.document(doc); err != nil {
+		if err := writeJSON(a.stdout, doc); err != nil {
 			return err
 		}
 	}
