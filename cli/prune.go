@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -36,7 +35,7 @@ func (o *pruneOptions) add(g *groups) {
 	s := g.group("Images")
 	addUploadPath(s, &o.uploadPath)
 	s.IntVar(&o.keep, "keep", 0, "delete all but the newest `N` images of each tag, with their MANIFESTs")
-	s.BoolVar(&o.orphans, "orphans", false, "delete images without a MANIFEST and MANIFESTs without an image, if older than --older-than")
+	s.BoolVar(&o.orphans, "orphans", false, "delete images without a MANIFEST, and MANIFESTs without an image or of another than the one that is there, if older than --older-than")
 	s.BoolVar(&o.parts, "parts", false, "delete the .part files of broken uploads, if older than --older-than; an upload that is still running is lost")
 	s.StringVar(&o.age, "older-than", "1d", "least `AGE` of what --orphans and --parts delete, such as 3d or 12h, by the date in its name; with 0 also .part files without a date")
 	s.BoolVar(&o.yes, "yes", false, "delete; if not given, what would be deleted is only listed")
@@ -115,7 +114,7 @@ func (p *pruneJob) run(ctx context.Context) error {
 	var list []*upload.Pair
 	var err error
 	if p.names, err = p.end.List(ctx, p.folder); err == nil {
-		list, err = p.end.Pairs(ctx, p.folder, p.names)
+		list, err = p.pairs(ctx, p.names)
 	}
 	if err != nil {
 		return err
@@ -125,73 +124,6 @@ func (p *pruneJob) run(ctx context.Context) error {
 		return nil
 	}
 	return p.delete(ctx)
-}
-
-// decide makes the plan.
-func (p *pruneJob) decide(list []*upload.Pair) {
-	now, seen := time.Now(), map[string]int{}
-	running := map[string]bool{} // the tails of uploads that run, or seem to
-	for _, k := range list {
-		if _, tail, _, _ := upload.Stamped(k.Name()); k.Part != "" && tail != "" {
-			running[tail] = true
-		}
-	}
-	for _, k := range list {
-		if !p.matches(k.Name()) {
-			continue
-		}
-		_, tail, _, _ := upload.Stamped(k.Name())
-		line := pruned{Action: "keep", Group: k.Group}
-		for _, f := range []struct {
-			name string
-			out  *string
-		}{{k.Image, &line.Image}, {k.Manifest, &line.Manifest}, {k.Part, &line.Part}} {
-			if f.name != "" {
-				*f.out = p.folder + "/" + f.name
-			}
-		}
-		if !k.Date.IsZero() {
-			line.Date = k.Date.UTC().Format("2006-01-02T15:04:05Z")
-		}
-		old := !k.Date.IsZero() && now.Sub(k.Date) > p.opt.olderThan
-		switch {
-		case k.Part != "":
-			line.Reason = "an upload that is running, or a broken one"
-			switch {
-			case k.Date.IsZero() && p.opt.olderThan > 0:
-				line.Reason += "; no date in its name"
-			case p.opt.parts && (old || k.Date.IsZero()):
-				line.Action = "delete"
-			}
-		case k.Doubted:
-			line.Reason = "two MANIFESTs name this image"
-		case k.Image == "" || k.Manifest == "":
-			line.Reason = "no MANIFEST"
-			if k.Image == "" {
-				line.Reason = "no image"
-			}
-			switch {
-			case tail == "" || k.Date.IsZero():
-				line.Reason += "; no date and ident in its name"
-			case running[tail]:
-				line.Reason += "; its upload seems to be running"
-			case !old:
-				line.Reason += "; younger than --older-than"
-			case p.opt.orphans:
-				line.Action = "delete"
-			}
-		case k.Date.IsZero():
-			line.Reason = "no date"
-		default:
-			newer := seen[k.Group]
-			seen[k.Group]++
-			line.Reason = fmt.Sprintf("%s of %s", count(newer, "newer image"), k.Group)
-			if p.opt.keepGiven && newer >= p.opt.keep {
-				line.Action = "delete"
-			}
-		}
-		p.plan = append(p.plan, line)
-	}
 }
 
 // parseAge reads a duration, as time.ParseDuration does, with days too.
@@ -213,13 +145,6 @@ func parseAge(s string) (time.Duration, error) {
 	return age, nil
 }
 
-func (p *pruneJob) matches(name string) bool {
-	return len(p.match) == 0 || slices.ContainsFunc(p.match, func(pattern string) bool {
-		ok, err := path.Match(pattern, name)
-		return ok && err == nil
-	})
-}
-
 // delete does what the plan says, and stops at the first thing that goes wrong.
 func (p *pruneJob) delete(ctx context.Context) error {
 	arrived, err := p.arrived(ctx)
@@ -235,6 +160,13 @@ func (p *pruneJob) delete(ctx context.Context) error {
 			line.Action, line.Reason = "keep", "a MANIFEST arrived during this run and may belong to it; run prune again"
 			continue
 		}
+		switch replaced, err := p.replaced(ctx, *line); {
+		case err != nil:
+			return err
+		case replaced:
+			line.Action, line.Reason = "keep", "it changed during this run; run prune again"
+			continue
+		}
 		for _, name := range []string{line.Manifest, line.Image, line.Part} {
 			if name == "" {
 				continue
@@ -246,14 +178,6 @@ func (p *pruneJob) delete(ctx context.Context) error {
 		line.Action = "deleted"
 	}
 	return nil
-}
-
-// arrived reports whether a MANIFEST came, or is coming, since the plan was made.
-func (p *pruneJob) arrived(ctx context.Context) (bool, error) {
-	now, err := p.end.List(ctx, p.folder)
-	return slices.ContainsFunc(now, func(n string) bool {
-		return upload.IsManifest(n) && !slices.Contains(p.names, n)
-	}), err
 }
 
 // half is a failure that says what is left of a pair.

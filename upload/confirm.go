@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	pathpkg "path"
+	"strconv"
 	"strings"
 )
 
@@ -108,24 +109,17 @@ func (e Existence) String() string {
 // is, and only one with the list claim that it is not.
 func (c *Client) Exists(ctx context.Context, path string) (Existence, error) {
 	const op = "look for"
-	// A HEAD would make the server read the whole file for its digest. One byte of
-	// it is as good, and where Range is not understood the answer is cut off after
-	// its head.
-	x, err := c.ask(ctx, request{
-		op: op, path: path, method: http.MethodGet, headers: c.timeouts.Headers,
-		header: map[string]string{"Range": "bytes=0-0"},
-	})
+	x, err := c.firstByte(ctx, op, path)
 	if err != nil {
 		return Unknown, err
 	}
-	defer x.close()
+	x.close()
 	switch status := x.resp.StatusCode; {
 	case status == http.StatusOK, status == http.StatusPartialContent, status == http.StatusRequestedRangeNotSatisfiable:
 		return Present, nil // 416: there, and empty
 	case status == http.StatusUnauthorized, status >= 500:
 		return Unknown, x.refusal()
 	}
-	x.close()
 
 	folder, name := pathpkg.Split(path)
 	x, err = c.ask(ctx, request{
@@ -153,4 +147,37 @@ func (c *Client) Exists(ctx context.Context, path string) (Existence, error) {
 		return Unknown, err
 	}
 	return found, nil
+}
+
+// firstByte asks for one byte of a stored file. A HEAD would make the server read the
+// whole file for its digest; where Range is not understood, the answer is cut off after
+// its head by closing the exchange.
+func (c *Client) firstByte(ctx context.Context, op, path string) (*exchange, error) {
+	return c.ask(ctx, request{
+		op: op, path: path, method: http.MethodGet, headers: c.timeouts.Headers,
+		header: map[string]string{"Range": "bytes=0-0"},
+	})
+}
+
+// Size returns the size of a stored file in bytes, or -1 where this token may not
+// see it or the server does not tell.
+func (c *Client) Size(ctx context.Context, path string) (int64, error) {
+	x, err := c.firstByte(ctx, "look at", path)
+	if err != nil {
+		return -1, err
+	}
+	defer x.close()
+	switch status := x.resp.StatusCode; {
+	case status == http.StatusOK:
+		return x.resp.ContentLength, nil
+	case status == http.StatusPartialContent, status == http.StatusRequestedRangeNotSatisfiable:
+		_, total, _ := strings.Cut(x.resp.Header.Get("Content-Range"), "/")
+		if size, err := strconv.ParseInt(total, 10, 64); err == nil && size >= 0 {
+			return size, nil
+		}
+		return -1, nil
+	case refusedToShow(status):
+		return -1, nil
+	}
+	return -1, x.refusal()
 }

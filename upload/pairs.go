@@ -24,6 +24,14 @@ type Pair struct {
 	Group           string // the tag, as a rule
 	Date            time.Time
 	Doubted         bool // two MANIFESTs name this image
+	// Differs says how the image is not the one that the MANIFEST describes, as in
+	// "its image has another size"; see Compare. The two then are Pairs of their own.
+	Differs string
+	// ImageName is the image that the MANIFEST of a Pair without an image is about, by
+	// its own words; "" where it does not tell.
+	ImageName string
+
+	said manifest.Facts // by the MANIFEST
 }
 
 // Name is the one to show and to match with patterns.
@@ -141,17 +149,36 @@ func (e *Endpoint) Pairs(ctx context.Context, folder string, names []string) ([]
 		case of == nil && facts[i].UploadTarball == "" && (!ok || tail == ""):
 			// A text file, like any other.
 		case of == nil:
-			all = append(all, &Pair{Manifest: n, Group: group, Date: date})
+			all = append(all, lone(n, group, date, facts[i]))
 		case of.Manifest != "":
 			of.Doubted = true
 			all = append(all, &Pair{Manifest: n, Image: of.Image, Group: of.Group, Date: of.Date, Doubted: true})
 		default:
-			if of.Manifest = n; of.Date.IsZero() {
+			of.Manifest, of.said = n, facts[i]
+			if of.Date.IsZero() {
 				of.Date = facts[i].Date
 			}
 		}
 	}
-	slices.SortFunc(all, func(a, b *Pair) int { // by group, the newest first
+	sortPairs(all)
+	return all, nil
+}
+
+// lone is a MANIFEST without its image. Where its name has no date, its own words do.
+func lone(name, group string, date time.Time, facts manifest.Facts) *Pair {
+	k := &Pair{Manifest: name, Group: group, Date: date}
+	if facts.UploadTarball != "" {
+		k.ImageName = path.Base(facts.UploadTarball)
+	}
+	if k.Date.IsZero() {
+		k.Date = facts.Date
+	}
+	return k
+}
+
+// sortPairs sorts by group, the newest first.
+func sortPairs(all []*Pair) {
+	slices.SortFunc(all, func(a, b *Pair) int {
 		if c := strings.Compare(a.Group, b.Group); c != 0 {
 			return c
 		}
@@ -160,7 +187,6 @@ func (e *Endpoint) Pairs(ctx context.Context, folder string, names []string) ([]
 		}
 		return strings.Compare(b.Name(), a.Name())
 	})
-	return all, nil
 }
 
 // readManifests reads the facts of MANIFESTs, one for each name; those of one that
