@@ -20,6 +20,9 @@ type Events interface {
 	NotMounted(path string)
 	// LittleRoom says that a folder has fewer bytes free than are in use in the tree.
 	LittleRoom(folder string, free, used int64)
+	// LittleTempRoom says that the folder for temp files has fewer bytes free than the
+	// entries of the MANIFEST need while they wait.
+	LittleTempRoom(folder string, free, need int64)
 	// Fixed is an edit that the image gets, by the check or by an operation.
 	Fixed(f bootcheck.Fix, by By)
 	// Checked is the report on the tree as it will be in the image.
@@ -69,6 +72,9 @@ func (Silent) NotMounted(string) {}
 
 // LittleRoom is for Events.
 func (Silent) LittleRoom(string, int64, int64) {}
+
+// LittleTempRoom is for Events.
+func (Silent) LittleTempRoom(string, int64, int64) {}
 
 // Fixed is for Events.
 func (Silent) Fixed(bootcheck.Fix, By) {}

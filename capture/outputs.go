@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path"
 	"path/filepath"
@@ -94,6 +95,13 @@ func (r *run) measureRoom() {
 	used, known := r.src.mounts.Used()
 	if room := roomFor(r.outputs.image.name); known && room != nil && room.Free < used {
 		r.events.LittleRoom(room.Folder, room.Free, used)
+	}
+	// The temp file has some 40 bytes for each entry, of which 32 are its digest.
+	const entrySize = 64
+	temp := cmp.Or(r.opt.TempDir, "/tmp")
+	need := int64(min(r.src.mounts.Inodes(), math.MaxInt64/entrySize) * entrySize)
+	if room := roomIn(temp); room != nil && room.Free < need {
+		r.events.LittleTempRoom(temp, room.Free, need)
 	}
 }
 

@@ -121,8 +121,12 @@ func roomFor(name string) *Room {
 	if name == "" || special(name) {
 		return nil
 	}
+	return roomIn(filepath.Dir(name))
+}
+
+// roomIn is the room in a folder; nil where that cannot be known.
+func roomIn(folder string) *Room {
 	var st unix.Statfs_t
-	folder := filepath.Dir(name)
 	if unix.Statfs(folder, &st) != nil {
 		return nil
 	}

@@ -45,6 +45,10 @@ func (e events) LittleRoom(folder string, free, used int64) {
 	e.term.warn("an image takes a third to a half of it: free some space, or send it to the endpoint without --output",
 		"%s has %s free, and %s are in use in the tree: the image may not fit", folder, bytesText(free), bytesText(used))
 }
+func (e events) LittleTempRoom(folder string, free, need int64) {
+	e.term.warn("set TMPDIR to a folder with more room",
+		"%s has %s free, and up to %s are needed there for the entries of the MANIFEST", folder, bytesText(free), bytesText(need))
+}
 func (e events) Fixed(f bootcheck.Fix, by capture.By) { e.term.say("%s: %s", by, f) }
 func (e events) Unmatched(pattern string)             { e.term.warn("", "--exclude %s matched nothing", pattern) }
 func (e events) Unapplied(u edit.Unapplied) {

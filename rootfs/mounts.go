@@ -191,6 +191,19 @@ func (m *Mounts) Used() (int64, bool) {
 	return total, m.disks != nil
 }
 
+// Inodes returns how many inodes are in use on those filesystems; 0 for those that do not
+// count them, such as btrfs.
+func (m *Mounts) Inodes() uint64 {
+	total := uint64(0)
+	for _, p := range m.disks {
+		var st unix.Statfs_t
+		if unix.Statfs(p, &st) == nil {
+			total += st.Files - st.Ffree
+		}
+	}
+	return total
+}
+
 // at returns the decision on a path, or nil when nothing is mounted there as far
 // as is known.
 func (m *Mounts) at(path string) *Mount {
