@@ -116,7 +116,7 @@ func (c *checkJob) print() error {
 		if c.app.colour {
 			line = paint(line)
 		}
-		if _, err := fmt.Fprintln(c.app.stdout, line); err != nil {
+		if _, err := fmt.Fprintln(c.app.stdout, middle(line, maxLine)); err != nil {
 			return err
 		}
 	}

@@ -24,8 +24,12 @@ func (t *terminal) emit(event string, f fields) {
 	for k, v := range f {
 		switch v := v.(type) {
 		case string:
+			v = entry.Printable(v)
+			if k == "text" { // for people; the rest is data
+				v = middle(v, maxLine)
+			}
 			if v != "" {
-				line[k] = entry.Printable(v)
+				line[k] = v
 			}
 		default:
 			line[k] = v

@@ -35,6 +35,10 @@ func newTerminal(w io.Writer, env func(string) string) *terminal {
 	return t
 }
 
+// maxLine is the length in bytes from which the middle of a line for people is left out:
+// names in images, trees and on endpoints may have megabytes.
+const maxLine = 4000
+
 func (t *terminal) line(s string) {
 	if t.json {
 		t.plainLine(s)
@@ -45,7 +49,7 @@ func (t *terminal) line(s string) {
 	if t.redraw {
 		fmt.Fprint(t.w, "\r\x1b[K")
 	}
-	s = entry.Printable(s)
+	s = middle(entry.Printable(s), maxLine)
 	if t.colour {
 		s = paint(s)
 	}

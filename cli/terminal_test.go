@@ -49,6 +49,21 @@ func TestFail(t *testing.T) {
 		"hint: add image-capture/tls-ca FILE (image-capture/tls-insecure) or x--fix --none\nimage-capture: open --fix\n", out.String())
 }
 
+// TestLongNames: of a name of megabytes the start and the end are shown.
+func TestLongNames(t *testing.T) {
+	name := "start" + strings.Repeat("\n", 1<<20) + "end"
+	for _, lines := range []bool{false, true} {
+		var out bytes.Buffer
+		term := newTerminal(&out, os.Getenv)
+		term.json = lines
+		term.fail(ExitFailed, fmt.Errorf("open %s: no such file", name), "")
+		require.Less(t, out.Len(), 2*maxLine)
+		require.Contains(t, out.String(), "open start")
+		require.Contains(t, out.String(), "...")
+		require.Contains(t, out.String(), "end: no such file")
+	}
+}
+
 // TestDiagnose: one error, one exit code.
 func TestDiagnose(t *testing.T) {
 	remote := func(k upload.Kind, msg string) error {

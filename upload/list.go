@@ -10,9 +10,9 @@ import (
 	"net/http"
 )
 
-// maxNames bounds the list of a folder: a million names are far more than any
-// endpoint has, and fit in memory.
-const maxNames = 1 << 20
+// maxList bounds the list of a folder, in bytes as it is sent: 200,000 long names are far
+// more than any endpoint has, and fit in memory, as the five million shortest do.
+const maxList = 16 << 20
 
 // List returns the names in a folder such as images, in the server's order;
 // folders among them end in a slash. Empty means the root of all files. It takes
@@ -38,11 +38,8 @@ func (c *Client) List(ctx context.Context, folder string) ([]string, error) {
 	var names []string
 	err = eachName(x, func(name string) bool {
 		names = append(names, name)
-		return len(names) <= maxNames
+		return true
 	})
-	if err == nil && len(names) > maxNames {
-		err = x.nonsense(fmt.Sprintf("the list has more than %d names", maxNames))
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -52,24 +49,31 @@ func (c *Client) List(ctx context.Context, folder string) ([]string, error) {
 // eachName calls f with the names of a folder's list until it returns false, entry
 // by entry: a folder may hold more than would be read of any other answer.
 func eachName(x *exchange, f func(name string) bool) error {
-	d := json.NewDecoder(&patientReader{x: x})
+	bounded := &io.LimitedReader{R: &patientReader{x: x}, N: maxList}
+	d := json.NewDecoder(bounded)
+	fail := func(err error) error {
+		if bounded.N == 0 {
+			return x.nonsense(fmt.Sprintf("the list has more than %d MB", maxList>>20))
+		}
+		return listFailure(x, err)
+	}
 	switch t, err := d.Token(); {
 	case err == nil && t == nil:
 		return nil // null is how Go writes an empty list
 	case err != nil || t != json.Delim('['):
-		return listFailure(x, err)
+		return fail(err)
 	}
 	for d.More() {
 		var name string
 		if err := d.Decode(&name); err != nil {
-			return listFailure(x, err)
+			return fail(err)
 		}
 		if !f(name) {
 			return nil
 		}
 	}
 	if _, err := d.Token(); err != nil { // the list may have been cut off
-		return listFailure(x, err)
+		return fail(err)
 	}
 	return nil
 }

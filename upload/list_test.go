@@ -45,6 +45,18 @@ func TestList(t *testing.T) {
 	require.Empty(t, names)
 }
 
+// TestListIsBounded: in bytes, whatever the names are.
+func TestListIsBounded(t *testing.T) {
+	for name, raw := range map[string]string{
+		"one long name":    `["` + strings.Repeat("x", 17<<20) + `"]`,
+		"many short names": `["x"` + strings.Repeat(`,""`, 6<<20) + `]`,
+	} {
+		s := drptest.New(t, drptest.Options{Faults: []drptest.Fault{{Status: 200, Raw: raw}}})
+		_, err := pinned(t, s).List(ctx, "images")
+		require.Contains(t, failure(t, err, upload.Failed).Msg, "the list has more than 16 MB", name)
+	}
+}
+
 func TestListIsRefused(t *testing.T) {
 	const token = "bm90LXRoZS1kZWZhdWx0LXRva2VuLWJ1dC1hLW5hcnJvdy1vbmU="
 	s := drptest.New(t, drptest.Options{Tokens: map[string]drptest.Grant{token: {Actions: []string{"post", "get"}}}})
