@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"image-capture/archive"
 	"image-capture/durable"
 	"image-capture/entry"
 	"image-capture/manifest"
@@ -17,43 +16,20 @@ import (
 
 // attempt is one walk of the tree. It is made new for each.
 type attempt struct {
-	src   *Source
 	spool *manifest.Spool
-	sum   *archive.Summary // once the image is whole
+	sum   Walked // once the image is whole
 }
 
-// attempt opens the tree, for the first with the one that was checked, and has a place
-// for the lines of the MANIFEST.
+// attempt has a place for the lines of the MANIFEST.
 func (r *run) attempt() (*attempt, error) {
-	a := &attempt{src: r.src}
-	r.src = nil
-	var err error
-	if a.src == nil {
-		if a.src, err = r.opt.Open(); err != nil {
-			return nil, err
-		}
-		err := a.src.fix(r.generalized, ByGeneralize)
-		if err == nil {
-			err = a.src.fix(r.fixes, ByFix)
-		}
-		if err != nil {
-			a.src.Close()
-			return nil, err
-		}
-	}
 	f, err := durable.Temp(r.opt.TempDir)
 	if err != nil {
-		a.src.Close()
 		return nil, err
 	}
-	a.spool = manifest.NewSpool(f)
-	return a, nil
+	return &attempt{spool: manifest.NewSpool(f)}, nil
 }
 
-func (a *attempt) close() {
-	a.spool.Close()
-	a.src.Close()
-}
+func (a *attempt) close() { a.spool.Close() }
 
 // walk walks the tree once and writes the image to the local file or stdout, and to
 // remote, if they are wanted.
@@ -62,22 +38,8 @@ func (r *run) walk(ctx context.Context, remote io.Writer) error {
 	if err != nil {
 		return err
 	}
-	p := &progress{total: newTotal(ctx, a.src)}
-	done := r.events.Walking(p)
 	out := &tee{local: r.outputs.writer(ctx), remote: remote}
-	a.sum, err = archive.Write(ctx, out, a.src, archive.Options{
-		Codec: codecs[r.opt.Format], Level: r.opt.Level, Jobs: r.opt.Jobs,
-		Skip: r.skip(), SkipFileDigests: r.opt.SkipFileDigests,
-		Progress: &p.Progress,
-		Member: func(m *entry.Member) error {
-			r.events.Captured(m.Path)
-			return a.spool.Add(m)
-		},
-		Fits: manifest.Fits,
-	})
-	done()
-	p.total.stop()
-	if err != nil {
+	if a.sum, err = r.origin.Walk(ctx, out, r.skip(), a.spool.Add); err != nil {
 		a.close()
 		return err
 	}
@@ -85,9 +47,9 @@ func (r *run) walk(ctx context.Context, remote io.Writer) error {
 	return nil
 }
 
-// skip names what is never captured: what is written now, and swap files in use.
+// skip names what is written now, and never captured.
 func (r *run) skip() map[entry.FileID]string {
-	skip := swapFiles()
+	skip := map[entry.FileID]string{}
 	for _, id := range r.outputs.ids() {
 		skip[id] = "a file that this capture writes"
 	}
@@ -97,7 +59,7 @@ func (r *run) skip() map[entry.FileID]string {
 // name finds the names of image and MANIFEST, unique by a new ident.
 func (r *run) name(context.Context) (err error) {
 	now := time.Now().UTC().Truncate(time.Second)
-	vars := manifest.Vars{Tag: r.system.Tag(), DStamp: manifest.DStamp(now), Ident: manifest.NewIdent()}
+	vars := manifest.Vars{Tag: r.checked.System.Tag(), DStamp: manifest.DStamp(now), Ident: manifest.NewIdent()}
 	if tag := r.opt.Tag; tag != "" {
 		if vars.Tag = tag; manifest.CleanTag(tag) != tag {
 			return optionErrorf(OptionTag, "%q: use a-z, 0-9 and, between these, . _ + -, at most 64 characters", tag)
@@ -118,12 +80,9 @@ func (r *run) name(context.Context) (err error) {
 	default:
 		f.Filename = path.Base(names.Image)
 	}
-	f.OS, f.Arch, f.Kernels = r.system.OS.PrettyName, r.system.Arch, r.system.Kernels
-	f.Hooks = r.system.Hooks
-	f.AgentVersion = r.opt.Version
-	if r.src != nil {
-		f.Source = r.opt.Host + ":" + r.src.root.Path()
-	}
+	f.OS, f.Arch, f.Kernels = r.checked.System.OS.PrettyName, r.checked.System.Arch, r.checked.System.Kernels
+	f.Hooks = r.checked.System.Hooks
+	f.AgentVersion, f.Source = r.opt.Version, r.checked.Source
 	if r.delivery != nil {
 		r.delivery.Names = names
 	}
@@ -132,22 +91,15 @@ func (r *run) name(context.Context) (err error) {
 
 // conclude fills in what is known after the walk, and reports what went wrong.
 func (r *run) conclude() {
-	s, f, src := r.image.sum, &r.facts, r.image.src
-	r.reportMounts(src)
+	s, f := r.image.sum, &r.facts
 	f.Size, f.UnpackedSize, f.Entries = s.Size, s.Unpacked, s.Entries
 	f.MD5, f.SHA256 = hex.EncodeToString(s.MD5), hex.EncodeToString(s.SHA256)
-	for _, m := range src.mounts.List() {
+	for _, m := range s.Mounts {
 		f.Mounts = append(f.Mounts, entry.Note{Path: m.Path, Reason: strings.TrimPrefix(m.String(), m.Path+" ")})
 	}
-	f.Edits = src.Notes()
+	f.Edits = s.Edits
 	f.Omitted = append(append(f.Omitted, s.Unreadable...), s.Omitted...)
 	f.Changed = s.Changed
-	for _, pattern := range src.plan.Unmatched() {
-		r.events.Unmatched(pattern)
-	}
-	for _, u := range src.plan.Unapplied() {
-		r.events.Unapplied(u)
-	}
 	r.events.Walked(s.Unreadable, s.Changed, s.Omitted)
 }
 
@@ -159,7 +111,7 @@ func (r *run) send(ctx context.Context) error {
 	if r.outputs.once() {
 		d.Endpoint = d.Endpoint.Once() // what went out cannot be taken back or read again
 	}
-	r.events.Sending(func() int64 { return estimate(ctx, r.src) }, false)
+	r.events.Sending(func() int64 { return r.origin.Estimate(ctx) }, false)
 	err := d.Image(ctx, func(n int) (Body, error) {
 		if n > 1 {
 			// The server may not have noticed yet that the connection broke, and keeps

@@ -13,7 +13,6 @@ package capture
 import (
 	"context"
 	"errors"
-	"os"
 
 	"image-capture/bootcheck"
 	"image-capture/manifest"
@@ -27,7 +26,7 @@ func Run(ctx context.Context, opt Options, events Events) (Result, error) {
 	if events == nil {
 		events = Silent{}
 	}
-	r := &run{opt: opt, events: events, mounts: map[string]bool{}}
+	r := &run{opt: opt, events: events, origin: opt.origin(events)}
 	defer r.close()
 	err := r.all(ctx)
 	if r.delivery != nil {
@@ -40,16 +39,11 @@ func Run(ctx context.Context, opt Options, events Events) (Result, error) {
 type run struct {
 	opt    Options
 	events Events
-	mounts map[string]bool // mount points whose decision was reported
+	origin Origin
 
-	src    *Source // opened for the check, and taken by the first attempt
-	report *bootcheck.Report
-	system bootcheck.System
-	// generalized and fixes are edits that were made, for each tree that is opened: of
-	// Options.Generalize, and of the check.
-	generalized, fixes []bootcheck.Fix
-	facts              manifest.Facts
-	filesURL           string // where the endpoint serves the image to deployers, if known
+	checked  Checked
+	facts    manifest.Facts
+	filesURL string // where the endpoint serves the image to deployers, if known
 
 	outputs  outputs
 	delivery *Delivery // nil without an endpoint
@@ -64,9 +58,7 @@ func (r *run) close() {
 	if r.image != nil {
 		r.image.close()
 	}
-	if r.src != nil {
-		r.src.Close()
-	}
+	r.origin.Close()
 }
 
 // all is the capture itself.
@@ -79,14 +71,7 @@ func (r *run) all(ctx context.Context) error {
 			}
 		}
 	}
-	err := r.opt.enoughMemory(os.DirFS("/"))
-	if err == nil {
-		err = r.given()
-	}
-	if err != nil {
-		return err
-	}
-	if r.src, err = r.opt.Open(); err != nil {
+	if err := r.given(); err != nil {
 		return err
 	}
 	for _, step := range []func(context.Context) error{r.check, r.name, r.place, r.transfer} {
@@ -112,58 +97,26 @@ func (r *run) all(ctx context.Context) error {
 }
 
 // check judges the tree before anything of it is read.
-func (r *run) check(ctx context.Context) error {
-	r.reportMounts(r.src)
-	if len(r.opt.Generalize) > 0 {
-		var err error
-		if r.generalized, err = bootcheck.Generalize(ctx, r.src.view(), r.opt.Boot, r.opt.Generalize); err != nil {
-			return err
-		}
-		if err := r.src.fix(r.generalized, ByGeneralize); err != nil {
-			return err
-		}
-		for _, f := range r.generalized {
-			r.events.Fixed(f, ByGeneralize)
-		}
+func (r *run) check(ctx context.Context) (err error) {
+	if r.checked, err = r.origin.Check(ctx); err != nil {
+		return err
 	}
-	if r.opt.Check == Off {
-		r.system = bootcheck.Identify(r.src.view())
+	report := r.checked.Report
+	if report == nil {
 		r.facts.Check = "off"
 		return nil
 	}
-	report, fixes, err := r.src.Judge(ctx, r.opt.Boot, r.opt.Fix, func(f bootcheck.Fix) { r.events.Fixed(f, ByFix) })
-	if err != nil {
-		return err
-	}
-	r.report, r.fixes, r.system = &report, fixes, report.System
 	r.facts.Check = report.Counts().String()
 	for _, f := range report.Findings {
 		if f.Level > bootcheck.OK {
 			r.facts.Findings = append(r.facts.Findings, f.String())
 		}
 	}
-	r.events.Checked(report)
+	r.events.Checked(*report)
 	if r.opt.Check == Enforce && report.Worst() == bootcheck.Fail {
 		return &CheckError{r.opt.Boot.Deployer}
 	}
 	return nil
-}
-
-// reportMounts reports the decisions that were not reported yet: all, and after the
-// walk those that it met on the way.
-func (r *run) reportMounts(s *Source) {
-	for _, path := range s.absent {
-		if !r.mounts[path] {
-			r.mounts[path] = true
-			r.events.NotMounted(path)
-		}
-	}
-	for _, m := range s.mounts.List() {
-		if !r.mounts[m.Path] {
-			r.mounts[m.Path] = true
-			r.events.Mount(m)
-		}
-	}
 }
 
 // transfer brings the image, then the MANIFEST, to where they belong.

@@ -56,8 +56,20 @@ type Options struct {
 	// SaveProfile is the name of the Profile that is stored on the endpoint; "" for none.
 	SaveProfile string
 
+	// Origin is where the tree is; nil is this machine. For an Origin that is none of Here
+	// the tree's options are its own.
+	Origin Origin
+
 	// Host and Version are for the MANIFEST: the name of this machine, and of the program.
 	Host, Version string
+}
+
+// origin is where the tree is.
+func (o Options) origin(events Events) Origin {
+	if o.Origin != nil {
+		return o.Origin
+	}
+	return Here(o, events)
 }
 
 // Mode says what the boot check is for.

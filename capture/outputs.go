@@ -92,14 +92,14 @@ func (r *run) given() error {
 // measureRoom warns before anything is read where a local image may not fit. What is in
 // use on the root's filesystems is all that is known before, and an image is smaller.
 func (r *run) measureRoom() {
-	used, known := r.src.mounts.Used()
-	if room := roomFor(r.outputs.image.name); known && room != nil && room.Free < used {
+	used := r.checked.Used
+	if room := roomFor(r.outputs.image.name); room != nil && room.Free < used {
 		r.events.LittleRoom(room.Folder, room.Free, used)
 	}
 	// The temp file has some 40 bytes for each entry, of which 32 are its digest.
 	const entrySize = 64
 	temp := cmp.Or(r.opt.TempDir, "/tmp")
-	need := int64(min(r.src.mounts.Inodes(), math.MaxInt64/entrySize) * entrySize)
+	need := int64(min(r.checked.Inodes, math.MaxInt64/entrySize) * entrySize)
 	if room := roomIn(temp); room != nil && room.Free < need {
 		r.events.LittleTempRoom(temp, room.Free, need)
 	}

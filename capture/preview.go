@@ -64,39 +64,39 @@ const mostSized = 20
 // endpoint. Memory is bounded by the depth of the tree, and by the inodes with several
 // names of which not all have come.
 func Preview(ctx context.Context, opt Options, events Events) (Forecast, error) {
-	r := &run{opt: opt, events: events, mounts: map[string]bool{}}
+	r := &run{opt: opt, events: events, origin: opt.origin(events)}
 	defer r.close()
-	var f Forecast
-	var err error
-	if r.src, err = opt.Open(); err != nil {
-		return f, err
-	}
 	for _, step := range []func(context.Context) error{r.check, r.name, r.free} {
 		if err := step(ctx); err != nil {
-			return f, err
+			return Forecast{Facts: r.facts, Report: r.checked.Report}, err
 		}
 	}
-	f.Facts, f.Report = r.facts, r.report
-	p, err := newPreview(opt)
+	f, err := r.origin.Preview(ctx)
+	f.Facts, f.Report = r.facts, r.checked.Report
+	f.Room = roomFor(r.outputs.image.name)
+	return f, err
+}
+
+// Preview walks the tree that was checked.
+func (h *here) Preview(ctx context.Context) (f Forecast, err error) {
+	p, err := newPreview(h.opt)
 	if err != nil {
 		return f, err
 	}
-	if f.Left, err = r.src.Survey(ctx, p.visit); err != nil {
+	src, err := h.open()
+	if err != nil {
 		return f, err
 	}
-	r.reportMounts(r.src)
-	for _, pattern := range r.src.plan.Unmatched() {
-		r.events.Unmatched(pattern)
+	defer src.Close()
+	if f.Left, err = src.Survey(ctx, p.visit); err != nil {
+		return f, err
 	}
-	for _, u := range r.src.plan.Unapplied() {
-		r.events.Unapplied(u)
-	}
-	f.Mounts, f.Edits = r.src.mounts.List(), r.src.Notes()
+	h.reportEdits(src)
+	f.Mounts, f.Edits = src.mounts.List(), src.Notes()
 	p.dirs.leave(0)
 	f.Entries, f.Bytes, f.Omitted, f.Unreadable = p.entries, p.dirs.bytes, p.omitted, p.unreadable
 	f.Dirs, f.Files = p.dirs.largest, p.files
 	f.Unpacked, f.Image, f.Sampled, err = p.sampler.estimate()
-	f.Room = roomFor(r.outputs.image.name)
 	return f, err
 }
 

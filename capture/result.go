@@ -2,7 +2,6 @@ package capture
 
 import (
 	"io"
-	"slices"
 
 	"image-capture/bootcheck"
 	"image-capture/entry"
@@ -39,7 +38,7 @@ type Result struct {
 func (r *run) result() Result {
 	res := Result{
 		Facts: r.facts, Whole: r.image != nil, Delivered: r.delivered,
-		Report: r.report, Fixes: slices.Concat(r.generalized, r.fixes), System: r.system, Profile: r.profile(), ProfileSaved: r.profileSaved,
+		Report: r.checked.Report, Fixes: r.checked.Fixes, System: r.checked.System, Profile: r.profile(), ProfileSaved: r.profileSaved,
 	}
 	if r.delivery != nil {
 		res.Stored, res.Verified = r.delivery.Stored, r.delivery.Verified
@@ -57,7 +56,7 @@ func (r *run) result() Result {
 func (r *run) profile() manifest.ProfileParams {
 	return manifest.ProfileParams{
 		Name: r.opt.SaveProfile, Format: r.opt.Format, Path: r.facts.UploadTarball, Endpoint: r.opt.EndpointURL, Files: r.filesURL, SHA256: r.facts.SHA256,
-		Eikon: r.opt.Boot.Deployer == bootcheck.Eikon, Ubuntu: r.system.OS.ID == "ubuntu", Hooks: r.system.Hooks != "",
+		Eikon: r.opt.Boot.Deployer == bootcheck.Eikon, Ubuntu: r.checked.System.OS.ID == "ubuntu", Hooks: r.checked.System.Hooks != "",
 	}
 }
 

@@ -1,0 +1,168 @@
+package capture
+
+import (
+	"context"
+	"io"
+	"os"
+	"slices"
+
+	"image-capture/archive"
+	"image-capture/bootcheck"
+	"image-capture/entry"
+	"image-capture/manifest"
+)
+
+// here is an Origin on this machine.
+type here struct {
+	opt    Options
+	events Events
+	mounts map[string]bool // mount points whose decision was reported
+
+	src *Source // opened for the check, and taken by the first walk
+	// generalized and fixes are edits that were made, for each tree that is opened: of
+	// Options.Generalize, and of the check.
+	generalized, fixes []bootcheck.Fix
+}
+
+// Here is the tree of the options on this machine. Of the options it takes all that is
+// about a tree and its image; where these go does not matter.
+func Here(opt Options, events Events) Origin {
+	return &here{opt: opt, events: events, mounts: map[string]bool{}}
+}
+
+// Close closes a tree that was not walked.
+func (h *here) Close() {
+	if h.src != nil {
+		h.src.Close()
+	}
+}
+
+// Check judges the tree before anything of it is read.
+func (h *here) Check(ctx context.Context) (c Checked, err error) {
+	if err := h.opt.enoughMemory(os.DirFS("/")); err != nil {
+		return c, err
+	}
+	return h.check(ctx)
+}
+
+func (h *here) check(ctx context.Context) (c Checked, err error) {
+	if h.src, err = h.opt.Open(); err != nil {
+		return c, err
+	}
+	h.reportMounts(h.src)
+	c.Source = h.opt.Host + ":" + h.src.root.Path()
+	c.Used, _ = h.src.mounts.Used()
+	c.Inodes = h.src.mounts.Inodes()
+	if len(h.opt.Generalize) > 0 {
+		if h.generalized, err = bootcheck.Generalize(ctx, h.src.view(), h.opt.Boot, h.opt.Generalize); err != nil {
+			return c, err
+		}
+		if err := h.src.fix(h.generalized, ByGeneralize); err != nil {
+			return c, err
+		}
+		for _, f := range h.generalized {
+			h.events.Fixed(f, ByGeneralize)
+		}
+	}
+	if h.opt.Check == Off {
+		c.System, c.Fixes = bootcheck.Identify(h.src.view()), h.generalized
+		return c, nil
+	}
+	report, fixes, err := h.src.Judge(ctx, h.opt.Boot, h.opt.Fix, func(f bootcheck.Fix) { h.events.Fixed(f, ByFix) })
+	if err != nil {
+		return c, err
+	}
+	h.fixes = fixes
+	c.Report, c.System, c.Fixes = &report, report.System, slices.Concat(h.generalized, fixes)
+	return c, nil
+}
+
+// reportMounts reports the decisions that were not reported yet: all, and after the
+// walk those that it met on the way.
+func (h *here) reportMounts(s *Source) {
+	for _, path := range s.absent {
+		if !h.mounts[path] {
+			h.mounts[path] = true
+			h.events.NotMounted(path)
+		}
+	}
+	for _, m := range s.mounts.List() {
+		if !h.mounts[m.Path] {
+			h.mounts[m.Path] = true
+			h.events.Mount(m)
+		}
+	}
+}
+
+// Estimate is that of the tree that was checked.
+func (h *here) Estimate(ctx context.Context) int64 { return estimate(ctx, h.src) }
+
+// open opens the tree, for the first walk with the one that was checked.
+func (h *here) open() (*Source, error) {
+	src := h.src
+	h.src = nil
+	if src != nil {
+		return src, nil
+	}
+	src, err := h.opt.Open()
+	if err != nil {
+		return nil, err
+	}
+	err = src.fix(h.generalized, ByGeneralize)
+	if err == nil {
+		err = src.fix(h.fixes, ByFix)
+	}
+	if err != nil {
+		src.Close()
+		return nil, err
+	}
+	return src, nil
+}
+
+// Walk walks the tree once.
+func (h *here) Walk(ctx context.Context, w io.Writer, skip map[entry.FileID]string, add func(*entry.Member) error) (Walked, error) {
+	src, err := h.open()
+	if err != nil {
+		return Walked{}, err
+	}
+	defer src.Close()
+	p := &progress{total: newTotal(ctx, src)}
+	done := h.events.Walking(p)
+	sum, err := archive.Write(ctx, w, src, archive.Options{
+		Codec: codecs[h.opt.Format], Level: h.opt.Level, Jobs: h.opt.Jobs,
+		Skip: h.skip(skip), SkipFileDigests: h.opt.SkipFileDigests,
+		Progress: &p.Progress,
+		Member: func(m *entry.Member) error {
+			h.events.Captured(m.Path)
+			return add(m)
+		},
+		Fits: manifest.Fits,
+	})
+	done()
+	p.total.stop()
+	if err != nil {
+		return Walked{}, err
+	}
+	h.reportEdits(src)
+	return Walked{*sum, src.mounts.List(), src.Notes()}, nil
+}
+
+// reportEdits reports what a walk made of the plan.
+func (h *here) reportEdits(src *Source) {
+	h.reportMounts(src)
+	for _, pattern := range src.plan.Unmatched() {
+		h.events.Unmatched(pattern)
+	}
+	for _, u := range src.plan.Unapplied() {
+		h.events.Unapplied(u)
+	}
+}
+
+// skip adds swap files in use to what is never captured.
+func (h *here) skip(more map[entry.FileID]string) map[entry.FileID]string {
+	skip := swapFiles()
+	for id, reason := range more {
+		skip[id] = reason
+	}
+	return skip
+}

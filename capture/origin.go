@@ -1,0 +1,54 @@
+package capture
+
+import (
+	"context"
+	"io"
+
+	"image-capture/archive"
+	"image-capture/bootcheck"
+	"image-capture/entry"
+	"image-capture/rootfs"
+)
+
+// Origin is where the tree is: it judges, walks and edits it. Where image and MANIFEST
+// go is the other half of a capture, which is Run's. The two may be on two machines; see
+// package remote. What happens is told to the Events that the Origin was made with.
+type Origin interface {
+	// Check opens the tree and judges it, before anything else is asked of it.
+	Check(ctx context.Context) (Checked, error)
+	// Estimate is how many bytes there are to capture, before compression; it may take
+	// some seconds, and is 0 where that is not known yet.
+	Estimate(ctx context.Context) int64
+	// Walk walks the tree once and writes the image to w. add is given its entries, and
+	// keeps nothing of them; skip names what is never captured, and why. What of the tree
+	// changed since another walk is seen: each opens it anew.
+	Walk(ctx context.Context, w io.Writer, skip map[entry.FileID]string, add func(*entry.Member) error) (Walked, error)
+	// Preview goes through the tree without making an image. Names and room of files are
+	// not in the result: they are not the Origin's.
+	Preview(ctx context.Context) (Forecast, error)
+	// Close ends what is open. No image is whole that a walk did not return by then.
+	Close()
+}
+
+// Checked is what is known of a tree before it is walked.
+type Checked struct {
+	// Report is that of the boot check, nil without.
+	Report *bootcheck.Report
+	System bootcheck.System
+	// Fixes are the edits that were made.
+	Fixes []bootcheck.Fix
+	// Source is the tree's host and path.
+	Source string
+	// Used are the bytes in use on its filesystems; 0 when that is not known.
+	Used int64
+	// Inodes are those in use there.
+	Inodes uint64
+}
+
+// Walked is what came of a walk that gave a whole image.
+type Walked struct {
+	archive.Summary
+	Mounts []rootfs.Mount
+	// Edits are for the MANIFEST.
+	Edits []entry.Note
+}
