@@ -23,6 +23,7 @@ var ours = map[string][]string{
 	"entry":           {},
 	"rootfs":          {},
 	"rootfs/roottest": {},
+	"snapshot":        {"rootfs"},
 	"durable":         {},
 	"edit":            {"rootfs"},
 	"compress":        {},
@@ -43,8 +44,8 @@ var ours = map[string][]string{
 	"upload":         {"manifest"},
 	"upload/drptest": {},
 
-	"capture":     {"archive", "bootcheck", "compare", "compress", "deploy", "durable", "edit", "identity", "manifest", "rootfs", "upload"},
-	"cli":         {"bootcheck", "bootcheck/hardware", "capture", "compare", "compress", "deploy", "durable", "edit", "identity", "image", "image/extract", "manifest", "rootfs", "upload"},
+	"capture":     {"archive", "bootcheck", "compare", "compress", "deploy", "durable", "edit", "identity", "manifest", "rootfs", "snapshot", "upload"},
+	"cli":         {"bootcheck", "bootcheck/hardware", "capture", "compare", "compress", "deploy", "durable", "edit", "identity", "image", "image/extract", "manifest", "rootfs", "snapshot", "upload"},
 	"cli/clitest": {},
 }
 

@@ -28,6 +28,10 @@ func run(app *cli.App) int {
 	// A reader of stdout that goes away is an error to report, and files to clean
 	// up, not a reason to die on the spot.
 	signal.Ignore(syscall.SIGPIPE)
+	if cli.Watches(os.Args[1:]) {
+		signal.Ignore(append(signals, syscall.SIGHUP)...) // it outlives the capture that they are for
+		return app.Run(context.Background(), os.Args[1:])
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	// The first signal asks to stop, a second one kills.
 	context.AfterFunc(ctx, stop)

@@ -11,6 +11,7 @@
 package capture
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -49,6 +50,9 @@ type run struct {
 	delivery *Delivery // nil without an endpoint
 	image    *attempt  // the one that made a whole image; nil before
 
+	held hold
+	late error // what went wrong on the host when the image was made
+
 	delivered    bool // image and MANIFEST are where they belong
 	profileSaved string
 }
@@ -76,11 +80,11 @@ func (r *run) all(ctx context.Context) error {
 	}
 	for _, step := range []func(context.Context) error{r.check, r.name, r.place, r.transfer} {
 		if err := step(ctx); err != nil {
-			return err
+			return joined(err, r.late)
 		}
 	}
 	r.delivered = true
-	if err := r.verdict(); err != nil {
+	if err := joined(r.verdict(), r.late); err != nil {
 		if r.opt.SaveProfile != "" {
 			r.events.ProfileLeftOut(r.opt.SaveProfile)
 		}
@@ -121,14 +125,11 @@ func (r *run) check(ctx context.Context) (err error) {
 
 // transfer brings the image, then the MANIFEST, to where they belong.
 func (r *run) transfer(ctx context.Context) error {
-	var failed error // of the endpoint; what is local is worth finishing
-	if r.delivery == nil {
-		if err := r.walk(ctx, nil); err != nil {
-			return err
-		}
-	} else if failed = r.send(ctx); r.image == nil {
+	failed := r.read(ctx) // if there is an image: of the endpoint; what is local is worth finishing
+	if r.image == nil {
 		return failed
-	} else if ctx.Err() != nil && !r.delivery.Stored {
+	}
+	if r.delivery != nil && ctx.Err() != nil && !r.delivery.Stored {
 		return context.Cause(ctx)
 	}
 	if r.filesURL = r.opt.FilesURL; r.delivery != nil && r.delivery.Stored {
@@ -154,6 +155,14 @@ func (r *run) transfer(ctx context.Context) error {
 		}
 	}
 	return local
+}
+
+// joined is errors.Join that leaves a single error as it is.
+func joined(first, second error) error {
+	if first == nil || second == nil {
+		return cmp.Or(first, second)
+	}
+	return errors.Join(first, second)
 }
 
 // verdict turns a capture that lacks something into an error.

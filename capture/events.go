@@ -5,6 +5,7 @@ import (
 	"image-capture/edit"
 	"image-capture/entry"
 	"image-capture/rootfs"
+	"image-capture/snapshot"
 	"image-capture/upload"
 )
 
@@ -30,6 +31,10 @@ type Events interface {
 	// NoManifest says that no MANIFEST will be written, as there is no file to put it
 	// beside, and no endpoint.
 	NoManifest()
+	// Hook is a hook of Steady that is run now; which is pre-hook or post-hook.
+	Hook(which, command string)
+	// LeftBehind is something that could not be removed from the host.
+	LeftBehind(left *snapshot.LeftError)
 	// Sending says that an image will be sent. estimate gives its bytes, before compression
 	// unless compressed is set; it may take some seconds, and is 0 where that is
 	// not known yet.
@@ -84,6 +89,12 @@ func (Silent) Checked(bootcheck.Report) {}
 
 // NoManifest is for Events.
 func (Silent) NoManifest() {}
+
+// Hook is for Events.
+func (Silent) Hook(_, _ string) {}
+
+// LeftBehind is for Events.
+func (Silent) LeftBehind(*snapshot.LeftError) {}
 
 // Sending is for Events.
 func (Silent) Sending(func() int64, bool) {}

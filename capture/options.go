@@ -46,6 +46,8 @@ type Options struct {
 
 	Outputs
 
+	Steady
+
 	// Endpoint is where image and MANIFEST are stored; nil for nowhere.
 	Endpoint *upload.Endpoint
 	// EndpointURL is for the Profile; it may be empty.

@@ -32,6 +32,7 @@ type captureOptions struct {
 	output      string
 	names       manifest.Template
 	tag         string
+	steady      steadyOptions
 	store       storeOptions
 	upload      bool
 	result      string
@@ -72,6 +73,7 @@ func (o *captureOptions) add(g *groups) {
 	s.StringVar(&o.names.Manifest, "manifest-name", manifest.DefaultManifest, "`NAME` of the MANIFEST")
 	s.StringVar(&o.tag, "tag", "", "`NAME` to put for $TAG (if not given: from the tree's os-release, such as debian-12)")
 
+	o.steady.add(g)
 	o.store.add(g)
 	g.group(endpointTitle).BoolVar(&o.upload, "upload", false, "store image and MANIFEST on the endpoint")
 	o.messageOptions.add(g, true)
@@ -136,6 +138,7 @@ func (o *captureOptions) options(ctx context.Context, a *App, g *groups, root st
 	opt.Host, _ = os.Hostname()
 	opt.TempDir = a.env("TMPDIR")
 	o.store.warnLoopback(a, opt.SaveProfile != "" || o.outputs.Profile != "")
+	opt.Steady = o.steady.of(a)
 	var err error
 	if opt.Format, err = o.format.format(); err != nil {
 		return opt, err

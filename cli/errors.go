@@ -11,6 +11,7 @@ import (
 	"image-capture/durable"
 	"image-capture/entry"
 	"image-capture/rootfs"
+	"image-capture/snapshot"
 	"image-capture/upload"
 )
 
@@ -127,6 +128,7 @@ func known(err error) (d diagnosis, ok bool) {
 		hidden     *capture.HiddenError
 		profile    *capture.ProfileError
 		memory     *capture.MemoryError
+		hook       *snapshot.HookError
 		exists     *durable.ExistsError
 		busy       *durable.BusyError
 		noManifest *capture.NoManifestError
@@ -160,6 +162,10 @@ func known(err error) (d diagnosis, ok bool) {
 		return diagnosis{ExitEndpoint, "delete the MANIFEST there; see whether a folder has the image's name, " + lookAtEndpoint, ""}, true
 	case errors.As(err, &profile):
 		return diagnoseProfile(errors.Unwrap(profile)), true
+	case errors.As(err, &hook) && !hook.Post:
+		return diagnosis{ExitFailed, "nothing was captured; the post-hook was run all the same", ""}, true
+	case errors.As(err, &hook):
+		return diagnosis{ExitFailed, "the image does not lack anything by it; see what state the hook has left, and run it by hand", ""}, true
 	case errors.As(err, &memory) && memory.Jobs > 1:
 		return diagnosis{ExitFailed, "raise the limit, or add --jobs 1, or --format tgz, which takes the least", ""}, true
 	case errors.As(err, &memory):

@@ -9,6 +9,7 @@ import (
 	"image-capture/edit"
 	"image-capture/entry"
 	"image-capture/rootfs"
+	"image-capture/snapshot"
 )
 
 // events prints what happens on the way.
@@ -62,6 +63,12 @@ func (e events) Checked(r bootcheck.Report) {
 
 func (e events) NoManifest() {
 	e.term.warn("add --manifest FILE", "no MANIFEST is written, because the image does not go to a regular file")
+}
+
+func (e events) Hook(which, command string) { e.term.say("%s: %s", which, command) }
+
+func (e events) LeftBehind(left *snapshot.LeftError) {
+	e.term.warn(left.Command(), "%v", left)
 }
 
 func (e events) Sending(estimate func() int64, compressed bool) {

@@ -80,6 +80,10 @@ func (e jsonEvents) Mount(m rootfs.Mount) {
 	e.term.emit("mount", fields{"path": m.Path, "captured": m.Captured, "fstype": m.FSType, "source": m.Source, "reason": m.Reason})
 }
 
+func (e jsonEvents) Hook(which, command string) {
+	e.term.emit("hook", fields{"which": which, "command": command})
+}
+
 func (e jsonEvents) Fixed(f bootcheck.Fix, by capture.By) {
 	e.term.emit("edit", fields{"by": string(by), "op": string(f.Op), "path": f.Path, "text": f.String()})
 }

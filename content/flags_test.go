@@ -65,6 +65,8 @@ var notInTasks = map[string]string{
 	"upload":       "the task always uploads",
 	"files-url":    "the task knows it: .ProvisionerURL",
 	"in-task":      "the task says so",
+	"pre-hook":     "what runs as root is a task's: put one before and one after",
+	"post-hook":    "as pre-hook",
 	"dry-run":      "a job is there to capture",
 	"result":       "the task reads it, and copies it to image-capture/result-file",
 	"endpoint":     "the runner says which",

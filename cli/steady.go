@@ -1,0 +1,74 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"io"
+
+	"image-capture/capture"
+	"image-capture/snapshot"
+)
+
+// steadyOptions say what is done so that the tree holds still.
+type steadyOptions struct{ hooks snapshot.Hooks }
+
+func (o *steadyOptions) add(g *groups) {
+	s := g.group("Consistency (of a system that runs)")
+	s.StringVar(&o.hooks.Pre, "pre-hook", "", "run `COMMAND` by sh -c before the tree is read, such as one that stops a database or has it write all down; when it fails nothing is captured")
+	s.StringVar(&o.hooks.Post, "post-hook", "", "run `COMMAND` by sh -c after the tree was read: always, also when the capture fails or is killed")
+}
+
+func (o *steadyOptions) of(a *App) capture.Steady {
+	s := capture.Steady{Hooks: o.hooks, Secrets: secretVariables, Output: a.term.hookOutput()}
+	s.Watcher = []string{"/proc/self/exe", watchWord}
+	if a.term.json {
+		s.Watcher = append(s.Watcher, "--progress=json")
+	}
+	return s
+}
+
+// secretVariables are the environment variables that hold tokens or passwords.
+var secretVariables = []string{"RS_TOKEN", "RS_KEY"}
+
+// hookOutput is where hooks print to: stderr itself, so that they can go on when this
+// process is killed. In lines of JSON each of theirs is a message.
+func (t *terminal) hookOutput() io.Writer {
+	if t.json {
+		return &hookLines{term: t}
+	}
+	return t.w
+}
+
+type hookLines struct {
+	term *terminal
+	part []byte // of a line
+}
+
+func (h *hookLines) Write(p []byte) (int, error) {
+	h.part = append(h.part, p...)
+	for {
+		line, rest, ok := bytes.Cut(h.part, []byte("\n"))
+		if !ok {
+			return len(p), nil
+		}
+		h.term.emit("message", fields{"level": "info", "text": "hook: " + string(line)})
+		h.part = rest
+	}
+}
+
+// watchWord is the command of the watcher, which help does not list: captures start it.
+const watchWord = "__watch"
+
+// Watches says whether arguments are those of the watcher, which no signal ends.
+func Watches(args []string) bool { return len(args) > 0 && args[0] == watchWord }
+
+// watchOptions are those of the watcher: it undoes what a capture that is killed has left
+// on the host.
+type watchOptions struct{}
+
+func (watchOptions) add(g *groups) { g.group("Messages").String("progress", "", "") }
+
+func (watchOptions) run(ctx context.Context, a *App, _ *groups, _ []string) error {
+	host := snapshot.Host{Output: a.term.hookOutput(), Drop: secretVariables}
+	return snapshot.Watch(ctx, a.stdin, a.stdout, host, func(s string) { a.term.line("image-capture: " + s) })
+}
