@@ -26,15 +26,17 @@ func newTotal(ctx context.Context, src *Source) *total {
 }
 
 // get returns the total, 0 while it is not known. What is in use on a filesystem
-// the kernel knows; the files of a mere directory are counted in the background,
-// from the first time that somebody asks.
+// the kernel knows, and in what is left out by default, as in /tmp, there is little
+// to count. The files of a mere directory, or of a tree of which patterns leave
+// something out, are counted in the background, from the first time that somebody asks.
 func (t *total) get() int64 {
 	t.once.Do(func() {
-		if n, ok := t.src.mounts.Used(); ok {
-			t.bytes = n
+		used, known := t.src.mounts.Used()
+		if known && !t.src.Searched() {
+			t.wait.Go(func() { t.set(t.src.Live, func(live int64) int64 { return max(0, used-live) }) })
 			return
 		}
-		t.wait.Go(t.count)
+		t.wait.Go(func() { t.set(t.src.Size, func(size int64) int64 { return size }) })
 	})
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -47,11 +49,11 @@ func (t *total) stop() {
 	t.wait.Wait()
 }
 
-// count walks a second time.
-func (t *total) count() {
-	if sum, err := t.src.Size(t.ctx); err == nil {
+// set walks a second time, and makes the total of what it counts.
+func (t *total) set(count func(context.Context) (int64, error), of func(int64) int64) {
+	if n, err := count(t.ctx); err == nil {
 		t.mu.Lock()
-		t.bytes = sum
+		t.bytes = of(n)
 		t.mu.Unlock()
 	}
 }

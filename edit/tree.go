@@ -187,24 +187,3 @@ func (w *walker) addAll(path string, mtime entry.Time) error {
 	}
 	return nil
 }
-
-// Size returns how many bytes of files there are to capture, holes and what is added
-// left out, by the sizes alone; a file counts under each of its names. It walks the tree
-// for itself, opens directories only, and leaves no trace in the plan and the mounts: so
-// it may run beside Walk.
-func (t *Tree) Size(ctx context.Context) (int64, error) {
-	opt := rootfs.WalkOptions{Drop: func(path string, _ bool) bool { return t.plan.Hidden(path) }}
-	if t.mounts != nil {
-		opt.Mounts = t.mounts.Copy()
-	}
-	sum := int64(0)
-	err := t.root.Walk(ctx, opt, func(n rootfs.Node) error {
-		defer n.Release()
-		var e entry.Entry
-		if c := t.plan.contents.byPath[n.Path]; (c == nil || !c.empty) && n.Stat(&e) == nil {
-			sum += min(e.Size, e.Blocks*512)
-		}
-		return nil
-	})
-	return sum, err
-}

@@ -1,0 +1,73 @@
+package edit
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"image-capture/entry"
+	"image-capture/rootfs"
+)
+
+// Size returns how many bytes of files there are to capture, holes and what is added
+// left out, by the sizes alone; a file counts under each of its names. It walks the tree
+// for itself, opens directories only, and leaves no trace in the plan and the mounts: so
+// it may run beside Walk.
+func (t *Tree) Size(ctx context.Context) (int64, error) {
+	opt := rootfs.WalkOptions{Drop: func(path string, _ bool) bool { return t.plan.Hidden(path) }}
+	if t.mounts != nil {
+		opt.Mounts = t.mounts.Copy()
+	}
+	sum := int64(0)
+	err := t.root.Walk(ctx, opt, func(n rootfs.Node) error {
+		defer n.Release()
+		if c := t.plan.contents.byPath[n.Path]; c == nil || !c.empty {
+			sum += onDisk(&n)
+		}
+		return nil
+	})
+	return sum, err
+}
+
+func onDisk(n *rootfs.Node) int64 {
+	var e entry.Entry
+	if n.Stat(&e) != nil {
+		return 0
+	}
+	return min(e.Size, e.Blocks*512)
+}
+
+// Searched reports whether excludes other than Defaults leave something out: how much
+// that is, a walk of the whole tree tells.
+func (t *Tree) Searched() bool {
+	return slices.ContainsFunc(t.plan.excludes.list, func(e *exclude) bool { return !e.byDefault })
+}
+
+// Live returns how many bytes Defaults leave out. It walks, as Size does, where that is
+// and nowhere else.
+func (t *Tree) Live(ctx context.Context) (int64, error) {
+	var dirs []string
+	for _, text := range defaults {
+		if t.plan.excludes.byText[text] != nil {
+			dirs = append(dirs, strings.TrimSuffix(text, "/*"))
+		}
+	}
+	within := func(path string) bool {
+		return slices.ContainsFunc(dirs, func(dir string) bool { return isBelow(path, dir) })
+	}
+	opt := rootfs.WalkOptions{Drop: func(path string, _ bool) bool {
+		return !within(path) && !slices.ContainsFunc(dirs, func(dir string) bool { return path == dir || isBelow(dir, path) })
+	}}
+	if t.mounts != nil {
+		opt.Mounts = t.mounts.Copy()
+	}
+	sum := int64(0)
+	err := t.root.Walk(ctx, opt, func(n rootfs.Node) error {
+		defer n.Release()
+		if within(n.Path) {
+			sum += onDisk(&n)
+		}
+		return nil
+	})
+	return sum, err
+}
