@@ -27,6 +27,9 @@ func (s *Source) Like(f manifest.Facts) (map[string]Edited, error) {
 			err = s.plan.ExcludeAlways(n.Path)
 		case n.Reason == entry.KeepOnly.Done():
 			err = s.plan.KeepOnly(n.Path)
+		case strings.HasPrefix(n.Reason, entry.KeepTagged.Done()+" ("):
+			tags := strings.TrimPrefix(n.Reason, entry.KeepTagged.Done()+" (")
+			err = s.plan.KeepTagged(n.Path, strings.Split(strings.TrimSuffix(tags, ")"), "/"))
 		case n.Reason == entry.Drop.Done():
 			err = s.plan.Remove(n.Path)
 		default:

@@ -111,6 +111,10 @@ type Tree struct {
 	// Exclude are patterns, ExcludeFrom files that hold some; see package edit.
 	Exclude     []string
 	ExcludeFrom []PatternFile
+	// ExcludeCaches and ExcludeIfPresent leave out what is beside a tag in a directory; see
+	// edit.Plan.
+	ExcludeCaches    bool
+	ExcludeIfPresent []string
 	// OneFileSystem, IncludeMounts and ExcludeMounts are those of rootfs.MountOptions.
 	OneFileSystem                bool
 	IncludeMounts, ExcludeMounts []string
@@ -149,13 +153,14 @@ type Option string
 
 // The options that can be wrong in a way that only this package sees.
 const (
-	OptionRoot        Option = "Root"
-	OptionExclude     Option = "Exclude"
-	OptionExcludeFrom Option = "ExcludeFrom"
-	OptionNames       Option = "Names"
-	OptionTag         Option = "Tag"
-	OptionOutputs     Option = "Outputs"
-	OptionImage       Option = "Image"
+	OptionRoot             Option = "Root"
+	OptionExclude          Option = "Exclude"
+	OptionExcludeFrom      Option = "ExcludeFrom"
+	OptionExcludeIfPresent Option = "ExcludeIfPresent"
+	OptionNames            Option = "Names"
+	OptionTag              Option = "Tag"
+	OptionOutputs          Option = "Outputs"
+	OptionImage            Option = "Image"
 )
 
 func (e *OptionError) Error() string { return e.err.Error() }
@@ -184,6 +189,14 @@ func (t Tree) plan() (*edit.Plan, error) {
 	for _, f := range t.ExcludeFrom {
 		if err := p.ExcludeFrom(f.Name, bytes.NewReader(f.Text)); err != nil {
 			return nil, &OptionError{OptionExcludeFrom, err}
+		}
+	}
+	if t.ExcludeCaches {
+		p.ExcludeCaches()
+	}
+	for _, name := range t.ExcludeIfPresent {
+		if err := p.ExcludeIfPresent(name); err != nil {
+			return nil, &OptionError{OptionExcludeIfPresent, err}
 		}
 	}
 	if t.AddCurtin == CurtinDir {

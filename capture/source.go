@@ -65,16 +65,24 @@ func empty(path string) error {
 }
 
 func (s *Source) decideMounts(t Tree) (err error) {
+	s.plan.LookIn(s.root.FS())
 	s.mounts, err = s.root.Mounts(rootfs.MountOptions{
 		OneFileSystem: t.OneFileSystem, Include: t.IncludeMounts, Exclude: t.ExcludeMounts,
 		NotMounted: func(path string) { s.absent = append(s.absent, path) },
 		Dropped: func(path string) bool {
 			// No file has such a name: only what drops all that is there matches it.
-			return s.plan.Hidden(path) || s.plan.Hidden(path+"/\x01")
+			// What is in the mount point is not looked at: it may be an automount.
+			return s.plan.Hidden(path) || s.plan.HiddenByName(path+"/\x01")
 		},
 	})
 	s.Tree = edit.NewTree(s.root, s.mounts, s.plan)
-	return err
+	if err != nil {
+		return err
+	}
+	if tag := s.RootTag(); tag != "" {
+		return optionErrorf(OptionExcludeIfPresent, "%s has %s in it: nothing would be captured", s.root.Path(), tag)
+	}
+	return nil
 }
 
 // Close closes the root.

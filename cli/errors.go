@@ -216,6 +216,8 @@ func diagnoseOption(e *capture.OptionError) diagnosis {
 		return diagnosis{ExitUsage, "patterns are those of tar --exclude, such as './var/cache/*'", "--exclude: "}
 	case capture.OptionExcludeFrom:
 		return diagnosis{ExitUsage, "", "--exclude-from: "}
+	case capture.OptionExcludeIfPresent:
+		return diagnosis{ExitUsage, "a name in a directory, without slashes, such as .nobackup; one in ROOT itself would leave out all", "--exclude-if-present, --exclude-caches: "}
 	case capture.OptionTag:
 		return diagnosis{ExitUsage, "", "--tag "}
 	case capture.OptionImage:

@@ -29,6 +29,8 @@ func (o *treeOptions) add(g *groups) {
 	s, t := g.group("Tree"), &o.tree
 	s.StringArrayVarP(&t.Exclude, "exclude", "x", nil, "leave out what matches `PATTERN`, such as ./a/b*, a/b or *.log, by the rules of GNU tar; repeatable")
 	s.StringArrayVar(&o.excludeFrom, "exclude-from", nil, "read exclude patterns from `FILE`, one a line; repeatable")
+	s.BoolVar(&t.ExcludeCaches, "exclude-caches", false, "of directories with a valid CACHEDIR.TAG keep only that file, as GNU tar does")
+	s.StringArrayVar(&t.ExcludeIfPresent, "exclude-if-present", nil, "of directories that hold a file or directory `NAME` keep only that; repeatable")
 	s.BoolVar(&t.DefaultExcludes, "default-excludes", true, "capture /proc /sys /dev /run /tmp /var/tmp as empty directories")
 	s.StringVar(&o.addCurtin, "add-curtin", "false", "put hooks that deploy the image into its /curtin, where it has none; as `MODE` true (also without a value); dir: an empty /curtin; false: nothing")
 	s.Lookup("add-curtin").NoOptDefVal = "true"

@@ -71,6 +71,7 @@ import (
 // goroutines, during the walk too.
 type Plan struct {
 	excludes excludes
+	tags     tags
 	removed  places[removal]
 	kept     places[keep]
 	contents places[content]
@@ -223,6 +224,9 @@ func (p *Plan) drop(path string, dir bool) bool {
 		r.seen = true
 		dropped = true
 	}
+	if p.tags.drop(path) {
+		dropped = true
+	}
 	if dropped {
 		if dir {
 			p.excludes.cover(path)
@@ -240,6 +244,11 @@ func (p *Plan) drop(path string, dir bool) bool {
 // asked for any path in any order, and counts nothing. It is about the tree only:
 // what is added can stand at a hidden path.
 func (p *Plan) Hidden(path string) bool {
+	return p.HiddenByName(path) || p.tags.hide(path)
+}
+
+// HiddenByName is Hidden without a look at the tree: what tags leave out is not hidden.
+func (p *Plan) HiddenByName(path string) bool {
 	return p.keptAbove(path) != nil || p.isRemoved(path) || p.excludes.hides(path)
 }
 

@@ -2,6 +2,7 @@ package edit
 
 import (
 	"fmt"
+	"strings"
 
 	"image-capture/entry"
 )
@@ -12,7 +13,8 @@ type Edit struct {
 	// Subject is the pattern of an exclude, else the path. It is bytes: escape it
 	// before it is shown.
 	Subject string
-	// Why is what Rewrite was given; else it is empty.
+	// Why is what Rewrite was given, or the tags that KeepTagged found, joined by slashes;
+	// else it is empty.
 	Why string
 	// Count is how many entries were dropped, changed or added, not counting what is
 	// below them. An entry that several patterns match counts for each.
@@ -33,7 +35,7 @@ func (e Edit) Note() entry.Note {
 
 // Edits returns what the walk did: the excludes and removals that dropped
 // something, the directories that were shipped empty (also when nothing below them
-// was met), the files that were emptied or rewritten (also when they were so
+// was met), or with their tags only, the files that were emptied or rewritten (also when they were so
 // before), and what was added; each kind in the order given.
 func (p *Plan) Edits() []Edit {
 	var list []Edit
@@ -49,6 +51,10 @@ func (p *Plan) Edits() []Edit {
 		if k := p.kept.byPath[path]; k.seen {
 			add(entry.KeepOnly, path, "", k.count)
 		}
+	}
+	for _, path := range p.tags.met.order {
+		m := p.tags.met.byPath[path]
+		add(entry.KeepTagged, path, strings.Join(m.tags, "/"), m.count)
 	}
 	for _, path := range p.removed.order {
 		if p.removed.byPath[path].seen {

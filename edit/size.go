@@ -37,10 +37,10 @@ func onDisk(n *rootfs.Node) int64 {
 	return min(e.Size, e.Blocks*512)
 }
 
-// Searched reports whether excludes other than Defaults leave something out: how much
+// Searched reports whether excludes other than Defaults, or tags, leave something out: how much
 // that is, a walk of the whole tree tells.
 func (t *Tree) Searched() bool {
-	return slices.ContainsFunc(t.plan.excludes.list, func(e *exclude) bool { return !e.byDefault })
+	return t.plan.tags.wanted() || slices.ContainsFunc(t.plan.excludes.list, func(e *exclude) bool { return !e.byDefault })
 }
 
 // Live returns how many bytes Defaults leave out. It walks, as Size does, where that is

@@ -69,6 +69,9 @@ func (s *survey) drop(path string, dir bool) bool {
 		above, _ := splitPath(path)
 		s.charge(edited{entry.KeepOnly, above})
 	}
+	if above, name := splitPath(path); s.plan.tags.wanted() && s.plan.tags.beside(above, name) {
+		s.charge(edited{entry.KeepTagged, above})
+	}
 	if s.plan.removed.byPath[path] != nil {
 		s.charge(edited{entry.Drop, path})
 	}

@@ -31,6 +31,7 @@ func NewTree(root *rootfs.Root, mounts *rootfs.Mounts, plan *Plan) *Tree {
 			}
 		}
 	}
+	plan.LookIn(root.FS())
 	return &Tree{root, mounts, plan}
 }
 
