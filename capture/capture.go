@@ -50,8 +50,7 @@ type run struct {
 	delivery *Delivery // nil without an endpoint
 	image    *attempt  // the one that made a whole image; nil before
 
-	held hold
-	late error // what went wrong on the host when the image was made
+	late error // what went wrong on the tree's host when the image was made
 
 	delivered    bool // image and MANIFEST are where they belong
 	profileSaved string
@@ -155,6 +154,22 @@ func (r *run) transfer(ctx context.Context) error {
 		}
 	}
 	return local
+}
+
+// read makes the image of a tree that holds still, and brings it to where it belongs.
+func (r *run) read(ctx context.Context) error {
+	err := r.origin.Hold(ctx)
+	if err == nil {
+		if r.delivery == nil {
+			err = r.walk(ctx, nil)
+		} else {
+			err = r.send(ctx)
+		}
+	}
+	if r.late = r.origin.Release(ctx); r.image == nil && r.late != nil {
+		err, r.late = joined(err, r.late), nil
+	}
+	return err
 }
 
 // joined is errors.Join that leaves a single error as it is.

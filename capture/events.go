@@ -5,7 +5,6 @@ import (
 	"image-capture/edit"
 	"image-capture/entry"
 	"image-capture/rootfs"
-	"image-capture/snapshot"
 	"image-capture/upload"
 )
 
@@ -33,8 +32,9 @@ type Events interface {
 	NoManifest()
 	// Hook is a hook of Steady that is run now; which is pre-hook or post-hook.
 	Hook(which, command string)
-	// LeftBehind is something that could not be removed from the host.
-	LeftBehind(left *snapshot.LeftError)
+	// LeftBehind is something that could not be removed from the host, and the command that
+	// removes it.
+	LeftBehind(what, command string)
 	// Sending says that an image will be sent. estimate gives its bytes, before compression
 	// unless compressed is set; it may take some seconds, and is 0 where that is
 	// not known yet.
@@ -94,7 +94,7 @@ func (Silent) NoManifest() {}
 func (Silent) Hook(_, _ string) {}
 
 // LeftBehind is for Events.
-func (Silent) LeftBehind(*snapshot.LeftError) {}
+func (Silent) LeftBehind(_, _ string) {}
 
 // Sending is for Events.
 func (Silent) Sending(func() int64, bool) {}

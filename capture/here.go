@@ -16,6 +16,7 @@ import (
 type here struct {
 	opt    Options
 	events Events
+	held   held
 	mounts map[string]bool // mount points whose decision was reported
 
 	src *Source // opened for the check, and taken by the first walk
@@ -30,8 +31,9 @@ func Here(opt Options, events Events) Origin {
 	return &here{opt: opt, events: events, mounts: map[string]bool{}}
 }
 
-// Close closes a tree that was not walked.
+// Close closes a tree that was not walked, and releases one that is held.
 func (h *here) Close() {
+	_ = h.Release(context.Background()) // Release says what went wrong to who wants to know
 	if h.src != nil {
 		h.src.Close()
 	}

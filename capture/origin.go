@@ -19,6 +19,11 @@ type Origin interface {
 	// Estimate is how many bytes there are to capture, before compression; it may take
 	// some seconds, and is 0 where that is not known yet.
 	Estimate(ctx context.Context) int64
+	// Hold makes the tree hold still, as Options.Steady says, before the first walk.
+	Hold(ctx context.Context) error
+	// Release ends that after the last walk, also when Hold has failed, and whether ctx
+	// has ended or not. What fails then takes nothing from an image that is whole.
+	Release(ctx context.Context) error
 	// Walk walks the tree once and writes the image to w. add is given its entries, and
 	// keeps nothing of them; skip names what is never captured, and why. What of the tree
 	// changed since another walk is seen: each opens it anew.

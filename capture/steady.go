@@ -10,8 +10,13 @@ import (
 // Steady says what is done on the host so that the tree holds still while it is read.
 type Steady struct {
 	Hooks snapshot.Hooks
+	Watch Watch
+}
+
+// Watch says how the host is left as it was found. Nothing is done on the host without.
+type Watch struct {
 	// Watcher is the program, and its arguments, that calls snapshot.Watch; see
-	// snapshot.NewGuard. Nothing is done on the host without.
+	// snapshot.NewGuard.
 	Watcher []string
 	// Output gets what hooks and the watcher print. When it is an *os.File, they do so
 	// also after this process was killed.
@@ -23,62 +28,45 @@ type Steady struct {
 // any says whether anything is to be done.
 func (s Steady) any() bool { return s.Hooks.Any() }
 
-// hold is what is done while the tree is read.
-type hold struct {
+// held is what is done while the tree is read.
+type held struct {
 	guard *snapshot.Guard
 	post  func(context.Context) error // runs the post-hook, once
 }
 
-// hold runs the pre-hook.
-func (r *run) hold(ctx context.Context) error {
-	s := r.opt.Steady
+// Hold runs the pre-hook.
+func (h *here) Hold(ctx context.Context) error {
+	s := h.opt.Steady
 	if !s.any() {
 		return nil
 	}
 	var err error
-	r.held.guard, err = snapshot.NewGuard(s.Watcher, s.Output, snapshot.Host{Output: s.Output, Drop: s.Secrets})
+	h.held.guard, err = snapshot.NewGuard(s.Watch.Watcher, s.Watch.Output, snapshot.Host{Output: s.Watch.Output, Drop: s.Watch.Secrets})
 	if err != nil {
 		return err
 	}
 	if s.Hooks.Pre != "" {
-		r.events.Hook("pre-hook", s.Hooks.Pre)
+		h.events.Hook("pre-hook", s.Hooks.Pre)
 	}
-	r.held.post, err = r.held.guard.Pre(ctx, s.Hooks)
+	h.held.post, err = h.held.guard.Pre(ctx, s.Hooks)
 	return err
 }
 
-// letGo runs the post-hook and removes what was made on the host. It is the end of all
-// reading, also when ctx has ended.
-func (r *run) letGo(ctx context.Context) error {
-	h := r.held
-	r.held = hold{}
-	if h.guard == nil {
+// Release runs the post-hook and removes what was made on the host.
+func (h *here) Release(ctx context.Context) error {
+	was := h.held
+	h.held = held{}
+	if was.guard == nil {
 		return nil
 	}
-	err := r.runPost(ctx, h.post)
-	return joined(err, h.guard.Close(ctx, r.events.LeftBehind))
+	err := h.runPost(ctx, was.post)
+	return joined(err, was.guard.Close(ctx, func(left *snapshot.LeftError) { h.events.LeftBehind(left.Error(), left.Command()) }))
 }
 
-func (r *run) runPost(ctx context.Context, post func(context.Context) error) error {
-	if post == nil || r.opt.Hooks.Post == "" {
+func (h *here) runPost(ctx context.Context, post func(context.Context) error) error {
+	if post == nil || h.opt.Hooks.Post == "" {
 		return nil
 	}
-	r.events.Hook("post-hook", r.opt.Hooks.Post)
+	h.events.Hook("post-hook", h.opt.Hooks.Post)
 	return post(ctx)
-}
-
-// read makes the image of a tree that holds still, and brings it to where it belongs.
-func (r *run) read(ctx context.Context) error {
-	err := r.hold(ctx)
-	if err == nil {
-		if r.delivery == nil {
-			err = r.walk(ctx, nil)
-		} else {
-			err = r.send(ctx)
-		}
-	}
-	if r.late = r.letGo(ctx); r.image == nil && r.late != nil {
-		err, r.late = joined(err, r.late), nil
-	}
-	return err
 }

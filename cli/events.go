@@ -9,7 +9,6 @@ import (
 	"image-capture/edit"
 	"image-capture/entry"
 	"image-capture/rootfs"
-	"image-capture/snapshot"
 )
 
 // events prints what happens on the way.
@@ -67,9 +66,7 @@ func (e events) NoManifest() {
 
 func (e events) Hook(which, command string) { e.term.say("%s: %s", which, command) }
 
-func (e events) LeftBehind(left *snapshot.LeftError) {
-	e.term.warn(left.Command(), "%v", left)
-}
+func (e events) LeftBehind(what, command string) { e.term.warn(command, "%s", what) }
 
 func (e events) Sending(estimate func() int64, compressed bool) {
 	if e.term.quiet {

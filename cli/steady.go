@@ -19,12 +19,11 @@ func (o *steadyOptions) add(g *groups) {
 }
 
 func (o *steadyOptions) of(a *App) capture.Steady {
-	s := capture.Steady{Hooks: o.hooks, Secrets: secretVariables, Output: a.term.hookOutput()}
-	s.Watcher = []string{"/proc/self/exe", watchWord}
+	w := capture.Watch{Watcher: []string{"/proc/self/exe", watchWord}, Secrets: secretVariables, Output: a.term.hookOutput()}
 	if a.term.json {
-		s.Watcher = append(s.Watcher, "--progress=json")
+		w.Watcher = append(w.Watcher, "--progress=json")
 	}
-	return s
+	return capture.Steady{Hooks: o.hooks, Watch: w}
 }
 
 // secretVariables are the environment variables that hold tokens or passwords.

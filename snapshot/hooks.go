@@ -20,7 +20,7 @@ func (h Hooks) Any() bool { return h.Pre != "" || h.Post != "" }
 type HookError struct {
 	Post    bool // else it is the pre-hook
 	Command string
-	err     error
+	Reason  string // how it ended
 }
 
 func (e *HookError) Error() string {
@@ -28,11 +28,8 @@ func (e *HookError) Error() string {
 	if e.Post {
 		which = "post-hook"
 	}
-	return fmt.Sprintf("%s %q: %v", which, e.Command, e.err)
+	return fmt.Sprintf("%s %q: %s", which, e.Command, e.Reason)
 }
-
-// Unwrap returns how it ended.
-func (e *HookError) Unwrap() error { return e.err }
 
 // Pre runs the first hook. done runs the other one, once; it is owed from now on, also
 // after an error.
@@ -45,7 +42,7 @@ func (g *Guard) Pre(ctx context.Context, h Hooks) (done func(context.Context) er
 		}
 		done = func(ctx context.Context) error {
 			if err := g.keep(context.WithoutCancel(ctx), id); err != nil {
-				return &HookError{true, h.Post, err}
+				return &HookError{true, h.Post, err.Error()}
 			}
 			return nil
 		}
@@ -57,7 +54,7 @@ func (g *Guard) Pre(ctx context.Context, h Hooks) (done func(context.Context) er
 		if ctx.Err() != nil {
 			return done, context.Cause(ctx)
 		}
-		return done, &HookError{false, h.Pre, err}
+		return done, &HookError{false, h.Pre, err.Error()}
 	}
 	return done, nil
 }
