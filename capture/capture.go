@@ -74,6 +74,9 @@ func (r *run) all(ctx context.Context) error {
 			}
 		}
 	}
+	if err := r.origin.Ready(ctx); err != nil {
+		return err
+	}
 	if err := r.given(); err != nil {
 		return err
 	}

@@ -39,15 +39,11 @@ func (h *here) Close() {
 	}
 }
 
+// Ready compares the limits of this process with what a walk takes.
+func (h *here) Ready(context.Context) error { return h.opt.enoughMemory(os.DirFS("/")) }
+
 // Check judges the tree before anything of it is read.
 func (h *here) Check(ctx context.Context) (c Checked, err error) {
-	if err := h.opt.enoughMemory(os.DirFS("/")); err != nil {
-		return c, err
-	}
-	return h.check(ctx)
-}
-
-func (h *here) check(ctx context.Context) (c Checked, err error) {
 	if h.src, err = h.opt.Open(); err != nil {
 		return c, err
 	}

@@ -14,7 +14,9 @@ import (
 // go is the other half of a capture, which is Run's. The two may be on two machines; see
 // package remote. What happens is told to the Events that the Origin was made with.
 type Origin interface {
-	// Check opens the tree and judges it, before anything else is asked of it.
+	// Ready says before anything else whether the machine has what a walk takes.
+	Ready(ctx context.Context) error
+	// Check opens the tree and judges it, before it is looked at further.
 	Check(ctx context.Context) (Checked, error)
 	// Estimate is how many bytes there are to capture, before compression; it may take
 	// some seconds, and is 0 where that is not known yet.
