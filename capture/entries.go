@@ -24,6 +24,7 @@ const entriesAhead = 128
 // have, with contents of which digests are taken only when somebody asks. It is a
 // compare.Lazy.
 type Entries struct {
+	src     *Source
 	ctx     context.Context
 	cancel  context.CancelFunc
 	ordered chan *treeEntry
@@ -47,7 +48,7 @@ type treeEntry struct {
 
 // Entries starts to walk the tree. It is to be closed, and there is one walk to a Source.
 func (s *Source) Entries(ctx context.Context) *Entries {
-	e := &Entries{ordered: make(chan *treeEntry, entriesAhead), work: make(chan *treeEntry, entriesAhead), first: map[entry.FileID]*entry.Member{}}
+	e := &Entries{src: s, ordered: make(chan *treeEntry, entriesAhead), work: make(chan *treeEntry, entriesAhead), first: map[entry.FileID]*entry.Member{}}
 	e.ctx, e.cancel = context.WithCancel(ctx)
 	skip := swapFiles()
 	for range runtime.GOMAXPROCS(0) {
@@ -124,6 +125,9 @@ func (e *Entries) Next() (*entry.Member, error) {
 	for {
 		t, ok := <-e.ordered
 		if !ok && e.err == nil {
+			if err := e.src.present(); err != nil {
+				return nil, err
+			}
 			return nil, io.EOF
 		}
 		if !ok {

@@ -138,6 +138,9 @@ func (h *here) Walk(ctx context.Context, w io.Writer, skip map[entry.FileID]stri
 	})
 	done()
 	p.total.stop()
+	if err == nil {
+		err = src.present()
+	}
 	if err != nil {
 		return Walked{}, err
 	}

@@ -88,7 +88,10 @@ func (h *here) Preview(ctx context.Context) (f Forecast, err error) {
 		return f, err
 	}
 	defer src.Close()
-	if f.Left, err = src.Survey(ctx, p.visit); err != nil {
+	if f.Left, err = src.Survey(ctx, p.visit); err == nil {
+		err = src.present()
+	}
+	if err != nil {
 		return f, err
 	}
 	h.reportEdits(src)

@@ -26,7 +26,7 @@ type Source struct {
 }
 
 // Open opens the root and decides what shall be captured of it. The error is an
-// OptionError, a rootfs.NoMountError, or one of the kernel.
+// OptionError, a rootfs.NoMountError, a rootfs.GoneError, or one of the kernel.
 func (t Tree) Open() (*Source, error) {
 	root, err := rootfs.Open(t.Root)
 	if err != nil {
@@ -75,6 +75,9 @@ func (s *Source) decideMounts(t Tree) (err error) {
 			return s.plan.Hidden(path) || s.plan.HiddenByName(path+"/\x01")
 		},
 	})
+	if err == nil {
+		err = s.root.Enter(s.mounts)
+	}
 	s.Tree = edit.NewTree(s.root, s.mounts, s.plan)
 	if err != nil {
 		return err
@@ -84,6 +87,9 @@ func (s *Source) decideMounts(t Tree) (err error) {
 	}
 	return nil
 }
+
+// present says whether all that was captured is still there; see rootfs.Root.Present.
+func (s *Source) present() error { return s.root.Present() }
 
 // Close closes the root.
 func (s *Source) Close() error { return s.root.Close() }
@@ -102,6 +108,9 @@ func (s *Source) Judge(ctx context.Context, opt bootcheck.Options, fix bool, mad
 	var all []bootcheck.Fix
 	for round := 0; ; round++ {
 		r, err := bootcheck.Check(ctx, s.view(), opt)
+		if err == nil {
+			err = s.present()
+		}
 		if err != nil || !fix || round == mostFixes {
 			return r, all, err
 		}

@@ -96,6 +96,7 @@ func diagnose(err error) diagnosis {
 		return d
 	}
 	var mount *rootfs.NoMountError
+	var gone *rootfs.GoneError
 	var remote *upload.Error
 	switch {
 	case err == nil:
@@ -104,6 +105,8 @@ func diagnose(err error) diagnosis {
 		return diagnosis{code: ExitInterrupted}
 	case errors.As(err, &mount):
 		return diagnosis{ExitUsage, "findmnt lists the mount points", ""}
+	case errors.As(err, &gone):
+		return diagnosis{ExitFailed, "nothing was stored: mount it again, or give the snapshot more room, and capture again", ""}
 	case errors.As(err, &remote):
 		return diagnoseRemote(remote)
 	case errors.Is(err, syscall.ENOSPC):
@@ -207,6 +210,9 @@ func diagnoseOption(e *capture.OptionError) diagnosis {
 		}
 		if empty := (*capture.EmptyRootError)(nil); errors.As(e, &empty) {
 			return diagnosis{ExitUsage, "mount the root filesystem there first; findmnt lists the mount points", ""}
+		}
+		if gone := (*rootfs.GoneError)(nil); errors.As(e, &gone) {
+			return diagnosis{ExitUsage, "mount it again, or take the snapshot again", ""}
 		}
 		if errors.Is(e, syscall.EIO) || errors.Is(e, syscall.ESTALE) || errors.Is(e, syscall.EMFILE) {
 			return diagnosis{ExitFailed, "look at the disk or the server, and in the kernel's log (dmesg)", ""}

@@ -30,10 +30,10 @@ type MountOptions struct {
 	// OneFileSystem leaves out every mount point but those in Include.
 	OneFileSystem bool
 	// Include captures a mount point whatever is mounted there, unless that is a
-	// directory that the mount point lies in.
+	// directory that the mount point lies in; so a subvolume of btrfs.
 	Include []string
-	// Exclude leaves out a mount point; its directory stays, empty. What is not mounted
-	// there is reported to NotMounted: nothing is captured of it either way.
+	// Exclude leaves out a mount point or a subvolume; its directory stays, empty. What
+	// is not mounted there is reported to NotMounted: nothing is captured of it either way.
 	Exclude    []string
 	NotMounted func(path string)
 	// Dropped says whether a path, or all that it holds, is left out of the tree for
@@ -47,6 +47,8 @@ type NoMountError struct {
 	Path   string
 	Reason string
 }
+
+const reasonDropped = "is excluded, or what it holds: --default-excludes=false or other excludes let it in"
 
 func (e *NoMountError) Error() string { return fmt.Sprintf("%s %s", e.Path, e.Reason) }
 
@@ -94,11 +96,11 @@ func DecideMounts(infos []*MountInfo, root string, opt MountOptions) ([]Mount, e
 			delete(exclude, path)
 			continue
 		}
-		d := Mount{Path: path, Kind: kindOf(info), FSType: info.FSType, Source: info.Source, Dev: unix.Mkdev(uint32(info.Major), uint32(info.Minor))}
+		d := Mount{Path: path, id: info.ID, Kind: kindOf(info), FSType: info.FSType, Source: info.Source, Dev: unix.Mkdev(uint32(info.Major), uint32(info.Minor))}
 		dropped := opt.Dropped != nil && opt.Dropped(path)
 		switch {
 		case include[path] && dropped:
-			return nil, &NoMountError{path, "is excluded, or what it holds: --default-excludes=false or other excludes let it in"}
+			return nil, &NoMountError{path, reasonDropped}
 		case include[path]:
 			d.Captured, d.Reason = true, describe(info)+" (--include-mount)"
 		case exclude[path]:
@@ -171,7 +173,9 @@ func leftOutAbove(list []Mount, path string) string {
 func placesOf(paths []string) map[string]bool {
 	set := map[string]bool{}
 	for _, p := range paths {
-		set["."+gopath.Clean("/"+p)] = true
+		set[placeOf(p)] = true
 	}
 	return set
 }
+
+func placeOf(path string) string { return "." + gopath.Clean("/"+path) }

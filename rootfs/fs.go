@@ -28,13 +28,14 @@ func (r *Root) FS() *View { return &View{r} }
 var ErrLink = errors.New("is a symbolic link")
 
 // parent opens the directory that a name is in and returns the last part of the
-// name.
+// name: "." for the top of a place, which is given itself.
 func (v *View) parent(op, name string) (dirfd int, last string, err error) {
 	if !ValidName(name) {
 		return -1, "", &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
 	}
-	parts := strings.Split(name, "/")
-	fd, err := openAt(v.root.dir.fd, ".", unix.O_DIRECTORY)
+	top, rest := v.root.nearest(pathOf(name))
+	parts := strings.Split(rest, "/")
+	fd, err := openAt(top.dir.fd, ".", unix.O_DIRECTORY)
 	for _, part := range parts[:len(parts)-1] {
 		if err != nil {
 			break
@@ -64,10 +65,10 @@ func (v *View) Lstat(name string) (fs.FileInfo, error) {
 	}
 	defer unix.Close(fd)
 	var e entry.Entry
-	if _, err := statName(fd, last, &e); err != nil {
+	if err := peek(fd, last, &e); err != nil {
 		return nil, &fs.PathError{Op: "lstat", Path: name, Err: err}
 	}
-	return &info{last, e}, nil
+	return &info{base(name), e}, nil
 }
 
 // Stat is Lstat: this view follows no link.
@@ -120,7 +121,7 @@ func (v *View) Open(name string) (fs.File, error) {
 	}
 	defer unix.Close(fd)
 	var e entry.Entry
-	if _, err := statName(fd, last, &e); err != nil {
+	if err := peek(fd, last, &e); err != nil {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
 	}
 	flags := 0
@@ -143,9 +144,9 @@ func (v *View) Open(name string) (fs.File, error) {
 	}
 	switch e.Type {
 	case entry.File:
-		return &file{os.NewFile(uintptr(ffd), name), info{last, e}}, nil
+		return &file{os.NewFile(uintptr(ffd), name), info{base(name), e}}, nil
 	case entry.Dir:
-		return &dirFile{fd: ffd, name: name, info: info{last, e}}, nil
+		return &dirFile{root: v.root, fd: ffd, name: name, info: info{base(name), e}}, nil
 	}
 	unix.Close(ffd)
 	return nil, &fs.PathError{Op: "open", Path: name, Err: fmt.Errorf("is a %s: %w", e.Type, fs.ErrInvalid)}
@@ -177,6 +178,16 @@ func ValidName(name string) bool {
 	}
 	return true
 }
+
+// pathOf is the path in tar's way of a name in io/fs's.
+func pathOf(name string) string {
+	if name == "." {
+		return name
+	}
+	return "./" + name
+}
+
+func base(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }
 
 // NextEntries takes the next n entries off the rest of a directory's list, as
 // fs.ReadDirFile has it: all of them when n is not positive, else io.EOF at the end.
@@ -252,6 +263,7 @@ func (f *file) Close() error                            { return f.f.Close() }
 
 // dirFile is an open directory.
 type dirFile struct {
+	root   *Root
 	fd     int
 	name   string
 	info   info
@@ -285,7 +297,13 @@ func (d *dirFile) ReadDir(n int) ([]fs.DirEntry, error) {
 		for _, item := range l.items {
 			name := string(l.name(item))
 			var e entry.Entry
-			if _, err := statName(d.fd, name, &e); err != nil {
+			var err error
+			if p := d.root.byPath[pathOf(d.name)+"/"+name]; p != nil {
+				_, err = statFD(p.dir.fd, &e)
+			} else {
+				err = peek(d.fd, name, &e)
+			}
+			if err != nil {
 				continue
 			}
 			d.rest = append(d.rest, fs.FileInfoToDirEntry(&info{name, e}))

@@ -208,7 +208,7 @@ func TestMountAppearsDuringWalk(t *testing.T) {
 	requireUnder(t, all["./b"], "b")
 	list := m.List()
 	require.Len(t, list, 3)
-	require.Equal(t, Mount{Path: "./b", Kind: PseudoFS, Dev: list[0].Dev, FSType: "tmpfs", Source: "tmpfs", Reason: "pseudo filesystem tmpfs"}, list[0])
+	require.Equal(t, Mount{id: list[0].id, Path: "./b", Kind: PseudoFS, Dev: list[0].Dev, FSType: "tmpfs", Source: "tmpfs", Reason: "pseudo filesystem tmpfs"}, list[0])
 	require.Equal(t, "./c", list[1].Path)
 	require.True(t, list[1].Captured)
 	require.Equal(t, "./d", list[2].Path)
@@ -236,27 +236,6 @@ func TestWalkDeepMounted(t *testing.T) {
 	order := names(t, r, WalkOptions{Mounts: mounts(t, r, MountOptions{})})
 	require.Equal(t, found(t, dir), order)
 	require.Len(t, order, 1+2*3+2*(maxOpenDirs+20))
-}
-
-// An image of a btrfs filesystem: its subvolumes are no mounts.
-func TestSubvolumes(t *testing.T) {
-	privateMounts(t)
-	image, dir := t.TempDir()+"/disk", made(t)
-	require.NoError(t, os.WriteFile(image, nil, 0o600))
-	require.NoError(t, os.Truncate(image, 128<<20))
-	err := exec.Command("mkfs.btrfs", "-q", image).Run()
-	if err == nil {
-		err = exec.Command("mount", "-o", "loop", image, dir).Run()
-	}
-	roottest.Need(t, err == nil, "mkfs.btrfs, loop devices and btrfs in the kernel")
-	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
-	require.NoError(t, exec.Command("btrfs", "subvolume", "create", dir+"/sub").Run())
-	fill(t, dir, "sub/x", "y")
-	r := open(t, dir)
-	m := mounts(t, r, MountOptions{})
-	require.Equal(t, []string{".", "./sub", "./sub/x", "./y"}, names(t, r, WalkOptions{Mounts: m}))
-	require.Equal(t, []Mount{{Path: "./sub", Captured: true, Reason: "subvolume of a captured filesystem"}}, m.List())
-	require.Equal(t, []string{".", "./sub", "./y"}, names(t, r, WalkOptions{Mounts: mounts(t, r, MountOptions{OneFileSystem: true})}))
 }
 
 // A walk does not touch what it leaves out: a FUSE server that never answers is
@@ -300,7 +279,7 @@ func TestMountsFromElsewhere(t *testing.T) {
 		4 1 0:7 / /elsewhere/plain proc proc
 `), "/elsewhere", MountOptions{})
 	require.NoError(t, err)
-	require.Equal(t, Mount{Path: "./tmpfs", Kind: LocalFS, FSType: "xfs", Source: "/dev/sda3", Dev: unix.Mkdev(8, 3), Captured: true, Reason: "local filesystem xfs on /dev/sda3"}, list[2])
+	require.Equal(t, Mount{id: 2, Path: "./tmpfs", Kind: LocalFS, FSType: "xfs", Source: "/dev/sda3", Dev: unix.Mkdev(8, 3), Captured: true, Reason: "local filesystem xfs on /dev/sda3"}, list[2])
 	m := NewMounts(list)
 	copied := m.Copy()
 	want := []string{".", "./a", "./disk", "./plain", "./tmpfs", "./tmpfs/in"}

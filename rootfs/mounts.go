@@ -23,6 +23,12 @@ type Mount struct {
 	Dev      uint64
 	Captured bool // else what lies under the mount is in the tree: the directory, empty, or the file
 	Reason   string
+	// From is where what is captured at Path is seen: an absolute path without links, such
+	// as that of a snapshot of the filesystem that is mounted at Path. Empty: at Path.
+	From string
+
+	id      int  // of the mount, in the kernel's list; 0 if unknown
+	standIn bool // a directory of btrfs that stands for a subvolume
 }
 
 // String tells the decision in one line.
@@ -44,8 +50,10 @@ type Mounts struct {
 	list   []Mount
 	byPath map[string]int // index into list
 	// later decides on a directory that turned out to lie on another filesystem than
-	// its parent and is not in the list.
-	later func(path string, mounted mountRoot) (Mount, error)
+	// its parent and is not in the list. It is nil when that is no mount.
+	later func(path string, mounted mountRoot) (*Mount, error)
+	// subvolumes decides on what is no mount.
+	subvolumes subvolumes
 	// disks are places that show each captured filesystem, once; nil when something
 	// captured is a part only of a filesystem, or nobody here can see them.
 	disks []string
@@ -60,17 +68,13 @@ func NewMounts(list []Mount) *Mounts {
 	for _, d := range list {
 		m.add(d)
 	}
-	m.later = func(path string, mounted mountRoot) (Mount, error) {
+	m.later = func(path string, mounted mountRoot) (*Mount, error) {
 		if mounted == mountYes {
-			return Mount{Path: path, Reason: "not in the table of mounts"}, nil
+			return &Mount{Path: path, Reason: "not in the table of mounts"}, nil
 		}
-		return subvolume(path), nil
+		return nil, nil
 	}
 	return m
-}
-
-func subvolume(path string) Mount {
-	return Mount{Path: path, Captured: true, Reason: "subvolume of a captured filesystem"}
 }
 
 // Mounts decides on the mounts of this process, which are read again when the walk
@@ -80,44 +84,46 @@ func (r *Root) Mounts(opt MountOptions) (*Mounts, error) {
 	if err != nil {
 		return nil, err
 	}
+	subvolumes, err := r.subvolumesOf(infos, &opt)
+	if err != nil {
+		return nil, err
+	}
 	decisions, err := DecideMounts(infos, r.path, opt)
 	if err != nil {
 		return nil, err
 	}
 	m := NewMounts(decisions)
+	m.subvolumes = subvolumes
 	m.disks = disksOf(infos, r.path, decisions)
 	m.later = r.mountedSince(opt)
 	return m, nil
 }
 
 // mountedSince decides by the mounts as they are then.
-func (r *Root) mountedSince(opt MountOptions) func(string, mountRoot) (Mount, error) {
+func (r *Root) mountedSince(opt MountOptions) func(string, mountRoot) (*Mount, error) {
 	opt.Include, opt.Exclude = nil, nil // these were found already
-	return func(path string, _ mountRoot) (Mount, error) {
+	return func(path string, _ mountRoot) (*Mount, error) {
 		infos, err := ReadMounts()
 		if err != nil {
-			return Mount{}, err
+			return nil, err
 		}
 		now, err := DecideMounts(infos, r.path, opt)
 		if err != nil {
-			return Mount{}, err
+			return nil, err
 		}
 		for _, d := range now {
 			if d.Path == path {
-				return d, nil
+				return &d, nil
 			}
 		}
-		// No mount at all: a btrfs subvolume has a device number of its own.
-		if opt.OneFileSystem {
-			return Mount{Path: path, Reason: "another filesystem (--one-file-system)"}, nil
-		}
-		return subvolume(path), nil
+		return nil, nil
 	}
 }
 
 // noMounts enters none.
 func (r *Root) noMounts() *Mounts {
 	m := NewMounts(nil)
+	m.subvolumes.oneFileSystem = true
 	m.later = r.mountedSince(MountOptions{OneFileSystem: true})
 	return m
 }
@@ -152,7 +158,7 @@ func disksOf(infos []*MountInfo, root string, decisions []Mount) []string {
 func (m *Mounts) Copy() *Mounts {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return &Mounts{list: slices.Clone(m.list), byPath: maps.Clone(m.byPath), later: m.later, disks: m.disks}
+	return &Mounts{list: slices.Clone(m.list), byPath: maps.Clone(m.byPath), later: m.later, subvolumes: m.subvolumes, disks: m.disks}
 }
 
 func (m *Mounts) add(d Mount) {
@@ -213,9 +219,9 @@ func (m *Mounts) at(path string) *Mount {
 	return nil
 }
 
-// crossed decides on a directory that turned out to lie on another filesystem
-// than its parent.
-func (m *Mounts) crossed(path string, mounted mountRoot) (bool, error) {
+// crossed decides on an open directory that turned out to lie on another filesystem than
+// its parent.
+func (m *Mounts) crossed(path string, mounted mountRoot, fd int, ino uint64) (captured bool, err error) {
 	if d := m.at(path); d != nil {
 		return d.Captured, nil
 	}
@@ -223,7 +229,11 @@ func (m *Mounts) crossed(path string, mounted mountRoot) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	m.add(d)
+	if d == nil { // no mount: a btrfs subvolume has a device number of its own
+		s := m.subvolumes.decide(path, fd, ino)
+		d = &s
+	}
+	m.add(*d)
 	return d.Captured, nil
 }
 

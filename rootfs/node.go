@@ -138,6 +138,16 @@ func (n *Node) open(e *entry.Entry) (c *Content, lost, err error) {
 	return &Content{fd, n.Path}, n.root.readXattrs(xattrsOfFD(fd), e), nil
 }
 
+// plainDir is a directory in place of one that must not be touched, or has nothing of its
+// own: root's, with the time of the one above. It is nil if that cannot be told.
+func (n *Node) plainDir() *entry.Entry {
+	var above entry.Entry
+	if _, err := statFD(n.at.fd, &above); err != nil {
+		return nil
+	}
+	return &entry.Entry{Path: n.Path, Type: entry.Dir, Perm: 0o755, Mtime: above.Mtime, Nlink: 1}
+}
+
 func (n *Node) readCovered(e *entry.Entry) error {
 	fd, err := openAt(n.at.fd, n.name, unix.O_DIRECTORY)
 	if err != nil {

@@ -18,28 +18,31 @@
 package rootfs
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
 	"sync"
 
 	"golang.org/x/sys/unix"
-
-	"image-capture/entry"
 )
 
 // Root is a directory opened as the root of a tree. It may be used from several
 // goroutines.
 type Root struct {
-	dir  *dir
+	dir  *dir // of places[0]
 	path string
+	// places are the root and what Enter opened.
+	places []*place
+	byPath map[string]*place
 	// noXattr remembers the devices whose filesystem has no extended attributes,
 	// which saves a system call a file there.
 	noXattr sync.Map
 }
 
 // Open opens the directory at path, which may be a symbolic link to one, as a
-// root.
+// root. The error is a GoneError when the directory was deleted, such as a snapshot that is
+// still mounted.
 func Open(path string) (*Root, error) {
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -52,14 +55,15 @@ func Open(path string) (*Root, error) {
 		unix.Close(fd)
 		return nil, fmt.Errorf("cannot name the root %s: /proc is needed and is not mounted: %w", path, err)
 	}
-	r := &Root{path: real}
-	var e entry.Entry
-	if _, err := statFD(fd, &e); err != nil {
-		unix.Close(fd)
-		return nil, &os.PathError{Op: "stat root", Path: path, Err: err}
+	top, err := newPlace(fd, ".")
+	var gone *GoneError
+	switch {
+	case errors.As(err, &gone):
+		return nil, &GoneError{Path: path}
+	case err != nil:
+		return nil, &os.PathError{Op: "stat root", Path: path, Err: errors.Unwrap(err)}
 	}
-	r.dir = newDir(fd, ".", e.ID)
-	return r, nil
+	return &Root{path: real, dir: top.dir, places: []*place{top}, byPath: map[string]*place{}}, nil
 }
 
 // Path returns the absolute path of the root, free of symbolic links.
@@ -67,7 +71,9 @@ func (r *Root) Path() string { return r.path }
 
 // Close closes the root. No walk may be under way.
 func (r *Root) Close() error {
-	r.dir.release()
+	for _, p := range r.places {
+		p.dir.release()
+	}
 	return nil
 }
 

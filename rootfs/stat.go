@@ -33,6 +33,13 @@ func statName(dirfd int, name string, e *entry.Entry) (mountRoot, error) {
 	return statAt(dirfd, name, unix.AT_SYMLINK_NOFOLLOW|unix.AT_NO_AUTOMOUNT, e)
 }
 
+// peek is statName for who looks around: a filesystem over a network or of a FUSE server
+// answers with what it knows, and does not ask a server that may be gone; see statx(2).
+func peek(dirfd int, name string, e *entry.Entry) error {
+	_, err := statAt(dirfd, name, unix.AT_SYMLINK_NOFOLLOW|unix.AT_NO_AUTOMOUNT|unix.AT_STATX_DONT_SYNC, e)
+	return err
+}
+
 func statAt(dirfd int, name string, flags int, e *entry.Entry) (mountRoot, error) {
 	if statxMissing.Load() {
 		return mountUnknown, fstatAt(dirfd, name, flags, e)
@@ -80,6 +87,7 @@ func statAt(dirfd int, name string, flags int, e *entry.Entry) (mountRoot, error
 // fstatAt is statAt for kernels without statx. Inode flags need a descriptor
 // there, so they are left to readFlags.
 func fstatAt(dirfd int, name string, flags int, e *entry.Entry) error {
+	flags &^= unix.AT_STATX_DONT_SYNC
 	var st unix.Stat_t
 	var err error
 	if name == "" {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -130,10 +129,16 @@ func (w *walker) leaf(f *frame, path, name string, kind uint8) Node {
 // enter visits a directory by name, and what it holds where that is wanted.
 func (w *walker) enter(f *frame, path, name string) error {
 	node := Node{Path: path, Dir: true, root: w.root, at: f.d.retain(), name: name}
-	if m := w.opt.Mounts.at(path); m != nil && !m.Captured {
-		return w.visit(w.covered(node, m))
+	at, in := f.d.fd, name
+	if m := w.opt.Mounts.at(path); m != nil {
+		if !m.Captured {
+			return w.visit(w.covered(node, m))
+		}
+		if p := w.root.byPath[path]; p != nil {
+			at, in = p.dir.fd, "."
+		}
 	}
-	fd, err := openAt(f.d.fd, name, unix.O_DIRECTORY)
+	fd, err := openAt(at, in, unix.O_DIRECTORY)
 	if err != nil {
 		if err != unix.ENOENT && err != unix.ELOOP && err != unix.ENOTDIR {
 			node.Err = fmt.Errorf("open %s: %w", path, err)
@@ -149,7 +154,7 @@ func (w *walker) enter(f *frame, path, name string) error {
 		return w.visit(node)
 	}
 	if mounted == mountYes || e.ID.Dev != f.id.Dev {
-		captured, err := w.opt.Mounts.crossed(path, mounted)
+		captured, err := w.opt.Mounts.crossed(path, mounted, fd, e.ID.Ino)
 		if err != nil {
 			unix.Close(fd)
 			node.Release()
@@ -178,6 +183,10 @@ func (w *walker) enter(f *frame, path, name string) error {
 // (the server is gone; a FUSE mount is for its user only) as root's with mode 0755.
 // A file cannot be shown at all: its node cannot be read.
 func (w *walker) covered(n Node, m *Mount) Node {
+	if m.standIn { // its own time is that of now
+		n.standIn = n.plainDir()
+		return n
+	}
 	fd, err := unix.OpenTree(n.at.fd, "", unix.AT_EMPTY_PATH|unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
 	if err == nil {
 		d := newDir(fd, n.at.path, n.at.id)
@@ -186,15 +195,8 @@ func (w *walker) covered(n Node, m *Mount) Node {
 		return n
 	}
 	n.hidden = true
-	if !n.Dir {
-		return n
-	}
-	switch m.Kind {
-	case NetworkFS, FUSE:
-		var above entry.Entry
-		if _, err := statFD(n.at.fd, &above); err == nil {
-			n.standIn = &entry.Entry{Path: n.Path, Type: entry.Dir, Perm: 0o755, Mtime: above.Mtime, Nlink: 1}
-		}
+	if n.Dir && (m.Kind == NetworkFS || m.Kind == FUSE) {
+		n.standIn = n.plainDir()
 	}
 	return n
 }
@@ -262,15 +264,7 @@ func (w *walker) reopen(f *frame, below *dir) {
 			}
 		}
 	}
-	fd, err := openAt(w.root.dir.fd, ".", unix.O_DIRECTORY)
-	for _, name := range strings.Split(f.path, "/")[1:] {
-		if err != nil {
-			break
-		}
-		up := fd
-		fd, err = openAt(up, name, unix.O_DIRECTORY)
-		unix.Close(up)
-	}
+	fd, err := w.root.openDir(f.path)
 	switch {
 	case err == nil:
 		f.d, f.gone = sameDir(fd, f)
