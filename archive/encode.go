@@ -55,6 +55,7 @@ func (w *encoder) encode(ctx context.Context) error {
 // item writes one entry, or reports why there is none.
 func (w *encoder) item(it *item) error {
 	m := &it.m
+	m.At = w.frames.written
 	if it.content != nil && !it.read && it.err == nil && m.Size <= maxSettled && (m.Nlink == 1 || !w.links.known(m.ID)) {
 		// No buffer was free when its turn came to be read ahead.
 		if w.scratch == nil {

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"image-capture/compress"
+	"image-capture/entry"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -151,12 +152,14 @@ func (f *frames) compress(codec compress.Codec, level compress.Level) error {
 type digests struct {
 	md5, sha256 hash.Hash
 	size        int64
+	frames      []entry.Frame
 }
 
 // write writes the frames to w in order and takes their digests.
 func (f *frames) write(w io.Writer, opt Options) (*digests, error) {
 	d := &digests{md5: md5.New(), sha256: sha256.New()}
 	envelope := compress.NewEnvelope(opt.Codec)
+	tar := int64(0)
 	for first := true; ; first = false {
 		var fr *frame
 		var ok bool
@@ -183,6 +186,8 @@ func (f *frames) write(w io.Writer, opt Options) (*digests, error) {
 				return nil, err
 			}
 		}
+		d.frames = append(d.frames, entry.Frame{Tar: tar, Image: d.size})
+		tar += int64(len(fr.data))
 		if err := d.write(w, out); err != nil {
 			return nil, err
 		}

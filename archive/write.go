@@ -57,6 +57,8 @@ type Summary struct {
 	Size     int64 // bytes written
 	MD5      []byte
 	SHA256   []byte
+	// Frames are where the frames begin, in order: the first at the beginning of the tar.
+	Frames []entry.Frame
 	// Omitted entries are left out by design: sockets, which tar cannot hold, and
 	// what Options.Skip names.
 	Omitted []entry.Note
@@ -133,6 +135,7 @@ func Write(ctx context.Context, w io.Writer, tree Tree, opt Options) (*Summary, 
 	}
 	sum.Unpacked, sum.Size = frames.written, d.size
 	sum.MD5, sum.SHA256 = d.md5.Sum(nil), d.sha256.Sum(nil)
+	sum.Frames = d.frames
 	return sum, nil
 }
 

@@ -103,7 +103,9 @@ func (r *run) conclude() {
 	r.events.Walked(s.Unreadable, s.Changed, s.Omitted)
 }
 
-func (r *run) writeManifest(w io.Writer) error { return r.image.spool.Write(w, r.facts) }
+func (r *run) writeManifest(w io.Writer) error {
+	return r.image.spool.Write(w, r.facts, r.image.sum.Frames)
+}
 
 // send sends the image, from the tree or, once that is whole, from the local file.
 func (r *run) send(ctx context.Context) error {

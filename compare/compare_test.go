@@ -168,7 +168,7 @@ func captured(t testing.TB) (img, man []byte) {
 	require.NoError(t, err)
 	require.NoError(t, spool.Write(&text, manifest.Facts{
 		Size: sum.Size, UnpackedSize: sum.Unpacked, MD5: hex.EncodeToString(sum.MD5), SHA256: hex.EncodeToString(sum.SHA256), Format: manifest.TarZst,
-	}))
+	}, sum.Frames))
 	return out.Bytes(), text.Bytes()
 }
 

@@ -16,6 +16,16 @@ type Member struct {
 	// zeros: the digest of its sparse map and data as they are stored (see
 	// [SparseMap]), padding of the map included.
 	SparseSHA256 []byte
+	// At is where the headers of the member begin in the tar, in bytes. What is not
+	// read of a tar, such as a MANIFEST, leaves it 0.
+	At int64
+}
+
+// Frame is where a frame of an image begins: a piece of the tar that is compressed so
+// that it can be decoded alone.
+type Frame struct {
+	Tar   int64 // in the tar, in bytes
+	Image int64 // in the image, in bytes
 }
 
 // MaxHashedHoles is how many bytes of holes in a file are hashed as the zeros that

@@ -16,7 +16,7 @@ var types = map[byte]entry.Type{
 
 // entry makes a member of its headers, and prepares for its content.
 func (r *Reader) entry(ext *paxHeader) (*entry.Member, error) {
-	m := &entry.Member{}
+	m := &entry.Member{At: r.at}
 	r.content = content{}
 	name := cmp.Or(ext.sparseName, ext.path, r.raw.name())
 	var err error

@@ -17,7 +17,10 @@
 //	# filename: /srv/centos-8.tgz
 //	# ident: 53fcfe709c
 //	...
+//	#: manifest=2
+//	#: frame=0,10
 //	. type=dir mode=0755 uid=0 gid=0 time=1604619475.000000000
+//	#: block=0
 //	./etc type=dir mode=0755 uid=0 gid=0 time=1604619475.123456789
 //	./etc/motd type=file mode=0644 uid=0 gid=0 size=0 time=... nlink=1 sha256digest=e3b0...
 //	#: flags=schg
@@ -42,6 +45,15 @@
 // "=" in its name (where the entry's own line, as gomtree reads it, is
 // ambiguous). Where "#: " lines hold xattrs they hold all of that entry's.
 //
+// # The index
+//
+// For each frame of the image a line "#: frame=TAR,IMAGE" says where it begins in the
+// tar and in the image, in bytes. It stands before the first entry that begins in the
+// frame, and after that one "#: block=N" says at which block of 512 bytes of the frame; a
+// frame in which no entry begins has its line after the entry that fills it. [Frames] and
+// [Reader.Place] give them. "#: manifest=N" before all is the number of the format,
+// [Version].
+//
 // A reader passes over words KEYWORD=VALUE in "#: " lines whose keyword (a lower-case
 // letter, then these, digits, ".", "-" and "_") it does not know, also before the first
 // entry: later versions add them.
@@ -58,7 +70,7 @@
 // # Limits
 //
 // A MANIFEST holds no ctime, no inode or device number of the source, and no block
-// count; [Parse] leaves these zero. One entry's text is at most 8 MiB, all facts
+// count; [Parse] leaves these zero, and the place of a member in the tar too. One entry's text is at most 8 MiB, all facts
 // together at most 256 MiB; [Spool.Add] and [Spool.Write] refuse more, as [Parse]
 // does. Sockets are no entries: a tar cannot hold them. gomtree cannot tell apart
 // two attributes of one file whose names are alike up to a "=". bsdtar 3.6.2 stops at

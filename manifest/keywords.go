@@ -143,11 +143,12 @@ func parseXattr(e *entry.Member, word []byte, p *plain) error {
 }
 
 // extraKeywords are what a "#: " line may say of an entry, xattrs apart.
-var extraKeywords = []string{"hardlink", "device", "flags", "sparse.sha256"}
+var extraKeywords = []string{"hardlink", "device", "flags", "sparse.sha256", "block", "frame"}
 
 // extraWords reads the "#: " lines of one entry.
 type extraWords struct {
-	seen [4]bool // as extraKeywords
+	seen  [5]bool // as extraKeywords
+	block int64   // where in its frame the headers begin; -1: not said
 }
 
 // line reads one line.
@@ -173,6 +174,11 @@ func (x *extraWords) line(e *entry.Member, line []byte) error {
 		case "sparse.sha256":
 			w.err = x.once(3, "sparse.sha256")
 			e.SparseSHA256 = parsed(w, "sparse.sha256", parseDigest)
+		case "block":
+			w.err = x.once(4, "block")
+			x.block = parsed(w, "block", func(b []byte) (int64, error) { n, err := parseUint(b, 54); return int64(n), err })
+		case "frame":
+			w.err = errors.New("frame: not in a line of its own")
 		default:
 			if !laterWord(word) {
 				w.err = parseXattr(e, word, visKey)

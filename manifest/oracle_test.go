@@ -210,7 +210,8 @@ func lstat(t *testing.T, path string) *entry.Member {
 func TestGomtree(t *testing.T) {
 	bin := gomtree(t)
 	dir := makeTree(t)
-	text := write(t, sampleFacts, scan(t, dir)...)
+	text := writePlaced(t, sampleFacts, scan(t, dir)...)
+	require.Contains(t, string(text), "\n#: frame=4096,1010\n")
 	out, err := validate(t, bin, dir, text)
 	require.NoError(t, err, "gomtree says:\n%s", out)
 	require.Empty(t, out)
@@ -311,7 +312,7 @@ func TestBsdtar(t *testing.T) {
 	entries := append(scan(t, makeTree(t)), inode(entry.Entry{Path: "./z" + strings.Repeat("/"+strings.Repeat("\\", 200), 19),
 		Type: entry.Symlink, Link: strings.Repeat(`\`+"\xff", 5000)}))
 	file := filepath.Join(t.TempDir(), "MANIFEST.txt")
-	require.NoError(t, os.WriteFile(file, write(t, sampleFacts, entries...), 0o644))
+	require.NoError(t, os.WriteFile(file, writePlaced(t, sampleFacts, entries...), 0o644))
 	cmd := exec.Command(bin, "-tf", file)
 	cmd.Env = append(os.Environ(), "LC_ALL=C")
 	var errs strings.Builder

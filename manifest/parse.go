@@ -22,7 +22,11 @@ type Reader struct {
 	seen  int64
 	enc   encoder
 	words []byte // the xattr words of an entry's own line
-	err   error
+	// place is that of the line where the reader stands, here that of the entry that Next
+	// returned last.
+	place, here places
+	version     uint64 // what the MANIFEST says that it is of; 0: nothing
+	err         error
 }
 
 // ErrNotManifest is of a file that nothing here wrote.
@@ -72,7 +76,7 @@ func (r *Reader) Next() (*entry.Member, error) {
 func (r *Reader) next() (*entry.Member, error) {
 	l := r.lines
 	if r.seen == 0 {
-		if err := r.preamble(); err != nil {
+		if err := r.between(); err != nil {
 			return nil, err
 		}
 	}
@@ -92,12 +96,21 @@ func (r *Reader) next() (*entry.Member, error) {
 	r.seen++
 	r.words = append(r.words[:0], words...)
 	at, size := l.at, len(l.line)
-	var extra extraWords
-	for l.advance(); l.err == nil && bytes.HasPrefix(l.line, []byte("#:")); l.advance() {
+	extra := extraWords{block: -1}
+	for l.advance(); l.err == nil && bytes.HasPrefix(l.line, []byte("#:")) && !bytes.HasPrefix(l.line, []byte(frameLine)); l.advance() {
 		if size += len(l.line); size > maxEntry {
 			return nil, fmt.Errorf("an entry over %d bytes", maxEntry)
 		}
 		if err := extra.line(e, l.line); err != nil {
+			return nil, err
+		}
+	}
+	if err := r.place.enter(extra.block, &r.facts); err != nil {
+		return nil, atLine{at, err}
+	}
+	r.here = r.place
+	if l.err == nil {
+		if err := r.between(); err != nil {
 			return nil, err
 		}
 	}
@@ -111,18 +124,29 @@ func (r *Reader) next() (*entry.Member, error) {
 	return e, nil
 }
 
-// preamble passes over "#: " lines before the first entry, which a later version may
-// write. What is of an entry cannot stand there.
-func (r *Reader) preamble() error {
+// between reads "#: " lines that are of no entry: before the first, and from the line of
+// a frame on. Words that a later version may write there it passes over.
+func (r *Reader) between() error {
 	for l := r.lines; l.err == nil && bytes.HasPrefix(l.line, []byte("#:")); l.advance() {
+		if bytes.HasPrefix(l.line, []byte(frameLine)) {
+			if err := r.place.line(l.line, &r.facts); err != nil {
+				return err
+			}
+			continue
+		}
 		rest, ok := bytes.CutPrefix(l.line, []byte("#: "))
 		if !ok {
 			return errors.New(`no space after "#:"`)
 		}
 		for word := range bytes.SplitSeq(rest, []byte(" ")) {
-			keyword, _, _ := bytes.Cut(word, []byte("="))
+			keyword, value, _ := bytes.Cut(word, []byte("="))
 			if !laterWord(word) || slices.Contains(extraKeywords, string(keyword)) {
 				return fmt.Errorf("unknown or misplaced word %.80q", word)
+			}
+			if string(keyword) == "manifest" {
+				if r.version, _ = parseUint(value, 32); r.version == 0 {
+					return fmt.Errorf("bad number of a format %.80q", value)
+				}
 			}
 		}
 	}
@@ -176,6 +200,9 @@ func (r *Reader) fail(err error) error {
 	at := r.lines.at
 	if e, ok := err.(atLine); ok {
 		at, err = e.line, e.error
+	}
+	if r.version > Version {
+		return fmt.Errorf("manifest line %d: %w (it is of format %d, and this program reads %d)", at, err, r.version, Version)
 	}
 	return fmt.Errorf("manifest line %d: %w", at, err)
 }

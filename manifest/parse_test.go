@@ -125,8 +125,8 @@ func TestLaterWords(t *testing.T) {
 			return readAll(strings.NewReader(strings.Join(lines[:i], "") + "#: " + words + "\n" + strings.Join(lines[i:], "")))
 		}
 		for _, words := range []string{
-			"frame=0,0", "frame=1048576,524288 frame=2097152,1048576", "a=", "a=b=c", "colour-2.x_y=red\\040*", "v=\xff\x01",
-			"xattrs=1", "flag=schg", "hardlinks=./a", "sparse.sha512=00", "frame=1\n#+,2", "a=1\n#: a=1",
+			"later=0,0", "later=1048576,524288 later=2097152,1048576", "a=", "a=b=c", "colour-2.x_y=red\\040*", "v=\xff\x01",
+			"xattrs=1", "flag=schg", "hardlinks=./a", "sparse.sha512=00", "later=1\n#+,2", "a=1\n#: a=1",
 		} {
 			facts2, entries2, err := at(words)
 			require.NoError(t, err, "%q before %.80q", words, lines[i])
@@ -134,7 +134,7 @@ func TestLaterWords(t *testing.T) {
 			require.Equal(t, entries, entries2, "%q before %.80q", words, lines[i])
 		}
 		for _, words := range []string{
-			"", "frame", "=", "=1", "1=2", "A=b", "frame=0,0 ", "frame=0,0  a=b", "a\\075b=", "xattr=", "xattr.=YQ",
+			"", "frame", "frame=1,1", "later=0 frame=0,0", "block=0", "=", "=1", "1=2", "A=b", "later=0,0 ", "later=0,0  a=b", "a\\075b=", "xattr=", "xattr.=YQ",
 			"xattr.user.a=?", "flags=", "flags=a=1", "device=0", "hardlink=", "hardlink=../a", "sparse.sha256=0", "a=b flags=colour",
 		} {
 			_, _, err := at(words)

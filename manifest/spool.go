@@ -26,6 +26,7 @@ type Spool struct {
 	enc     encoder
 	links   map[entry.FileID]uint64
 	entries int64
+	at      int64 // where the last entry begins in the tar
 	// whole: all of it is in the file and nothing can be added.
 	whole bool
 	err   error
@@ -60,7 +61,7 @@ func Fits(e *entry.Member) error {
 }
 
 // Add takes the next entry in the order of the capture: the root first, and every
-// directory before what it holds. It keeps nothing of e.
+// directory before what it holds, with its place in the tar. It keeps nothing of e.
 //
 // Names of one inode are recognised by ID where Nlink is over 1 or HardLink is set.
 func (s *Spool) Add(e *entry.Member) error {
@@ -73,13 +74,16 @@ func (s *Spool) Add(e *entry.Member) error {
 	if err := checkMember(e); err != nil {
 		return fmt.Errorf("add %q to the manifest: %w", e.Path, err)
 	}
+	if e.At < s.at || e.At%tarBlock != 0 {
+		return fmt.Errorf("add %q to the manifest: its place in the tar, %d, is not one after %d", e.Path, e.At, s.at)
+	}
 	c := &s.enc
 	c.encode(e)
 	if len(c.line)+len(c.extra) > maxEntry-maxPhysical {
 		return fmt.Errorf("add %q to the manifest: its names and attributes are over %d bytes", e.Path, maxEntry-maxPhysical)
 	}
 	counted := c.nlink > 0 && (e.Nlink > 1 || e.HardLink != "")
-	if err := s.file.add(c, counted, e.ID); err != nil {
+	if err := s.file.add(c, counted, e.ID, uint64(e.At-s.at)/tarBlock); err != nil {
 		s.err = fmt.Errorf("write the manifest's spool: %w", err)
 		return s.err
 	}
@@ -87,12 +91,14 @@ func (s *Spool) Add(e *entry.Member) error {
 		s.links[e.ID]++
 	}
 	s.entries++
+	s.at = e.At
 	return nil
 }
 
-// Write writes the MANIFEST. f.Entries does not matter. No entry can be added
-// afterwards, but Write can be called again.
-func (s *Spool) Write(w io.Writer, f Facts) error {
+// Write writes the MANIFEST, with the places of the image's frames, if there are any.
+// f.Entries does not matter. No entry can be added afterwards, but Write can be called
+// again.
+func (s *Spool) Write(w io.Writer, f Facts, frames []entry.Frame) error {
 	if s.err != nil {
 		return s.err
 	}
@@ -126,7 +132,10 @@ func (s *Spool) Write(w io.Writer, f Facts) error {
 	if err := f.write(put); err != nil {
 		return err
 	}
-	if err := s.replay(r, put); err != nil {
+	if err := put(versionLine); err != nil {
+		return err
+	}
+	if err := s.replay(r, frames, put); err != nil {
 		return err
 	}
 	if err := put([]byte(endLine + "\n")); err != nil {
@@ -138,9 +147,10 @@ func (s *Spool) Write(w io.Writer, f Facts) error {
 	return nil
 }
 
-// replay puts each entry's lines, with the link counts.
-func (s *Spool) replay(r *spoolReader, put func([]byte) error) error {
+// replay puts each entry's lines, with the link counts, and the frames between them.
+func (s *Spool) replay(r *spoolReader, frames []entry.Frame, put func([]byte) error) error {
 	var line, out []byte
+	at := int64(0)
 	for range s.entries {
 		rec, err := r.next()
 		if err != nil {
@@ -155,8 +165,23 @@ func (s *Spool) replay(r *spoolReader, put func([]byte) error) error {
 			line = appendDigest(strconv.AppendUint(line, n, 10), rec.digest)
 		}
 		line = append(line, rec.line[rec.nlink:]...)
-		out = append(appendFolded(out[:0], line), rec.extra...)
+		at += int64(rec.gap) * tarBlock
+		out = out[:0]
+		first := entry.Frame{Tar: -1}
+		for len(frames) > 0 && frames[0].Tar <= at {
+			first, frames = frames[0], frames[1:]
+			out = appendFrame(out, first)
+		}
+		out = append(appendFolded(out, line), rec.extra...)
+		if first.Tar >= 0 {
+			out = appendPlace(out, at-first.Tar)
+		}
 		if err := put(out); err != nil {
+			return err
+		}
+	}
+	for _, f := range frames {
+		if err := put(appendFrame(out[:0], f)); err != nil {
 			return err
 		}
 	}
@@ -170,7 +195,7 @@ func (s *Spool) Reset() error {
 		return s.err
 	}
 	clear(s.links)
-	s.entries, s.whole, s.err = 0, false, nil
+	s.entries, s.at, s.whole, s.err = 0, 0, false, nil
 	return nil
 }
 

@@ -36,7 +36,7 @@ func write(t testing.TB, f Facts, entries ...*entry.Member) []byte {
 		require.NoError(t, s.Add(e))
 	}
 	var b bytes.Buffer
-	require.NoError(t, s.Write(&b, f))
+	require.NoError(t, s.Write(&b, f, nil))
 	return b.Bytes()
 }
 
@@ -213,9 +213,9 @@ func TestWriteRefuses(t *testing.T) {
 		"four-digit year":      {Date: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)},
 		"kernel's version":     {Kernels: []string{"a", ""}},
 	} {
-		require.ErrorContains(t, s.Write(io.Discard, f), want)
+		require.ErrorContains(t, s.Write(io.Discard, f, nil), want)
 	}
-	require.NoError(t, s.Write(io.Discard, Facts{}))
+	require.NoError(t, s.Write(io.Discard, Facts{}, nil))
 }
 
 func TestSpoolAgain(t *testing.T) {
@@ -224,8 +224,8 @@ func TestSpoolAgain(t *testing.T) {
 		require.NoError(t, s.Add(e))
 	}
 	var one, two bytes.Buffer
-	require.NoError(t, s.Write(&one, sampleFacts))
-	require.NoError(t, s.Write(&two, sampleFacts), "a second time")
+	require.NoError(t, s.Write(&one, sampleFacts, nil))
+	require.NoError(t, s.Write(&two, sampleFacts, nil), "a second time")
 	require.Equal(t, one.String(), two.String())
 	require.ErrorContains(t, s.Add(sample()[0]), "written already")
 
@@ -235,12 +235,12 @@ func TestSpoolAgain(t *testing.T) {
 		require.NoError(t, s.Add(e))
 	}
 	two.Reset()
-	require.NoError(t, s.Write(&two, sampleFacts), "after Reset")
+	require.NoError(t, s.Write(&two, sampleFacts, nil), "after Reset")
 	require.Equal(t, one.String(), two.String())
 
 	require.NoError(t, s.Close())
 	require.ErrorIs(t, s.Add(sample()[0]), os.ErrClosed)
-	require.ErrorIs(t, s.Write(io.Discard, Facts{}), os.ErrClosed)
+	require.ErrorIs(t, s.Write(io.Discard, Facts{}, nil), os.ErrClosed)
 	require.ErrorIs(t, s.Reset(), os.ErrClosed)
 }
 
@@ -263,7 +263,7 @@ func TestSpoolErrors(t *testing.T) {
 	big := sampleFacts
 	big.Source = strings.Repeat("x", 65<<10)
 	for _, room := range []int{0, 66 << 10} { // among the facts, and at the end
-		require.ErrorIs(t, s.Write(&failing{room}, big), errFull)
+		require.ErrorIs(t, s.Write(&failing{room}, big, nil), errFull)
 	}
 
 	// A spool file that cannot be written: Add or Write says so, and stays that way.
@@ -274,7 +274,7 @@ func TestSpoolErrors(t *testing.T) {
 	s = NewSpool(f)
 	defer s.Close()
 	require.NoError(t, s.Add(sample()[0]))
-	require.ErrorContains(t, s.Write(io.Discard, Facts{}), "write the manifest's spool")
+	require.ErrorContains(t, s.Write(io.Discard, Facts{}, nil), "write the manifest's spool")
 	require.ErrorContains(t, s.Add(sample()[0]), "write the manifest's spool")
 
 	// A spool file that was changed under our feet.
@@ -285,19 +285,19 @@ func TestSpoolErrors(t *testing.T) {
 	for _, e := range sample() {
 		require.NoError(t, s.Add(e))
 	}
-	require.NoError(t, s.Write(io.Discard, Facts{}))
+	require.NoError(t, s.Write(io.Discard, Facts{}, nil))
 	whole, err := os.ReadFile(fmt.Sprintf("/proc/self/fd/%d", f.Fd()))
 	require.NoError(t, err)
 	for i := range whole {
 		_, err = f.WriteAt([]byte{^whole[i]}, int64(i))
 		require.NoError(t, err)
-		require.ErrorContains(t, s.Write(io.Discard, Facts{}), "read the manifest's spool", "byte %d of %d", i, len(whole))
+		require.ErrorContains(t, s.Write(io.Discard, Facts{}, nil), "read the manifest's spool", "byte %d of %d", i, len(whole))
 		_, err = f.WriteAt(whole[i:i+1], int64(i))
 		require.NoError(t, err)
 	}
-	require.NoError(t, s.Write(io.Discard, Facts{}))
+	require.NoError(t, s.Write(io.Discard, Facts{}, nil))
 	require.NoError(t, f.Truncate(int64(len(whole)-1)))
-	require.ErrorContains(t, s.Write(io.Discard, Facts{}), "read the manifest's spool")
+	require.ErrorContains(t, s.Write(io.Discard, Facts{}, nil), "read the manifest's spool")
 }
 
 // manyEntry is a usual file of a big tree.
@@ -335,7 +335,7 @@ func TestMemory(t *testing.T) {
 		add(i)
 	}
 	pr, pw := io.Pipe()
-	go func() { pw.CloseWithError(s.Write(pw, Facts{})) }()
+	go func() { pw.CloseWithError(s.Write(pw, Facts{}, nil)) }()
 	r, err := Parse(pr)
 	require.NoError(t, err)
 	for range s.Entries() {
@@ -378,7 +378,7 @@ func BenchmarkWrite(b *testing.B) {
 		}
 	}
 	for b.Loop() {
-		if err := s.Write(io.Discard, sampleFacts); err != nil {
+		if err := s.Write(io.Discard, sampleFacts, nil); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -46,12 +46,14 @@ func newSpoolFile(f *os.File) (*spoolFile, error) {
 }
 
 // add takes a record: the lengths of the line and the extra lines, where the link
-// count goes (0: nowhere), what follows, the inode if that count is still open, and
-// the text.
-func (s *spoolFile) add(c *encoder, counted bool, id entry.FileID) error {
+// count goes (0: nowhere), how many blocks of the tar lie between where the entry before
+// begins and where this one does, what follows, the inode if that count is still open,
+// and the text.
+func (s *spoolFile) add(c *encoder, counted bool, id entry.FileID, gap uint64) error {
 	b := binary.AppendUvarint(s.block, uint64(len(c.line)))
 	b = binary.AppendUvarint(b, uint64(len(c.extra)))
 	b = binary.AppendUvarint(b, uint64(c.nlink))
+	b = binary.AppendUvarint(b, gap)
 	follows := byte(0)
 	if counted {
 		follows |= followsID
@@ -100,6 +102,7 @@ func (s *spoolFile) reset() error {
 type record struct {
 	line    []byte // without the link count and the digest
 	nlink   int    // where they go in line; 0: nowhere
+	gap     uint64 // blocks of the tar since the entry before began
 	extra   []byte
 	counted bool
 	id      entry.FileID
@@ -132,7 +135,7 @@ func (s *spoolReader) next() (rec record, err error) {
 			return rec, err
 		}
 	}
-	var n [3]uint64
+	var n [4]uint64
 	for i := range n {
 		var k int
 		if n[i], k = binary.Uvarint(s.left); k <= 0 {
@@ -160,7 +163,7 @@ func (s *spoolReader) next() (rec record, err error) {
 	if n[2] > n[0] {
 		return rec, errDamaged
 	}
-	rec.nlink = int(n[2])
+	rec.nlink, rec.gap = int(n[2]), n[3]
 	if rec.line, err = s.take(n[0]); err != nil {
 		return rec, err
 	}
