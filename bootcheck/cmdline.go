@@ -1,11 +1,250 @@
 package bootcheck
 
 import (
-	"os"
 	"path"
 	"slices"
 	"strings"
+
+	"image-capture/deploy"
 )
+
+// bootLine is a kernel's command line, or a part of one, that is in the image.
+type bootLine struct {
+	file  string
+	where deploy.CommandLine
+	key   string // the variable, of GRUB's defaults; else empty
+	words []string
+}
+
+// find returns the first word that begins with prefix.
+func (l bootLine) find(prefix string) string {
+	i := slices.IndexFunc(l.words, func(w string) bool { return strings.HasPrefix(w, prefix) })
+	if i < 0 {
+		return ""
+	}
+	return l.words[i]
+}
+
+// blsDir is where GRUB looks for entries of the Boot Loader Specification.
+const blsDir = "boot/loader/entries"
+
+// entryDirs are where such entries are: in /boot, or on an EFI system partition by the
+// names of its mount points.
+func (t *tree) entryDirs() []string {
+	dirs := []string{blsDir}
+	for _, esp := range []string{"boot/efi", "efi"} {
+		if loader := t.fold(esp, "loader"); loader != "" {
+			if dir := t.fold(loader, "entries"); dir != "" {
+				dirs = append(dirs, dir)
+			}
+		}
+	}
+	return dirs
+}
+
+// whereOf says what kind of file a name of commandFiles is.
+func whereOf(name string) deploy.CommandLine {
+	base, dir := path.Base(name), path.Base(path.Dir(name))
+	switch {
+	case strings.HasPrefix(name, "etc/default/"):
+		return deploy.GRUBDefaults
+	case dir == "kernel":
+		return deploy.KernelInstall
+	case strings.EqualFold(dir, "entries"):
+		return deploy.BootEntry
+	case base == "grubenv":
+		return deploy.GRUBEnv
+	case base == "grub.cfg":
+		return deploy.Menu
+	case base == "zipl.conf":
+		return deploy.ZIPL
+	case strings.HasSuffix(strings.ToLower(base), ".efi"):
+		return deploy.UnifiedImage
+	}
+	return deploy.Syslinux
+}
+
+// commandFiles returns those that are there: all that makes the clone's command line, in
+// the order in which it comes to be.
+func (t *tree) commandFiles() []string {
+	var files []string
+	seen := map[string]bool{}
+	add := func(names ...string) {
+		for _, name := range names {
+			if !t.isFile(name) {
+				continue
+			}
+			// A link beside the file that it leads to is no second one.
+			if real, ok := t.real(name, true); ok {
+				if seen[real] {
+					continue
+				}
+				seen[real] = true
+			}
+			files = append(files, name)
+		}
+	}
+	ending := func(dir, suffix string) []string {
+		var names []string
+		for _, base := range t.list(dir) {
+			if strings.HasSuffix(strings.ToLower(base), suffix) {
+				names = append(names, path.Join(dir, base))
+			}
+		}
+		return names
+	}
+	add("etc/default/grub")
+	add(ending("etc/default/grub.d", ".cfg")...)
+	add("etc/kernel/cmdline")
+	for _, dir := range t.entryDirs() {
+		add(ending(dir, ".conf")...)
+	}
+	vendors := t.espVendors()
+	for _, dir := range append([]string{"boot/grub", "boot/grub2"}, vendors...) {
+		add(path.Join(dir, "grubenv"))
+	}
+	for _, dir := range append([]string{"boot/grub", "boot/grub2"}, vendors...) {
+		add(path.Join(dir, "grub.cfg"))
+	}
+	add(t.unifiedImages()...)
+	add("etc/zipl.conf")
+	add(syslinuxFiles...)
+	return files
+}
+
+// syslinuxFiles are where syslinux and extlinux look.
+var syslinuxFiles = []string{"boot/extlinux.conf", "boot/extlinux/extlinux.conf", "boot/syslinux/syslinux.cfg", "boot/syslinux/extlinux.conf"}
+
+// espVendors are the directories of vendors on the EFI system partition.
+func (t *tree) espVendors() []string {
+	var dirs []string
+	if efi := t.fold("boot/efi", "EFI"); efi != "" {
+		for _, vendor := range t.list(efi) {
+			dirs = append(dirs, path.Join(efi, vendor))
+		}
+	}
+	return dirs
+}
+
+// bootLines returns the command lines as they are written, a line a variable of GRUB's
+// defaults: what a later file sets again is there too.
+func (t *tree) bootLines() []bootLine {
+	var found []bootLine
+	for _, name := range t.commandFiles() {
+		if whereOf(name) == deploy.UnifiedImage {
+			if words := strings.Fields(t.unifiedCmdline(name)); len(words) > 0 {
+				found = append(found, bootLine{name, deploy.UnifiedImage, "", words})
+			}
+			continue
+		}
+		if data, ok := t.read(name); ok {
+			found = append(found, parseBootLines(name, string(data))...)
+		}
+	}
+	return found
+}
+
+// commandLines returns the command lines from which the clone's are made, one a file. A
+// grub.cfg is not among them: the deployer generates it.
+func (t *tree) commandLines() []bootLine {
+	var found []bootLine
+	for _, l := range t.bootLines() {
+		last := len(found) - 1
+		switch {
+		case l.where == deploy.Menu:
+		case last >= 0 && found[last].file == l.file:
+			found[last].words = append(found[last].words, l.words...)
+		default:
+			l.key = ""
+			found = append(found, l)
+		}
+	}
+	return found
+}
+
+// effectiveLines returns the command lines that a boot or the next menu sees: of GRUB's
+// defaults what is left of them when the last file was read.
+func (t *tree) effectiveLines() []bootLine {
+	found := t.grubDefaults().lines()
+	for _, l := range t.bootLines() {
+		if l.where != deploy.GRUBDefaults {
+			found = append(found, l)
+		}
+	}
+	return found
+}
+
+// parseBootLines returns the words for the kernel in one of the files.
+func parseBootLines(name, text string) []bootLine {
+	var found []bootLine
+	where := whereOf(name)
+	if where == deploy.GRUBDefaults {
+		text = strings.ReplaceAll(text, "\\\n", " ")
+	}
+	for line := range lines(text) {
+		key, rest, ok := bootText(where, line)
+		if !ok || len(line) > maxCommandLine {
+			continue
+		}
+		words := slices.Collect(strings.FieldsFuncSeq(rest, isBootBlank))
+		if i := slices.IndexFunc(found, func(l bootLine) bool { return l.key == key }); i >= 0 {
+			found[i].words = append(found[i].words, words...)
+		} else if len(words) > 0 {
+			found = append(found, bootLine{name, where, key, words})
+		}
+	}
+	return found
+}
+
+// bootText returns what a line of one of the files says to the kernel, and the variable
+// that it sets.
+func bootText(where deploy.CommandLine, line string) (key, rest string, ok bool) {
+	if strings.HasPrefix(line, "#") {
+		return "", "", false
+	}
+	// after returns what follows a keyword and blanks.
+	after := func(keywords ...string) (string, bool) {
+		end := strings.IndexFunc(line, isBootBlank)
+		if end < 0 || !slices.ContainsFunc(keywords, func(k string) bool { return strings.EqualFold(k, line[:end]) }) {
+			return "", false
+		}
+		return line[end:], true
+	}
+	switch where {
+	case deploy.KernelInstall:
+		return "", line, true
+	case deploy.BootEntry:
+		rest, ok = after("options")
+	case deploy.GRUBEnv:
+		rest, ok = strings.CutPrefix(line, "kernelopts=")
+	case deploy.Menu:
+		if rest, ok = after("linux", "linux16", "linuxefi", "kernel"); !ok {
+			// The fallback of Enterprise Linux 8, and old menus that name variables.
+			if rest, ok = after("set"); ok {
+				_, rest, ok = strings.Cut(rest, "kernelopts=")
+			} else {
+				rest, ok = strings.CutPrefix(line, "kernelopts=")
+			}
+		}
+	case deploy.Syslinux:
+		rest, ok = after("append")
+	case deploy.ZIPL:
+		key, rest, ok = strings.Cut(line, "=")
+		return "", rest, ok && strings.TrimSpace(key) == "parameters"
+	case deploy.GRUBDefaults:
+		line = strings.TrimSpace(strings.TrimPrefix(line, "export "))
+		key, rest, ok = strings.Cut(line, "=")
+		key = strings.TrimSuffix(key, "+")
+		return key, rest, ok && strings.HasPrefix(key, "GRUB_CMDLINE_LINUX")
+	}
+	return "", rest, ok
+}
+
+func isBootBlank(r rune) bool { return r == ' ' || r == '\t' || r == '"' || r == '\'' || r == '\r' }
+
+// maxCommandLine bounds a command line in bytes; the kernel takes 2048 on
+// x86_64 and aarch64.
+const maxCommandLine = 16 << 10
 
 // cloudInitDisabled is the word on the kernel's command line that keeps
 // cloud-init from running.
@@ -15,105 +254,11 @@ const cloudInitDisabled = "cloud-init=disabled"
 // kernel's command line: those that a boot loader reads, and those from which
 // the deployer generates them again.
 func (t *tree) cloudInitOff() []string {
-	off := t.grubDefaultsOff()
-
-	scan := func(name string, want func(line string) bool) {
-		if !t.isFile(name) {
-			return
-		}
-		data, _ := t.read(name)
-		for line := range lines(string(data)) {
-			if !strings.HasPrefix(line, "#") && want(line) && hasWord(line, cloudInitDisabled) {
-				off = append(off, name)
-				return
-			}
-		}
-	}
-	all := func(string) bool { return true }
-
-	scan("etc/kernel/cmdline", all) // kernel-install(8)
-	// The Boot Loader Specification's entries: "options root=... quiet".
-	const entries = "boot/loader/entries"
-	for _, base := range t.list(entries) {
-		if strings.HasSuffix(base, ".conf") {
-			scan(path.Join(entries, base), func(line string) bool { return strings.HasPrefix(line, "options") })
-		}
-	}
-	// GRUB's own: "linux /vmlinuz ..." in grub.cfg, "kernelopts=..." in grubenv,
-	// on the EFI system partition for Enterprise Linux before 9.
-	dirs := []string{"boot/grub", "boot/grub2"}
-	if efi := t.fold("boot/efi", "EFI"); efi != "" {
-		for _, vendor := range t.list(efi) {
-			dirs = append(dirs, path.Join(efi, vendor))
-		}
-	}
-	for _, dir := range dirs {
-		scan(path.Join(dir, "grub.cfg"), all)
-		scan(path.Join(dir, "grubenv"), all)
-	}
-	return off
-}
-
-// grubDefaultsOff evaluates what grub-mkconfig sources, as far as the command
-// lines go, and returns the file that gave a final value with cloudInitDisabled
-// in it. Later files may set the variables again, or build on them; conditions
-// and "+=" are not understood.
-func (t *tree) grubDefaultsOff() []string {
-	const dir = "etc/default/grub.d"
-	files := []string{"etc/default/grub"}
-	for _, base := range t.list(dir) {
-		if strings.HasSuffix(base, ".cfg") {
-			files = append(files, path.Join(dir, base))
-		}
-	}
-	value, from := map[string]string{}, map[string]string{}
-	for _, name := range files {
-		if !t.isFile(name) {
-			continue
-		}
-		data, _ := t.read(name)
-		// A value may go on over lines that end in a backslash.
-		for line := range lines(strings.ReplaceAll(string(data), "\\\n", "")) {
-			line = strings.TrimSpace(strings.TrimPrefix(line, "export "))
-			key, v, _, ok := assignment(line)
-			if !ok || !strings.HasPrefix(key, "GRUB_CMDLINE_LINUX") || len(line) > maxCommandLine {
-				continue
-			}
-			had := hasWord(value[key], cloudInitDisabled)
-			// What it grows to is bounded: a value may name itself often.
-			room := maxCommandLine
-			value[key] = os.Expand(v, func(name string) string {
-				if room -= len(value[name]); room < 0 {
-					return ""
-				}
-				return value[name]
-			})
-			if !had || from[key] == "" {
-				from[key] = name
-			}
-		}
-	}
 	var off []string
-	for key, v := range value {
-		if hasWord(v, cloudInitDisabled) && !slices.Contains(off, from[key]) {
-			off = append(off, from[key])
+	for _, l := range t.effectiveLines() {
+		if slices.Contains(l.words, cloudInitDisabled) && !slices.Contains(off, l.file) {
+			off = append(off, l.file)
 		}
 	}
-	slices.Sort(off)
 	return off
-}
-
-// maxCommandLine bounds a command line in bytes; the kernel takes 2048 on
-// x86_64 and aarch64.
-const maxCommandLine = 16 << 10
-
-// hasWord says whether word stands by itself in a line of a boot loader's
-// configuration, between blanks, quotes, or after the "=" of an assignment.
-func hasWord(line, word string) bool {
-	for w := range strings.FieldsFuncSeq(line, func(r rune) bool { return strings.ContainsRune(" \t\"'", r) }) {
-		if w == word || strings.HasSuffix(w, "="+word) {
-			return true
-		}
-	}
-	return false
 }

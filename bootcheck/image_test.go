@@ -44,7 +44,8 @@ type node struct {
 //	                      away, with all below it), drivers=.ko.xz (the lines
 //	                      of modules.dep for the usual drivers, before the
 //	                      text), initramfs=V (a cpio archive with these of
-//	                      kernel V; a line "NAME: TEXT" adds a file to it)
+//	                      kernel V; a line "NAME: TEXT" adds a file to it),
+//	                      uki (a PE file with the text in its section .cmdline)
 //
 // in which "\xff" and the like stand for bytes.
 func (img memTree) add(t testing.TB, ar *txtar.Archive) {
@@ -89,6 +90,8 @@ func (img memTree) add(t testing.TB, ar *txtar.Archive) {
 				n.data = []byte(text)
 			case "drivers":
 				n.data = append(modulesDep(value), f.Data...)
+			case "uki":
+				n.data = unifiedImage(t, string(f.Data))
 			case "initramfs":
 				n.data = cpio(t, value, string(f.Data))
 			case "gone":
@@ -199,7 +202,7 @@ func (img memTree) Open(name string) (fs.File, error) {
 	f, err := fstest.MapFS{at: {Data: data, Mode: n.mode}}.Open(at)
 	w := Wants(at)
 	unusual := at != name && w == Wanted{}
-	if n.mode.IsRegular() && !w.Initramfs && !w.Module && !unusual {
+	if n.mode.IsRegular() && !w.Initramfs && !w.Module && !w.Unified && !unusual {
 		f = &bounded{f, at, w.Content}
 	}
 	return f, err

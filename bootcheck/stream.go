@@ -46,6 +46,7 @@ func (i *Image) Check(ctx context.Context) (Report, error) {
 type watcher struct {
 	modules    bool // whether what kernel modules ask for is wanted
 	initramfs  int  // how many were read
+	unified    int  // how many unified kernel images were read
 	linked     map[string]Wanted
 	linkedSize int
 	kept       int // bytes of what was made of contents
@@ -54,6 +55,8 @@ type watcher struct {
 const (
 	// mostInitramfs is how many are unpacked, a few more than Check reads.
 	mostInitramfs = 20
+	// mostUnified is how many unified kernel images are read.
+	mostUnified = 64
 	// mostKept bounds what is made of contents, in bytes.
 	mostKept = 64 << 20
 	// mostLinked bounds the names to which links lead, in bytes.
@@ -78,6 +81,15 @@ func (w *watcher) interest(name string, m *entry.Member) imagefs.Interest {
 		in.Make = func(r io.Reader) any {
 			c, err := initramfs.Read(r)
 			return w.keep(c, err, c.Modules(), c.Firmware)
+		}
+	case want.Unified && w.unified < mostUnified:
+		w.unified++
+		in.Make = func(r io.Reader) any {
+			u, err := readUnified(r)
+			if err != nil {
+				return err
+			}
+			return u
 		}
 	case want.Module && w.modules:
 		in.Make = func(r io.Reader) any {

@@ -21,6 +21,8 @@ type Wanted struct {
 	// Module says the same of [hardware.ReadFirmware]. Only a check with a target
 	// wants it.
 	Module bool
+	// Unified says that the content should go to readUnified as it comes.
+	Unified bool
 }
 
 // Wants returns what the rules want of a name, written "a/b" as in io/fs and
@@ -36,11 +38,17 @@ func Wants(name string) Wanted {
 		if base := path.Base(name); top != "boot" || isBootText(base) {
 			w.Content = maxFile + 1 // one more tells that a file is longer
 		} else {
-			w.Initramfs = isInitramfs(base)
+			w.Initramfs, w.Unified = isInitramfs(base), isUnified(name)
 		}
 		return w
-	case "sysroot", "ostree", "nix", "LiveOS", "casper", "live", "images", "efi":
-		return Wanted{Attributes: strings.Count(name, "/") < 2 || top == "efi"} // see rootKind
+	case "efi": // a mount point of the EFI system partition
+		w := Wanted{Attributes: true, Unified: isUnified(name)}
+		if isBootText(path.Base(name)) {
+			w.Content = maxFile + 1
+		}
+		return w
+	case "sysroot", "ostree", "nix", "LiveOS", "casper", "live", "images":
+		return Wanted{Attributes: strings.Count(name, "/") < 2} // see rootKind
 	case "usr":
 		merged = below
 	case "opt", "srv":
@@ -134,12 +142,19 @@ func wantsLibrary(below string) Wanted {
 // isBootText says whether a name in /boot is that of a text: a boot menu or its
 // like, and no kernel, initramfs or loader.
 func isBootText(base string) bool {
-	for _, end := range []string{".cfg", ".conf", ".CFG", ".txt", "grubenv", "cmdline"} {
+	for _, end := range []string{".cfg", ".conf", ".CFG", ".CONF", ".txt", "grubenv", "cmdline"} {
 		if strings.HasSuffix(base, end) {
 			return true
 		}
 	}
 	return false
+}
+
+// isUnified says whether a name is that of a unified kernel image or an addon of one, see
+// unifiedImages.
+func isUnified(name string) bool {
+	name = strings.ToLower(name)
+	return strings.HasSuffix(name, ".efi") && (strings.Contains(name, "/efi/linux/") || strings.HasPrefix(name, "efi/efi/linux/") || strings.Contains(name, "/loader/addons/") || strings.HasPrefix(name, "efi/loader/addons/"))
 }
 
 // isInitramfs says whether a name is that of an initramfs, see initramfsNames.
