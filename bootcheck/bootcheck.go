@@ -66,7 +66,9 @@ type Finding struct {
 	Stops []Firmware `json:"stops,omitempty"`
 	// Ends are the firmwares of machines on which the deployment ends because of this.
 	Ends []Firmware `json:"ends,omitempty"`
-	Fix  *Fix       `json:"fix,omitempty"` // the edit that mends it, if one can
+	// Later says that the clone boots, and no more after an update that the problem names.
+	Later bool `json:"later,omitempty"`
+	Fix   *Fix `json:"fix,omitempty"` // the edit that mends it, if one can
 
 	brief string // for the verdict, where Problem is too long
 }

@@ -207,42 +207,6 @@ func (s *survey) efiDir() string {
 	return variant
 }
 
-// checkBLS looks at the boot menu's entries of the Red Hat family: since Enterprise
-// Linux 9.3 grub2-mkconfig changes their options only when it is told to, and curtin
-// does not.
-func (s *survey) checkBLS() {
-	program := s.program("grub2-mkconfig")
-	if program == "" || !s.builtIn() || s.system.OS.family() != familyRedHat {
-		return
-	}
-	if script, ok := s.read(program); !ok || !strings.Contains(string(script), "update-bls-cmdline") {
-		return
-	}
-	const dir = "boot/loader/entries"
-	for _, base := range s.list(dir) {
-		name := path.Join(dir, base)
-		if !strings.HasSuffix(base, ".conf") || spare(base) {
-			continue
-		}
-		data, _ := s.read(name)
-		for line := range lines(string(data)) {
-			words := strings.Fields(line)
-			if len(words) > 0 && words[0] == "options" && slices.ContainsFunc(words, namesSource) {
-				f := s.stop(Both, name, "has the source's root=, and this image's grub2-mkconfig leaves it there without --update-bls-cmdline, which curtin does not give", hooksHint).
-					because("the clone looks for the source's disk").offerHooks(s)
-				f.brief = "the boot menu's entries keep the source's root="
-				return
-			}
-		}
-	}
-}
-
-// namesSource says whether a word of a command line looks for the root where only the
-// source has it. The label is the one that the layout "simple" of curtin gives.
-func namesSource(word string) bool {
-	return strings.HasPrefix(word, "root=") && word != "root=LABEL=cloudimg-rootfs"
-}
-
 // signedHint says what has the signed loaders.
 func (m efiMachine) signedHint(fam family) string {
 	switch fam {

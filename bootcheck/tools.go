@@ -78,10 +78,8 @@ func (s *survey) takesESPLoader() bool {
 func checkGrubTools(s *survey) {
 	if s.hooked() {
 		s.judgeHookTools()
-		s.checkSourceRoot()
 		return
 	}
-	s.checkBLS()
 	found, missing := []string{}, 0
 	for _, t := range s.grubTools() {
 		if name := s.program(t.names...); name != "" {

@@ -82,3 +82,17 @@ func HooksRewrite(family Family, where CommandLine, name string) bool {
 func CurtinReplaces(name, variable string) bool {
 	return name == "etc/default/grub" && variable == "GRUB_CMDLINE_LINUX_DEFAULT"
 }
+
+// MkconfigUpdatesEntries says whether the grub2-mkconfig of a release of the RHEL family
+// writes the options of boot entries anew when nobody asks it to: not before there was
+// update_bls_cmdline in its 10_linux (Enterprise Linux 8), and not since Enterprise Linux
+// 9.3, which wants --update-bls-cmdline. Fedora's does. A reader of the image's own scripts
+// knows better.
+func MkconfigUpdatesEntries(id, version string) bool {
+	switch id {
+	case "fedora", "amzn", "azurelinux", "mariner":
+		return true
+	}
+	major, minor, _ := strings.Cut(version, ".")
+	return major == "9" && (minor == "0" || minor == "1" || minor == "2")
+}

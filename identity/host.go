@@ -68,7 +68,7 @@ var (
 		When: "the distribution makes a new name at boot (Debian's startup-checks.sh, for which the file is rewritten, or iscsi-init.service)", Judged: true, Source: "iscsi-iname(8)"}
 	Hostname = Operation{Name: "hostname", Rule: "host-identity", Paths: []string{"etc/hostname"}, What: "is the source's name", Hint: "truncate -s 0 /etc/hostname",
 		Why: "clones have one name until cloud-init or the deployer names them", Op: entry.Empty, Scope: Generalized, Note: true, Judged: true, Source: "hostname(5), virt-sysprep(1)"}
-	SourceRoot = Operation{Name: "source-root", Rule: "grub-tools", Paths: []string{"boot/loader/entries/*.conf", "etc/kernel/cmdline"},
+	SourceRoot = Operation{Name: "source-root", Rule: "command-line", Paths: []string{"boot/loader/entries/*.conf", "etc/kernel/cmdline"},
 		What: "has the source's root=, in whose place the hooks put the new disk's", Why: "who unpacks the image without the hooks gets a menu that looks for the source's disk", Op: entry.Rewrite,
 		When: "the image has our hooks, which set it", Scope: Generalized, Note: true, Judged: true, Source: "the Boot Loader Specification, kernel-install(8)"}
 	HostsName = Operation{Name: "hosts-name", Rule: "host-identity", Paths: []string{"etc/hosts"}, What: "has the source's name at 127.0.1.1", Hint: "remove the line",
