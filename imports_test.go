@@ -24,6 +24,7 @@ var ours = map[string][]string{
 	"rootfs":          {},
 	"rootfs/roottest": {},
 	"snapshot":        {"rootfs"},
+	"database":        {},
 	"durable":         {},
 	"edit":            {"rootfs"},
 	"compress":        {},
@@ -44,8 +45,8 @@ var ours = map[string][]string{
 	"upload":         {"manifest"},
 	"upload/drptest": {},
 
-	"capture":     {"archive", "bootcheck", "compare", "compress", "deploy", "durable", "edit", "identity", "manifest", "rootfs", "snapshot", "upload"},
-	"cli":         {"bootcheck", "bootcheck/hardware", "capture", "compare", "compress", "deploy", "durable", "edit", "identity", "image", "image/extract", "manifest", "rootfs", "snapshot", "upload"},
+	"capture":     {"archive", "bootcheck", "compare", "compress", "database", "deploy", "durable", "edit", "identity", "manifest", "rootfs", "snapshot", "upload"},
+	"cli":         {"bootcheck", "bootcheck/hardware", "capture", "compare", "compress", "database", "deploy", "durable", "edit", "identity", "image", "image/extract", "manifest", "rootfs", "snapshot", "upload"},
 	"cli/clitest": {},
 }
 

@@ -30,6 +30,8 @@ type Events interface {
 	// NoManifest says that no MANIFEST will be written, as there is no file to put it
 	// beside, and no endpoint.
 	NoManifest()
+	// Database is a server that runs and whose data is captured.
+	Database(d Database)
 	// Hook is a hook of Steady that is run now; which is pre-hook or post-hook.
 	Hook(which, command string)
 	// LeftBehind is something that could not be removed from the host, and the command that
@@ -89,6 +91,9 @@ func (Silent) Checked(bootcheck.Report) {}
 
 // NoManifest is for Events.
 func (Silent) NoManifest() {}
+
+// Database is for Events.
+func (Silent) Database(Database) {}
 
 // Hook is for Events.
 func (Silent) Hook(_, _ string) {}

@@ -48,6 +48,7 @@ func (h *here) Check(ctx context.Context) (c Checked, err error) {
 		return c, err
 	}
 	h.reportMounts(h.src)
+	h.reportDatabases()
 	c.Source = h.opt.Host + ":" + h.src.root.Path()
 	c.Used, _ = h.src.mounts.Used()
 	c.Inodes = h.src.mounts.Inodes()

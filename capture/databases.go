@@ -1,0 +1,74 @@
+package capture
+
+import (
+	"strings"
+
+	"image-capture/database"
+)
+
+// Database is a server that runs on the tree's host, and whose data is captured.
+type Database struct {
+	database.Server
+	Path string // of its data in the tree, "./var/lib/mysql"
+	Held Held
+}
+
+// Held says what is done so that what is read of a server's data fits together.
+type Held string
+
+// What is done.
+const (
+	NotHeld   Held = ""      // it is read while the server writes
+	HeldHooks Held = "hooks" // the user's hooks are run around the reading
+)
+
+// databases are the servers that run and whose data is captured.
+func (s *Source) databases() []Database {
+	var list []Database
+	for _, server := range database.Running("/proc") {
+		path, ok := s.pathOf(server.Dir)
+		if ok && s.captures(path) {
+			list = append(list, Database{Server: server, Path: path})
+		}
+	}
+	return list
+}
+
+// pathOf is where the tree has a directory of this host.
+func (s *Source) pathOf(dir string) (path string, ok bool) {
+	root := s.root.Path()
+	if dir == root {
+		return ".", true
+	}
+	if root != "/" {
+		if dir, ok = strings.CutPrefix(dir, root+"/"); !ok {
+			return "", false
+		}
+	}
+	return "./" + strings.TrimPrefix(dir, "/"), true
+}
+
+// captures says whether what a directory of the tree holds is captured.
+func (s *Source) captures(path string) bool {
+	// No file has such a name: only what drops all that is there matches it.
+	if s.plan.Hidden(path) || s.plan.HiddenByName(path+"/\x01") {
+		return false
+	}
+	captured, deepest := true, -1
+	for _, m := range s.mounts.List() {
+		if (path == m.Path || strings.HasPrefix(path, m.Path+"/")) && len(m.Path) > deepest {
+			captured, deepest = m.Captured, len(m.Path)
+		}
+	}
+	return captured
+}
+
+// reportDatabases names what runs, before a hook stops it.
+func (h *here) reportDatabases() {
+	for _, d := range h.src.databases() {
+		if h.opt.Hooks.Pre != "" {
+			d.Held = HeldHooks
+		}
+		h.events.Database(d)
+	}
+}
