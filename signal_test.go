@@ -133,6 +133,26 @@ func TestInterruptUpload(t *testing.T) {
 	}
 }
 
+// TestInterruptReplacing: the endpoint drops the old image with the new one, and a signal
+// just before its MANIFEST is deleted does not leave that there.
+func TestInterruptReplacing(t *testing.T) {
+	root := bigTree(t)
+	args := []string{root, "--check", "off", "--upload", "--rootfs-name", "img", "--manifest-name", "man", "--overwrite"}
+	s, dir := drptest.New(t, drptest.Options{TLS: drptest.Plain}), t.TempDir()
+	require.Zero(t, startProgram(t, dir, endpointEnv(s), nil, args...).wait().ExitStatus())
+	// The first looks for the name, the second is to delete it.
+	s.AddFault(drptest.Fault{Method: "GET", Path: "man.txt", Skip: 1, Times: 1, Stall: true})
+	p := startProgram(t, dir, endpointEnv(s), nil, args...)
+	require.Eventually(t, func() bool { return s.FaultsLeft() == 0 }, 20*time.Second, time.Millisecond)
+	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
+	require.Equal(t, cli.ExitInterrupted, p.wait().ExitStatus(), p.stderr.String())
+	require.True(t, strings.HasSuffix(p.stderr.String(), interrupted), p.stderr.String())
+	s.Requests()
+	files, err := s.Files()
+	require.NoError(t, err)
+	require.Empty(t, files)
+}
+
 // TestInterruptManifest: the image is stored, so something is left behind, and the
 // MANIFEST that vouches for it is kept here.
 func TestInterruptManifest(t *testing.T) {

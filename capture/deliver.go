@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"slices"
-	"sync"
 	"sync/atomic"
 
 	"image-capture/manifest"
@@ -42,6 +41,7 @@ type Delivery struct {
 	// would stand beside an image that it is not about, when anything fails after.
 	Overwrite bool
 
+	begun bool // an endpoint asked for the body, and the old MANIFEST was looked for
 	stale bool // the old MANIFEST could not be deleted
 	// awaited are the names whose files went out whole while no answer came: they may be
 	// there.
@@ -82,44 +82,13 @@ func (d *Delivery) Image(ctx context.Context, open func(n int) (Body, error)) er
 		return err
 	})
 	d.Stored = err == nil
+	if err != nil && d.Overwrite {
+		d.settle(ctx)
+	}
 	if err != nil && d.stale {
 		return &OutdatedError{d.Names.Manifest, err}
 	}
 	return err
-}
-
-// replacing calls begin when the endpoint has agreed to take the body, and wants it.
-type replacing struct {
-	Body
-	begin func()
-	once  sync.Once
-}
-
-func (b *replacing) Read(p []byte) (int, error) {
-	b.once.Do(b.begin)
-	return b.Body.Read(p)
-}
-
-// Close is for upload.Client.Store.
-func (b *replacing) Close() error {
-	if c, ok := b.Body.(io.Closer); ok {
-		return c.Close()
-	}
-	return nil
-}
-
-// retire deletes the MANIFEST of an image that is replaced.
-func (d *Delivery) retire(ctx context.Context) {
-	gone, err := d.Endpoint.Once().Retire(ctx, d.Names.Manifest)
-	d.stale = err != nil || !gone
-}
-
-// old is the name of a MANIFEST that is on the endpoint and is not of the image there; "".
-func (d *Delivery) old() string {
-	if d.stale {
-		return d.Names.Manifest
-	}
-	return ""
 }
 
 // Confirm compares the image on the endpoint with its SHA-256 in hex.
@@ -185,9 +154,10 @@ func (d *Delivery) Interrupted(ctx context.Context, err error) error {
 	}
 	e := &InterruptedError{Maybe: d.awaited, err: err}
 	if d.Stored {
-		e.Stored, e.Old = d.Names.Image, d.old()
+		e.Stored = d.Names.Image
 	}
-	if e.Stored == "" && len(e.Maybe) == 0 {
+	e.Old = d.old()
+	if e.Stored == "" && e.Old == "" && len(e.Maybe) == 0 {
 		return err
 	}
 	return e

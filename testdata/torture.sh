@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# Commands that speak to an endpoint: TestTorture.
 # torture.sh [KILLS [FAULTS [MUTATIONS]]]: kills commands at random moments, makes system
 # calls fail by strace, and damages images and MANIFESTs. After each it looks for what is
 # half-true: an image beside a MANIFEST that is not its own, a temp file that the next run

@@ -279,6 +279,11 @@ func (e *Endpoint) Delete(ctx context.Context, path string) error {
 	})
 }
 
+// Exists looks once whether a name is in use; see Client.Exists.
+func (e *Endpoint) Exists(ctx context.Context, path string) (Existence, error) {
+	return e.client.Exists(ctx, path)
+}
+
 // Retire deletes a file that is about to be replaced. It is false where the file is, or
 // may be, there still: this token may not delete it.
 func (e *Endpoint) Retire(ctx context.Context, path string) (gone bool, err error) {

@@ -86,6 +86,19 @@ func (s *Server) ClearFaults() {
 	s.faults = nil
 }
 
+// FaultsLeft says how many faults have not struck as often as they shall.
+func (s *Server) FaultsLeft() int {
+	s.faultsMu.Lock()
+	defer s.faultsMu.Unlock()
+	n := 0
+	for _, f := range s.faults {
+		if f.Times >= 0 {
+			n++
+		}
+	}
+	return n
+}
+
 // fault finds the fault for a request and counts it down.
 func (s *Server) fault(r *http.Request) Fault {
 	s.faultsMu.Lock()
