@@ -17,6 +17,10 @@ func (n *Node) file() (int, bool) {
 	return fd, err == nil
 }
 
+// askedNowait is what some kernels read when they are asked for the first byte without
+// waiting.
+const askedNowait = 16 << 20
+
 // Cached says of a regular file whether its first byte is in the page cache; ok is false
 // of what is none. Without preadv2(2), before Linux 4.6, it says no. Where the filesystem
 // cannot say, it says yes: such as tmpfs, which is nowhere else.
@@ -26,6 +30,10 @@ func (n *Node) Cached() (yes, ok bool) {
 		return false, false
 	}
 	defer unix.Close(fd)
+	var e entry.Entry
+	if _, err := statFD(fd, &e); err == nil {
+		n.root.remember(fd, &e, askedNowait)
+	}
 	var first [1]byte
 	_, err := unix.Preadv2(fd, [][]byte{first[:]}, 0, unix.RWF_NOWAIT)
 	return err != unix.EAGAIN && err != unix.ENOSYS, true
@@ -46,6 +54,7 @@ func (n *Node) WillNeed(room func(size int64) int64) int64 {
 	}
 	bytes := room(e.Size)
 	if bytes > 0 {
+		n.root.remember(fd, &e, bytes)
 		_ = unix.Fadvise(fd, 0, bytes, unix.FADV_WILLNEED) // only advice
 	}
 	return bytes

@@ -13,8 +13,14 @@ import (
 
 // Content is a regular file opened for reading.
 type Content struct {
-	fd   int
-	path string
+	fd     int
+	path   string
+	root   *Root
+	dev    uint64
+	cached cacheMap
+	// holes: it is read piece by piece, and what the kernel reads ahead in between nobody
+	// reads; see Data.
+	holes bool
 }
 
 // openFlags never follow a link, never block (a FIFO put in a file's place), never
@@ -53,8 +59,11 @@ func tryOpenAt(dirfd int, name string, flags int) (int, error) {
 	return fd, err
 }
 
-// Close closes the file.
-func (c *Content) Close() error { return unix.Close(c.fd) }
+// Close closes the file, and leaves of it in the page cache what was there before.
+func (c *Content) Close() error {
+	c.cached.giveUp(c.fd, 0, math.MaxInt64)
+	return unix.Close(c.fd)
+}
 
 // ReadAt reads like pread(2): it returns fewer bytes than asked for, with
 // io.EOF, only at the end of the file.
@@ -69,7 +78,7 @@ func (c *Content) ReadAt(p []byte, off int64) (int, error) {
 		return n, err
 	}
 	for total < len(p) {
-		n, err := unix.Pread(c.fd, p[total:], off+int64(total))
+		n, err := c.read(p[total:], off+int64(total))
 		if err == unix.EINTR {
 			continue
 		}
@@ -97,6 +106,7 @@ func (c *Content) Stat() (entry.Entry, error) {
 
 // WillNeed asks the kernel to read the first n bytes ahead.
 func (c *Content) WillNeed(n int64) {
+	c.cached.look(c.fd, n)
 	// Only a hint: what it answers does not matter.
 	_ = unix.Fadvise(c.fd, 0, n, unix.FADV_WILLNEED)
 }
@@ -106,6 +116,7 @@ func (c *Content) WillNeed(n int64) {
 // filesystem that knows no holes gives one run.
 func (c *Content) Data(size int64) ([]entry.Extent, error) {
 	var runs []entry.Extent
+	c.holes = true
 	for off := int64(0); off < size; {
 		start, err := unix.Seek(c.fd, off, unix.SEEK_DATA)
 		if err == unix.ENXIO {

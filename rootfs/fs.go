@@ -144,6 +144,7 @@ func (v *View) Open(name string) (fs.File, error) {
 	}
 	switch e.Type {
 	case entry.File:
+		v.root.remember(ffd, &e, maxRemembered)
 		return &file{os.NewFile(uintptr(ffd), name), info{base(name), e}}, nil
 	case entry.Dir:
 		return &dirFile{root: v.root, fd: ffd, name: name, info: info{base(name), e}}, nil

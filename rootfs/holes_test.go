@@ -220,7 +220,7 @@ func TestContent(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, later.Nlink)
 
-	bad := &Content{fd: -1, path: "./bad"}
+	bad := &Content{fd: -1, path: "./bad", root: c.root}
 	for _, err := range []error{second(bad.ReadAt(b, 0)), second(bad.Stat()), second(bad.Data(1))} {
 		require.ErrorIs(t, err, unix.EBADF)
 		require.ErrorContains(t, err, " ./bad: ")

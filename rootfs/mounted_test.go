@@ -18,14 +18,19 @@ import (
 // ext4 makes a filesystem in a file and mounts it for the length of the test.
 func ext4(t *testing.T, target string) {
 	t.Helper()
+	onLoop(t, target, 32<<20, "ext4", "-F")
+}
+
+func onLoop(t *testing.T, target string, size int64, fs string, options ...string) {
+	t.Helper()
 	image := t.TempDir() + "/disk"
 	require.NoError(t, os.WriteFile(image, nil, 0o600))
-	require.NoError(t, os.Truncate(image, 32<<20))
-	err := exec.Command("mkfs.ext4", "-q", "-F", image).Run()
+	require.NoError(t, os.Truncate(image, size))
+	err := exec.Command("mkfs."+fs, append(options, "-q", image)...).Run()
 	if err == nil {
-		err = exec.Command("mount", "-o", "loop", image, target).Run()
+		err = exec.Command("mount", "-t", fs, "-o", "loop", image, target).Run()
 	}
-	roottest.Need(t, err == nil, "mkfs.ext4 and loop devices")
+	roottest.Need(t, err == nil, "mkfs."+fs+" and loop devices")
 	t.Cleanup(func() { require.NoError(t, unix.Unmount(target, 0)) })
 }
 

@@ -135,7 +135,7 @@ func (n *Node) open(e *entry.Entry) (c *Content, lost, err error) {
 		return nil, nil, fmt.Errorf("open %s: a %s took the place of the file", n.Path, e.Type)
 	}
 	readFlags(fd, e)
-	return &Content{fd, n.Path}, n.root.readXattrs(xattrsOfFD(fd), e), nil
+	return &Content{fd: fd, path: n.Path, root: n.root, dev: e.ID.Dev, cached: n.root.recall(e)}, n.root.readXattrs(xattrsOfFD(fd), e), nil
 }
 
 // plainDir is a directory in place of one that must not be touched, or has nothing of its

@@ -7,7 +7,8 @@
 // are opened at all: opening a FIFO may block for ever, opening a device may
 // rewind a tape. The one trace is the access time of symbolic links, which
 // readlink(2) sets on a mount without noatime: the kernel has no way to read one
-// otherwise.
+// otherwise. The page cache is left as it was found, as far as the kernel tells what was
+// in it; see pagecache.go.
 //
 // Every look-up is relative to a directory descriptor and follows no symbolic
 // link (openat(2), O_NOFOLLOW), so that no link in the tree can lead out of it, no
@@ -38,6 +39,10 @@ type Root struct {
 	// noXattr remembers the devices whose filesystem has no extended attributes,
 	// which saves a system call a file there.
 	noXattr sync.Map
+	// noDontCache remembers those that do not take RWF_DONTCACHE.
+	noDontCache sync.Map
+	// cold is what was found of files by FileID.
+	cold sync.Map
 }
 
 // Open opens the directory at path, which may be a symbolic link to one, as a

@@ -11,7 +11,7 @@ need="bsdtar:libarchive-tools tar:tar rsync:rsync find:findutils python3:python3
 	getfattr:attr setfattr:attr getfacl:acl getcap:libcap2-bin chattr:e2fsprogs
 	gzip:gzip pigz:pigz zstd:zstd bzip2:bzip2 xz:xz-utils lzma:xz-utils lz4:lz4 lzop:lzop cpio:cpio busybox:busybox-static
 	mkfs.ext4:e2fsprogs mke2fs:e2fsprogs tune2fs:e2fsprogs debugfs:e2fsprogs filefrag:e2fsprogs mkfs.btrfs:btrfs-progs mkfs.xfs:xfsprogs xfs_logprint:xfsprogs
-	mksquashfs:squashfs-tools mkswap:util-linux unshare:util-linux setpriv:util-linux lsblk:util-linux blkid:util-linux
+	mksquashfs:squashfs-tools mkswap:util-linux unshare:util-linux fincore:util-linux-extra setpriv:util-linux lsblk:util-linux blkid:util-linux
 	losetup:mount swapon:mount ip:iproute2
 	sshd:openssh-server openssl:openssl jq:jq curl:curl debootstrap:debootstrap qemu-system-x86_64:qemu-system-x86 qemu-aarch64:qemu-user
 	/usr/share/bash-completion/bash_completion:bash-completion zsh:zsh fish:fish man:man-db mandoc:mandoc
