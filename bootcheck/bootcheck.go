@@ -70,7 +70,8 @@ type Finding struct {
 	Later bool `json:"later,omitempty"`
 	Fix   *Fix `json:"fix,omitempty"` // the edit that mends it, if one can
 
-	brief string // for the verdict, where Problem is too long
+	brief    string   // for the verdict, where Problem is too long
+	laterFor Firmware // of Later
 }
 
 // Report is what Check found, in the order of the rules.

@@ -5,6 +5,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"image-capture/deploy"
 )
 
 // bootEntry is an entry of the Boot Loader Specification in /boot.
@@ -62,19 +64,13 @@ func (s *survey) checkEntries() {
 			because("the clone may start an older kernel than the last one that was installed")
 	}
 	for _, name := range s.commandFiles() {
-		if path.Base(name) != "grubenv" {
+		if whereOf(name) != deploy.GRUBEnv || len(list) == 0 {
 			continue
 		}
-		data, _ := s.read(name)
-		for line := range lines(string(data)) {
-			saved, ok := strings.CutPrefix(line, "saved_entry=")
-			if !ok || saved == "" || strings.Trim(saved, "0123456789") == "" || len(list) == 0 {
-				continue
-			}
-			if !s.isFile(path.Join(blsDir, saved+".conf")) && !strings.Contains(saved, "/") && !s.hasTitle(list, saved) {
-				s.warn(name, "remembers a boot entry that is gone: saved_entry="+shorten(saved), "grub2-editenv /"+name+" unset saved_entry").
-					because("GRUB starts the first of its menu in its place")
-			}
+		saved := s.savedEntry(name)
+		if strings.Trim(saved, "0123456789") != "" && !s.isFile(path.Join(blsDir, saved+".conf")) && !s.hasTitle(list, saved) {
+			s.warn(name, "remembers a boot entry that is gone: saved_entry="+shorten(saved), "grub2-editenv /"+name+" unset saved_entry").
+				because("GRUB starts the first of its menu in its place")
 		}
 	}
 }

@@ -305,6 +305,9 @@ func verdicts(r Report) string {
 	fmt.Fprintf(&b, "deploys: %s [%s]\n", r.Deploys.Answer, r.Deploys.Why)
 	for _, v := range r.Verdicts {
 		fmt.Fprintf(&b, "%s: %s [%s]\n", v.Firmware, v.Answer, v.Why)
+		if v.Later != "" {
+			fmt.Fprintf(&b, "%s, later: %s\n", v.Firmware, v.Later)
+		}
 	}
 	return b.String()
 }

@@ -27,6 +27,8 @@ type Verdict struct {
 	Problems int      `json:"problems"` // findings that keep it from booting
 	Answer   Answer   `json:"answer"`
 	Why      string   `json:"why,omitempty"` // in a few words, where it is not plainly Yes
+	// Later is what breaks a clone that boots: "the first kernel update will ...".
+	Later string `json:"later,omitempty"`
 }
 
 // Deployment says whether the deployer gets through with the image.
@@ -120,7 +122,9 @@ func (s *survey) verdict(fw Firmware) Verdict {
 	case doubt != "":
 		v.Answer, v.Why = NotJudged, doubt
 	}
-	v.Boots = v.Answer == Yes
+	if v.Boots = v.Answer == Yes; v.Answer != No {
+		v.Later = s.laterOf(fw)
+	}
 	return v
 }
 

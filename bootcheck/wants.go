@@ -61,6 +61,8 @@ func Wants(name string) Wanted {
 		switch {
 		case name == dpkgStatusName:
 			w.Content = maxDpkgStatus + 1
+		case name == debconfName:
+			w.Attributes, w.Content = true, maxFile+1
 		case w.Attributes && (strings.HasPrefix(name, "var/lib/") || identity.Concerns(name)):
 			w.Content = maxState
 		}
@@ -142,7 +144,7 @@ func wantsLibrary(below string) Wanted {
 // isBootText says whether a name in /boot is that of a text: a boot menu or its
 // like, and no kernel, initramfs or loader.
 func isBootText(base string) bool {
-	for _, end := range []string{".cfg", ".conf", ".CFG", ".CONF", ".txt", "grubenv", "cmdline"} {
+	for _, end := range []string{".cfg", ".conf", ".CFG", ".CONF", ".txt", "grubenv", "cmdline", "device.map"} {
 		if strings.HasSuffix(base, end) {
 			return true
 		}

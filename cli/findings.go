@@ -64,9 +64,17 @@ func moreLines(f bootcheck.Finding) []string {
 func verdictLines(r bootcheck.Report) []string {
 	lines := []string{answer("deploys with "+r.Deploys.Deployer.String(), r.Deploys.Answer, r.Deploys.Why)}
 	for _, v := range r.Verdicts {
-		lines = append(lines, answer("boots under "+strings.ToUpper(v.Firmware.String()), v.Answer, v.Why))
+		lines = append(lines, answer("boots under "+strings.ToUpper(v.Firmware.String()), v.Answer, v.Why)+laterOn(v))
 	}
 	return lines
+}
+
+// laterOn is what breaks a clone that boots.
+func laterOn(v bootcheck.Verdict) string {
+	if v.Later == "" {
+		return ""
+	}
+	return "; " + v.Later
 }
 
 func answer(question string, a bootcheck.Answer, why string) string {

@@ -1,0 +1,59 @@
+package bootcheck
+
+import (
+	"testing"
+
+	"github.com/rogpeppe/go-internal/txtar"
+	"github.com/stretchr/testify/require"
+)
+
+// TestRulesOfUpdates: what a clone is broken by later, of each family that has it, and by
+// whom that is mended.
+func TestRulesOfUpdates(t *testing.T) {
+	const rule = "updates"
+	const ok = "ok: no update of the kernel or of GRUB goes by the source's disks"
+	const debconf = "-- var/lib/dpkg/status --\nPackage: grub-pc\nStatus: install ok installed\n\nPackage: debconf\nStatus: install ok installed\n" +
+		"-- var/cache/debconf/config.dat --\nName: grub-pc/chainload_from_menu.lst\nTemplate: x\nValue: true\n\nName: grub-pc/install_devices\nTemplate: grub-pc/install_devices\nValue: /dev/disk/by-id/ata-X\nOwners: grub-pc\n\n"
+	const selections = "-- usr/bin/debconf-set-selections [0755 fill] --\n"
+	const suse = "-- etc/default/grub_installdevice --\n/dev/disk/by-id/ata-X\ngeneric_mbr\n"
+	const deviceMap = "-- boot/grub2/device.map --\n# x\n(hd0)	/dev/disk/by-id/ata-X\n"
+	const old = "-- boot/loader/entries [gone] --\n-- boot/loader/entries/x.conf --\noptions ro\n-- boot/grub2/grubenv --\n# GRUB Environment Block\nsaved_entry=x\n-- etc/default/grub --\nGRUB_ENABLE_BLSCFG=true\nGRUB_DEFAULT=saved\n"
+	for _, c := range []ruleCase{
+		{"debconf, Eikon", rule, eikon + deb, debconf, []string{"warn /var/cache/debconf/config.dat: the first update of GRUB will go to a disk of the source, by debconf's grub-pc/install_devices: /dev/disk/by-id/ata-X"}},
+		{"debconf, curtin writes it", rule, deb, debconf, []string{ok}},
+		{"debconf, hooks write it", rule, hooks + deb, selections + debconf, []string{ok}},
+		{"debconf, hooks cannot write it", rule, hooks + deb, debconf, []string{"warn /var/cache/debconf/config.dat:"}},
+		{"debconf, no grub-pc", rule, eikon + deb, debconf + "-- var/lib/dpkg/status --\nPackage: grub-pc-bin\nStatus: install ok installed\n", []string{ok}},
+		{"debconf, no answer", rule, eikon + deb, debconf + "-- var/cache/debconf/config.dat --\nName: grub-pc/install_devices\nTemplate: x\n\nName: y\nValue: 1\n", []string{ok}},
+		{"SUSE's list", rule, "sles15", suse, []string{"warn /etc/default/grub_installdevice: the first update of GRUB will go to a disk of the source: /dev/disk/by-id/ata-X [remove the file] => add-hooks /curtin"}},
+		{"SUSE's list, hooks", rule, hooks + "sles15", suse, []string{ok}},
+		{"SUSE's list, of no disk", rule, "leap15", "-- etc/default/grub_installdevice --\nactivate\ngeneric_mbr\n", []string{ok}},
+		{"SUSE's list elsewhere", rule, deb, suse, []string{ok}},
+		{"device.map", rule, "sles15", deviceMap, []string{"warn /boot/grub2/device.map: the first update of GRUB will look for a disk of the source: /dev/disk/by-id/ata-X [rm /boot/grub2/device.map] => drop /boot/grub2/device.map"}},
+		{"device.map, hooks", rule, hooks + "sles15", deviceMap, []string{ok}},
+		{"device.map by names", rule, "rhel9", "-- boot/grub2/device.map --\n(hd0) /dev/sda\n", []string{ok}},
+		{"old default kernel", rule, "rhel9", old, []string{"warn /boot/grub2/grubenv: the first kernel update will bring a kernel that the clone does not start: GRUB goes on with saved_entry=x [echo UPDATEDEFAULT=yes >>/etc/sysconfig/kernel]"}},
+		{"old default kernel, hooks", rule, hooks + "rocky9", old, []string{"warn /boot/grub2/grubenv:"}},
+		{"new default kernel", rule, "rhel9", old + "-- etc/sysconfig/kernel --\n# x\nUPDATEDEFAULT=yes\nDEFAULTKERNEL=kernel-core\n", []string{ok}},
+		{"new default kernel, by GRUB's defaults", rule, "rhel9", old + "GRUB_UPDATE_DEFAULT_KERNEL=true\n", []string{ok}},
+		{"first of the menu", rule, "rhel9", old + "-- etc/default/grub --\nGRUB_ENABLE_BLSCFG=true\nGRUB_DEFAULT=0\n", []string{ok}},
+		{"own hooks", rule, deb, "-- curtin/curtin-hooks [0755] --\n#!/bin/sh\n" + deviceMap, []string{"info: not checked"}},
+	} {
+		t.Run(c.name, c.run)
+	}
+}
+
+// TestLaterInTheVerdict: the answer stays, and says what comes.
+func TestLaterInTheVerdict(t *testing.T) {
+	img, _, _ := fixture(t, "rhel9")
+	img.add(t, txtar.Parse([]byte("-- boot/loader/entries [gone] --\n-- boot/loader/entries/x.conf --\noptions ro\n-- etc/kernel/cmdline --\nroot=UUID=1111 ro\n")))
+	report, err := Check(t.Context(), img, Options{})
+	require.NoError(t, err)
+	v := report.Verdicts[0]
+	require.Equal(t, Yes, v.Answer)
+	require.Equal(t, "the first kernel update will write the source's root=UUID=1111 into its boot entry, and nobody writes that anew", v.Later)
+	addHooks(img)
+	report, err = Check(t.Context(), img, Options{})
+	require.NoError(t, err)
+	require.Empty(t, report.Verdicts[0].Later)
+}
