@@ -83,6 +83,9 @@ func (r *run) name(context.Context) (err error) {
 	f.OS, f.Arch, f.Kernels = r.checked.System.OS.PrettyName, r.checked.System.Arch, r.checked.System.Kernels
 	f.Hooks = r.checked.System.Hooks
 	f.AgentVersion, f.Source = r.opt.Version, r.checked.Source
+	if b := r.opt.Base; b != nil {
+		f.Base, f.BaseSHA256 = b.Name, b.SHA256
+	}
 	if r.delivery != nil {
 		r.delivery.Names = names
 	}
@@ -97,7 +100,7 @@ func (r *run) conclude() {
 	for _, m := range s.Mounts {
 		f.Mounts = append(f.Mounts, entry.Note{Path: m.Path, Reason: strings.TrimPrefix(m.String(), m.Path+" ")})
 	}
-	f.Edits = s.Edits
+	f.Edits, f.Deleted = s.Edits, s.Deleted
 	f.Omitted = append(append(f.Omitted, s.Unreadable...), s.Omitted...)
 	f.Changed = s.Changed
 	r.events.Walked(s.Unreadable, s.Changed, s.Omitted)

@@ -74,6 +74,9 @@ func (r *run) all(ctx context.Context) error {
 			}
 		}
 	}
+	if r.opt.Base != nil && r.opt.Origin != nil {
+		return optionErrorf(OptionBase, "a layer is captured on the machine that its tree is on")
+	}
 	if err := r.origin.Ready(ctx); err != nil {
 		return err
 	}

@@ -190,3 +190,11 @@ func (e *InterruptedError) Unwrap() error { return e.err }
 type EmptyRootError struct{ Path string }
 
 func (e *EmptyRootError) Error() string { return e.Path + " is empty: there is nothing to capture" }
+
+// BaseError says that the base of a layer cannot be read, or not be compared with.
+type BaseError struct{ err error }
+
+func (e *BaseError) Error() string { return e.err.Error() }
+
+// Unwrap returns the reason.
+func (e *BaseError) Unwrap() error { return e.err }

@@ -27,6 +27,8 @@ type Events interface {
 	Fixed(f bootcheck.Fix, by By)
 	// Checked is the report on the tree as it will be in the image.
 	Checked(r bootcheck.Report)
+	// Layered is what a layer will hold.
+	Layered(l Layer)
 	// NoManifest says that no MANIFEST will be written, as there is no file to put it
 	// beside, and no endpoint.
 	NoManifest()
@@ -88,6 +90,9 @@ func (Silent) Fixed(bootcheck.Fix, By) {}
 
 // Checked is for Events.
 func (Silent) Checked(bootcheck.Report) {}
+
+// Layered is for Events.
+func (Silent) Layered(Layer) {}
 
 // NoManifest is for Events.
 func (Silent) NoManifest() {}

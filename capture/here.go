@@ -23,6 +23,7 @@ type here struct {
 	// generalized and fixes are edits that were made, for each tree that is opened: of
 	// Options.Generalize, and of the check.
 	generalized, fixes []bootcheck.Fix
+	layered            *layer // what differs from Options.Base, once that is known
 }
 
 // Here is the tree of the options on this machine. Of the options it takes all that is
@@ -93,8 +94,13 @@ func (h *here) reportMounts(s *Source) {
 	}
 }
 
-// Estimate is that of the tree that was checked.
-func (h *here) Estimate(ctx context.Context) int64 { return estimate(ctx, h.src) }
+// Estimate is that of the tree that was checked. Of a layer nothing is known yet.
+func (h *here) Estimate(ctx context.Context) int64 {
+	if h.opt.Base != nil {
+		return 0
+	}
+	return estimate(ctx, h.src)
+}
 
 // open opens the tree, for the first walk with the one that was checked.
 func (h *here) open() (*Source, error) {
@@ -120,7 +126,7 @@ func (h *here) open() (*Source, error) {
 
 // Walk walks the tree once.
 func (h *here) Walk(ctx context.Context, w io.Writer, skip map[entry.FileID]string, add func(*entry.Member) error) (Walked, error) {
-	src, err := h.open()
+	src, err := h.openLayer(ctx)
 	if err != nil {
 		return Walked{}, err
 	}
@@ -145,12 +151,19 @@ func (h *here) Walk(ctx context.Context, w io.Writer, skip map[entry.FileID]stri
 	if err != nil {
 		return Walked{}, err
 	}
-	h.reportEdits(src)
-	return Walked{*sum, src.mounts.List(), src.Notes()}, nil
+	walked := Walked{Summary: *sum}
+	h.conclude(src, &walked)
+	return walked, nil
 }
 
-// reportEdits reports what a walk made of the plan.
-func (h *here) reportEdits(src *Source) {
+// conclude reports what a walk made of the plan, and has that in its result.
+func (h *here) conclude(src *Source, w *Walked) {
+	if l := h.layered; l != nil {
+		src = l.src // whose walk went everywhere
+		w.Deleted = l.deleted()
+		w.Unreadable = append(w.Unreadable, l.lost...)
+	}
+	w.Mounts, w.Edits = src.mounts.List(), src.Notes()
 	h.reportMounts(src)
 	for _, pattern := range src.plan.Unmatched() {
 		h.events.Unmatched(pattern)

@@ -44,6 +44,10 @@ type Options struct {
 	Names manifest.Template
 	Tag   string
 
+	// Base makes the image a layer: only what differs from the base is in it. Nil is for a
+	// whole image.
+	Base *Base
+
 	Outputs
 
 	Steady
@@ -96,6 +100,9 @@ type Outputs struct {
 	Manifest string
 	// Profile is the name of the file for the Profile that deploys the image; "" for none.
 	Profile string
+	// Deletions is the name of the file for the names of the base that a layer deletes,
+	// each ended by a NUL; "" for none.
+	Deletions string
 	// Overwrite replaces files that exist, also on the endpoint.
 	Overwrite bool
 	// TempDir is for files without a name; "" is /tmp.
@@ -161,6 +168,7 @@ const (
 	OptionTag              Option = "Tag"
 	OptionOutputs          Option = "Outputs"
 	OptionImage            Option = "Image"
+	OptionBase             Option = "Base"
 )
 
 func (e *OptionError) Error() string { return e.err.Error() }

@@ -58,4 +58,6 @@ type Walked struct {
 	Mounts []rootfs.Mount
 	// Edits are for the MANIFEST.
 	Edits []entry.Note
+	// Deleted are those of a layer; see manifest.Facts.
+	Deleted []entry.Note
 }

@@ -21,6 +21,7 @@ import (
 type outputs struct {
 	stdout                   io.Writer // gets the image; nil: not
 	image, manifest, profile output
+	deletions                output // of a layer
 }
 
 // output is one of the files.
@@ -45,7 +46,7 @@ func (r *run) place(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, out := range []*output{&o.image, &o.manifest, &o.profile} {
+	for _, out := range o.all() {
 		if out.name == "" {
 			continue
 		}
@@ -62,7 +63,7 @@ func (r *run) place(ctx context.Context) error {
 func (r *run) assign() error {
 	o, opt := &r.outputs, r.opt
 	o.stdout = opt.Stdout
-	o.profile.name = opt.Profile
+	o.profile.name, o.deletions.name = opt.Profile, opt.Deletions
 	switch {
 	case opt.Stdout != nil:
 	case opt.Image != "":
@@ -80,12 +81,12 @@ func (r *run) assign() error {
 
 // given looks at the names that the user gave, before anything else is done or said.
 func (r *run) given() error {
-	for _, name := range []string{r.opt.Image, r.opt.Manifest, r.opt.Profile} {
+	for _, name := range []string{r.opt.Image, r.opt.Manifest, r.opt.Profile, r.opt.Deletions} {
 		if err := durable.Look(name); err != nil {
 			return err
 		}
 	}
-	o := &outputs{image: output{name: r.opt.Image}, manifest: output{name: r.opt.Manifest}, profile: output{name: r.opt.Profile}}
+	o := &outputs{image: output{name: r.opt.Image}, manifest: output{name: r.opt.Manifest}, profile: output{name: r.opt.Profile}, deletions: output{name: r.opt.Deletions}}
 	return o.check(r.opt.Format)
 }
 
@@ -132,11 +133,11 @@ func (o *outputs) check(format manifest.Format) error {
 			return optionErrorf(OptionImage, "%s: the name ends like a %s file, and the image is %s", o.image.name, end[1:], format)
 		}
 	}
-	names := []string{o.image.name, o.manifest.name, o.profile.name}
+	names := []string{o.image.name, o.manifest.name, o.profile.name, o.deletions.name}
 	for i, a := range names {
 		for _, b := range names[i+1:] {
 			if a != "" && filepath.Clean(a) == filepath.Clean(b) && !special(a) {
-				return optionErrorf(OptionOutputs, "%s is given twice: image, MANIFEST and Profile are three files", a)
+				return optionErrorf(OptionOutputs, "%s is given twice: image, MANIFEST, Profile and deletions are files of their own", a)
 			}
 		}
 	}
@@ -149,8 +150,11 @@ func special(name string) bool {
 	return err == nil && !info.Mode().IsRegular()
 }
 
+// all are the files, in the order in which they are written.
+func (o *outputs) all() []*output { return []*output{&o.image, &o.manifest, &o.profile, &o.deletions} }
+
 func (o *outputs) close() {
-	for _, out := range []*output{&o.image, &o.manifest, &o.profile} {
+	for _, out := range o.all() {
 		out.file.Discard()
 	}
 }
@@ -189,7 +193,7 @@ func (o *output) whole() string {
 // ids are the inodes of all that is written.
 func (o *outputs) ids() []entry.FileID {
 	var ids []entry.FileID
-	for _, out := range []*output{&o.image, &o.manifest, &o.profile} {
+	for _, out := range o.all() {
 		if out.file != nil {
 			ids = append(ids, out.file.IDs()...)
 		}
@@ -202,7 +206,7 @@ func (o *outputs) ids() []entry.FileID {
 	return ids
 }
 
-// finish gives the local files their names: image, MANIFEST, Profile.
+// finish gives the local files their names: image, MANIFEST, Profile, deletions.
 func (r *run) finish() error {
 	o := &r.outputs
 	var unwritten error // of the MANIFEST; the image is worth having without
@@ -225,7 +229,12 @@ func (r *run) finish() error {
 		return &NoManifestError{Image: o.image.name, err: unwritten}
 	}
 	if f := o.profile.file; f != nil {
-		return f.Fill(r.writeProfile)
+		if err := f.Fill(r.writeProfile); err != nil {
+			return err
+		}
+	}
+	if f := o.deletions.file; f != nil {
+		return f.Fill(r.writeDeletions)
 	}
 	return nil
 }

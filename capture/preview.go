@@ -28,6 +28,8 @@ type Forecast struct {
 	// Edits are what the MANIFEST would say, Left what some of them leave out.
 	Edits []entry.Note
 	Left  []*edit.Left
+	// Deleted are those of a layer; see manifest.Facts.
+	Deleted []entry.Note
 	// Entries are those of the image, Bytes the content of its files, Unpacked the tar as
 	// far as that is known without attributes; Omitted are sockets and swap files, and
 	// Unreadable what could not be looked at.
@@ -83,7 +85,7 @@ func (h *here) Preview(ctx context.Context) (f Forecast, err error) {
 	if err != nil {
 		return f, err
 	}
-	src, err := h.open()
+	src, err := h.openLayer(ctx)
 	if err != nil {
 		return f, err
 	}
@@ -94,8 +96,9 @@ func (h *here) Preview(ctx context.Context) (f Forecast, err error) {
 	if err != nil {
 		return f, err
 	}
-	h.reportEdits(src)
-	f.Mounts, f.Edits = src.mounts.List(), src.Notes()
+	var w Walked
+	h.conclude(src, &w)
+	f.Mounts, f.Edits, f.Deleted = w.Mounts, w.Edits, w.Deleted
 	p.dirs.leave(0)
 	f.Entries, f.Bytes, f.Omitted, f.Unreadable = p.entries, p.dirs.bytes, p.omitted, p.unreadable
 	f.Dirs, f.Files = p.dirs.largest, p.files

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -28,6 +29,7 @@ type captureOptions struct {
 	check       string
 	boot        bootOptions
 	generalize  string
+	layer       layerOptions
 	outputs     capture.Outputs
 	output      string
 	names       manifest.Template
@@ -63,6 +65,7 @@ func (o *captureOptions) add(g *groups) {
 	s.StringVar(&o.generalize, "generalize", "", "take the source's identity out of the image, by all operations that `LIST` chooses: names, or names with - before each for all but these; image-capture operations lists them")
 	s.Lookup("generalize").NoOptDefVal = allOperations
 
+	o.layer.add(g, &o.outputs.Deletions)
 	s = g.group("Output (without --output and --upload: two files in the current directory)")
 	s.StringVarP(&o.output, "output", "o", "", "write the image to `FILE`, or to stdout for -")
 	s.StringVar(&o.outputs.Manifest, "manifest", "", "write the MANIFEST to `FILE` (if not given: beside --output, as NAME.MANIFEST.txt)")
@@ -92,7 +95,7 @@ func (o *captureOptions) add(g *groups) {
 	})
 	g.check(func() error {
 		for _, name := range []string{"endpoint", "token-file", "ca-cert", "fingerprint", "insecure", "attempts", "limit-rate", "files-url"} {
-			if g.set(name) && !o.upload {
+			if g.set(name) && !o.upload && !(len(o.layer.bases) > 0 && slices.Contains(tlsFlags, name)) {
 				return usagef("add --upload, or leave out --"+name, "--%s has no effect without --upload: nothing goes to an endpoint", name)
 			}
 		}
@@ -110,6 +113,12 @@ func (o *captureOptions) run(ctx context.Context, a *App, g *groups, args []stri
 	a.warnUnprivileged()
 	var res capture.Result
 	opt, err := o.options(ctx, a, g, args[0])
+	if err == nil {
+		var done func()
+		if opt.Base, done, err = o.layer.open(ctx, a, &o.store.tls); err == nil {
+			defer done()
+		}
+	}
 	if err == nil && o.dryRun {
 		return o.forecast(ctx, a, opt)
 	}

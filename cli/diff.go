@@ -15,8 +15,6 @@ import (
 	"image-capture/capture"
 	"image-capture/compare"
 	"image-capture/entry"
-	"image-capture/image"
-	"image-capture/manifest"
 	"image-capture/upload"
 )
 
@@ -26,6 +24,7 @@ type diffOptions struct {
 	quick           bool
 	defaultExcludes bool
 	exclude         []string
+	bases           []string
 	tls             tlsOptions
 	messageOptions
 }
@@ -60,6 +59,7 @@ func (o *diffOptions) add(g *groups) {
 	s.BoolVar(&o.quick, "quick", false, "take the content of a directory's file for equal, without reading it, when size and time are")
 	s.BoolVar(&o.defaultExcludes, "default-excludes", true, "take /proc /sys /dev /run /tmp /var/tmp of a directory for empty, as in a capture")
 	s.StringArrayVar(&o.exclude, "exclude", nil, "leave out of a directory what matches `PATTERN`, as in a capture; repeatable")
+	addBase(s, &o.bases)
 	o.tls.add(g.group(tlsTitle))
 	o.messageOptions.add(g, false)
 	g.check(func() error {
@@ -91,6 +91,9 @@ func (o *diffOptions) run(ctx context.Context, a *App, _ *groups, args []string)
 		}
 		defer sides[i].close()
 	}
+	if len(o.bases) > 0 && len(sides[0].chain) < 2 && len(sides[1].chain) < 2 {
+		return usagef("leave out --base", "--base is for layers, and neither %s nor %s is one", args[0], args[1])
+	}
 	r := &drift{opt: o, edited: map[string]capture.Edited{}, counts: map[string]int64{}}
 	for i, s := range sides {
 		if err := r.open(ctx, s, sides[1-i]); err != nil {
@@ -102,82 +105,22 @@ func (o *diffOptions) run(ctx context.Context, a *App, _ *groups, args []string)
 
 // diffSide is one of the two.
 type diffSide struct {
-	name    string
-	stream  compare.Stream
-	facts   *manifest.Facts // of a MANIFEST
+	*imageEntries
 	source  *capture.Source // of a directory
 	entries *capture.Entries
-	closers []io.Closer
 }
 
-func (s *diffSide) close() {
-	for _, c := range slices.Backward(s.closers) {
-		c.Close()
-	}
-}
-
-// side opens what a name is of: a directory, a MANIFEST, or an image, in whose place its
-// MANIFEST is read where there is one.
+// side opens what a name is of: a directory, a MANIFEST or an image.
 func (o *diffOptions) side(ctx context.Context, a *App, client *upload.Client, name string) (*diffSide, error) {
-	s := &diffSide{name: name}
 	if info, err := os.Stat(name); err == nil && info.IsDir() {
-		s.source, err = capture.Tree{Root: name, DefaultExcludes: o.defaultExcludes, Exclude: o.exclude}.Open()
+		src, err := capture.Tree{Root: name, DefaultExcludes: o.defaultExcludes, Exclude: o.exclude}.Open()
 		if err != nil {
 			return nil, err
 		}
-		s.closers = append(s.closers, s.source)
-		return s, nil
+		return &diffSide{imageEntries: &imageEntries{name: name, closers: []io.Closer{src}}, source: src}, nil
 	}
-	in, _, err := a.open(ctx, client, name)
-	if err != nil {
-		return nil, err
-	}
-	s.closers = append(s.closers, in)
-	br := bufio.NewReaderSize(in, 64<<10)
-	if head, _ := br.Peek(6); string(head) == "#mtree" {
-		return s, o.manifest(s, name, br)
-	}
-	m, err := a.manifestFor(ctx, client, name, "")
-	if err != nil {
-		s.close()
-		return nil, err
-	}
-	if m != nil {
-		s.closers = append(s.closers, m)
-		facts := m.Facts()
-		s.stream, s.facts = m.Reader, &facts
-		return s, nil
-	}
-	r, err := image.NewReader(br)
-	if err != nil {
-		s.close()
-		return nil, unreadableImage(name, err)
-	}
-	s.closers = append(s.closers, r)
-	// Images of other programs are in any order.
-	if s.stream, err = compare.Sorted(compare.Of(r)); err != nil {
-		s.close()
-		return nil, unreadableImage(name, err)
-	}
-	return s, nil
-}
-
-func (o *diffOptions) manifest(s *diffSide, name string, in io.Reader) error {
-	r, err := manifest.Parse(in)
-	if err != nil {
-		s.close()
-		return &failure{ExitVerify, fmt.Errorf("MANIFEST %s: %w", name, err), ""}
-	}
-	facts := r.Facts()
-	s.stream, s.facts = r, &facts
-	return nil
-}
-
-func unreadableImage(name string, err error) error {
-	if isSourceError(err) {
-		return err
-	}
-	return &failure{ExitVerify, fmt.Errorf("%s: %w", name, err), "nothing was compared: the image must be complete"}
+	s, err := a.entriesOver(ctx, client, name, o.bases)
+	return &diffSide{imageEntries: s}, err
 }
 
 // drift is a comparison and what it found.

@@ -45,6 +45,9 @@ type result struct {
 	Findings       []bootcheck.Finding `json:"findings,omitempty"`
 	Mounts         []jsonNote          `json:"mounts,omitempty"`
 	Edits          []jsonNote          `json:"edits,omitempty"`
+	Base           string              `json:"base,omitempty"`
+	BaseSHA256     string              `json:"base_sha256sum,omitempty"`
+	Deleted        []jsonNote          `json:"deleted,omitempty"`
 	Omitted        []jsonNote          `json:"omitted,omitempty"`
 	Changed        []jsonNote          `json:"changed,omitempty"`
 	Version        string              `json:"version"`
@@ -74,7 +77,7 @@ func (o *captureOptions) printResult(ctx context.Context, a *App, res capture.Re
 		UploadTarball: f.UploadTarball, UploadManifest: f.UploadManifest, SHA256: f.SHA256, Format: res.Profile.Format.String(),
 		Unpacked: f.UnpackedSize, Entries: f.Entries, Manifest: entry.Printable(res.Manifest), Stored: res.Stored, Verified: res.Verified,
 		Complete: res.Complete, ProfileSaved: res.ProfileSaved, System: res.System, Check: f.Check,
-		Mounts: jsonNotes(f.Mounts), Edits: jsonNotes(f.Edits), Omitted: jsonNotes(f.Omitted), Changed: jsonNotes(f.Changed),
+		Mounts: jsonNotes(f.Mounts), Edits: jsonNotes(f.Edits), Base: entry.Printable(f.Base), BaseSHA256: f.BaseSHA256, Deleted: jsonNotes(f.Deleted), Omitted: jsonNotes(f.Omitted), Changed: jsonNotes(f.Changed),
 		Version: versionText(),
 	}
 	if !f.Date.IsZero() {

@@ -31,6 +31,8 @@ type forecast struct {
 	Mounts     []mountDecision     `json:"mounts"`
 	Edits      []jsonNote          `json:"edits"`
 	Left       []left              `json:"left_out"`
+	Base       string              `json:"base,omitempty"`
+	Deleted    []jsonNote          `json:"deleted,omitempty"`
 	Dirs       []sized             `json:"largest_directories"`
 	Files      []sized             `json:"largest_files"`
 	Check      string              `json:"check"`
@@ -93,7 +95,7 @@ func forecastDocument(f capture.Forecast, format string) forecast {
 		Filename: entry.Printable(f.Facts.Filename), Format: format, Entries: f.Entries, Bytes: f.Bytes, Unpacked: f.Unpacked,
 		Image: f.Image, Sampled: f.Sampled, Omitted: f.Omitted, Unreadable: f.Unreadable,
 		Mounts: []mountDecision{}, Edits: append([]jsonNote{}, jsonNotes(f.Edits)...), Left: []left{}, Dirs: sizedList(f.Dirs), Files: sizedList(f.Files),
-		Check: f.Facts.Check, Version: versionText(),
+		Base: entry.Printable(f.Facts.Base), Deleted: jsonNotes(f.Deleted), Check: f.Facts.Check, Version: versionText(),
 	}
 	if f.Report != nil {
 		doc.Findings = f.Report.Findings
@@ -147,6 +149,10 @@ func forecastText(f capture.Forecast, format string) string {
 	line = part("left out")
 	for _, l := range f.Left {
 		line("%10s  %8d entries  %s", bytesText(l.Bytes), l.Entries, l.Subject)
+	}
+	line = part("deleted from the base")
+	for _, n := range f.Deleted {
+		line("%s: %s", n.Path, n.Reason)
 	}
 	line = part("largest directories")
 	for _, s := range f.Dirs {

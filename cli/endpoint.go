@@ -65,6 +65,9 @@ func (o *storeOptions) validProfile() error {
 
 const tlsTitle = "Images at https URLs"
 
+// tlsFlags are those of tlsOptions.
+var tlsFlags = []string{"ca-cert", "fingerprint", "insecure"}
+
 // tlsOptions say whom to trust.
 type tlsOptions struct {
 	caCert, fingerprint string

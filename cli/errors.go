@@ -132,6 +132,7 @@ func known(err error) (d diagnosis, ok bool) {
 		profile    *capture.ProfileError
 		memory     *capture.MemoryError
 		hook       *snapshot.HookError
+		base       *capture.BaseError
 		exists     *durable.ExistsError
 		busy       *durable.BusyError
 		noManifest *capture.NoManifestError
@@ -173,6 +174,12 @@ func known(err error) (d diagnosis, ok bool) {
 		return diagnosis{ExitFailed, "raise the limit, or add --jobs 1, or --format tgz, which takes the least", ""}, true
 	case errors.As(err, &memory):
 		return diagnosis{ExitFailed, "raise the limit; --format tgz takes the least", ""}, true
+	case errors.As(err, &base) && !isSourceError(err):
+		hint := "give the MANIFEST or the image as the capture wrote it"
+		if undigested := (*capture.UndigestedError)(nil); errors.As(err, &undigested) {
+			hint = "leave out --base-content, or capture the base without --file-digests=false"
+		}
+		return diagnosis{ExitVerify, hint, "--base: "}, true
 	case errors.As(err, &exists):
 		return diagnosis{ExitTaken, "use another name, or --overwrite to replace it", ""}, true
 	case errors.As(err, &busy):
@@ -224,6 +231,8 @@ func diagnoseOption(e *capture.OptionError) diagnosis {
 		return diagnosis{ExitUsage, "", "--exclude-from: "}
 	case capture.OptionExcludeIfPresent:
 		return diagnosis{ExitUsage, "a name in a directory, without slashes, such as .nobackup; one in ROOT itself would leave out all", "--exclude-if-present, --exclude-caches: "}
+	case capture.OptionBase:
+		return diagnosis{ExitUsage, "", "--base: "}
 	case capture.OptionTag:
 		return diagnosis{ExitUsage, "", "--tag "}
 	case capture.OptionImage:

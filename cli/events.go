@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -58,6 +59,20 @@ func (e events) Unapplied(u edit.Unapplied) {
 func (e events) Checked(r bootcheck.Report) {
 	printFindings(e.term, r)
 	e.term.say("check: %s", verdict(r))
+}
+
+func (e events) Layered(l capture.Layer) {
+	e.term.say("differs from the base: %d added, %d changed, %d gone", l.Added, l.Changed, l.Gone)
+	if len(l.Replaced) > 0 {
+		e.notes("delete before tar unpacks the layer", l.Replaced)
+	}
+	if len(l.Replaced) > 0 || l.Gone > 0 {
+		hint := "(cd /mnt && xargs -0 rm -rf --) < " + entry.ShellWord(cmp.Or(l.Deletions, "FILE"))
+		if l.Deletions == "" {
+			hint = "write the names with --deletions FILE, and then " + hint
+		}
+		e.term.warn(hint, "tar cannot delete: what the layer deletes, as its MANIFEST says, has to be deleted from the unpacked base before the layer is unpacked")
+	}
 }
 
 func (e events) NoManifest() {

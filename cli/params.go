@@ -7,6 +7,8 @@ import "regexp"
 var Params = map[string]string{
 	"add-curtin":         "image-capture/add-curtin",
 	"attempts":           "image-capture/attempts",
+	"base":               "image-capture/base",
+	"base-content":       "image-capture/base-content",
 	"ca-cert":            "image-capture/tls-ca",
 	"check":              "image-capture/check",
 	"curtin":             "image-capture/curtin",

@@ -45,6 +45,8 @@ type Change struct {
 	// Fields are what differs of an entry that changed: Got is of the second stream, Want of
 	// the first. Of a type that changed nothing else is told.
 	Fields []Difference
+	// Old and New are what the first stream and the second have there; nil for nothing.
+	Old, New *entry.Member
 	// err is why a content could not be read.
 	err error
 }
@@ -154,9 +156,11 @@ func (d *diff) join() error {
 		}
 		switch {
 		case order < 0:
-			d.put(Change{Path: x.m.Path, Kind: Removed, Type: d.a.typeOf(x.m)})
+			old := d.a.resolve(x.m)
+			d.put(Change{Path: x.m.Path, Kind: Removed, Type: old.Type, Old: old})
 		case order > 0:
-			d.put(Change{Path: y.m.Path, Kind: Added, Type: d.b.typeOf(y.m)})
+			now := d.b.resolve(y.m)
+			d.put(Change{Path: y.m.Path, Kind: Added, Type: now.Type, New: now})
 		default:
 			d.Entries++
 			d.both(x, y)
@@ -185,9 +189,9 @@ func (d *diff) put(c Change) { d.pending <- &pending{c, settled} }
 
 // both compares two entries of one path.
 func (d *diff) both(x, y *item) {
-	c := Change{Path: y.m.Path, Kind: Changed, Type: d.b.typeOf(y.m)}
-	fields := &comparison{found: func(f Difference) { c.Fields = append(c.Fields, f) }}
 	old, now := d.a.resolve(x.m), d.b.resolve(y.m)
+	c := Change{Path: y.m.Path, Kind: Changed, Type: now.Type, Old: old, New: now}
+	fields := &comparison{found: func(f Difference) { c.Fields = append(c.Fields, f) }}
 	if old.Type != now.Type {
 		text(fields, c.Path, Type, now.Type, old.Type, entry.Type.String)
 		d.put(c)

@@ -117,8 +117,6 @@ func (d *side) resolve(m *entry.Member) *entry.Member {
 	return &c
 }
 
-func (d *side) typeOf(m *entry.Member) entry.Type { return d.resolve(m).Type }
-
 // drain closes what nobody took. The context of the stream is done.
 func (d *side) drain() {
 	for _, i := range d.now {

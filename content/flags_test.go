@@ -74,6 +74,7 @@ var notInTasks = map[string]string{
 	"output":       "nothing is staged on a disk",
 	"manifest":     "nothing is staged on a disk",
 	"profile":      "the Profile is printed, or stored by --save-profile",
+	"deletions":    "nothing is staged on a disk; the MANIFEST lists them",
 	"exclude-from": "a list of excludes is a Param",
 	"progress":     "a job log has lines",
 	"quiet":        "a job log has it all",

@@ -14,7 +14,7 @@ import (
 // for itself, opens directories only, and leaves no trace in the plan and the mounts: so
 // it may run beside Walk.
 func (t *Tree) Size(ctx context.Context) (int64, error) {
-	opt := rootfs.WalkOptions{Drop: func(path string, _ bool) bool { return t.plan.Hidden(path) }}
+	opt := rootfs.WalkOptions{Drop: func(path string, _ bool) bool { return t.leftOut(path) || t.plan.Hidden(path) }}
 	if t.mounts != nil {
 		opt.Mounts = t.mounts.Copy()
 	}

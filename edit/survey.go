@@ -23,8 +23,9 @@ type Left struct {
 // Each edit that leaves something out is in the result, in the order in which they did.
 func (t *Tree) Survey(ctx context.Context, visit func(Node) error) ([]*Left, error) {
 	s := &survey{plan: t.plan, byEdit: map[edited]*Left{}}
-	w := &walker{plan: t.plan, visit: visit, added: t.plan.addedByDir()}
-	err := t.root.Walk(ctx, rootfs.WalkOptions{Mounts: t.mounts, Drop: s.drop}, func(n rootfs.Node) error {
+	w := &walker{plan: t.plan, visit: visit, added: t.plan.addedByDir(), leftOut: t.leftOut}
+	drop := func(path string, dir bool) bool { return t.leftOut(path) || s.drop(path, dir) }
+	err := t.root.Walk(ctx, rootfs.WalkOptions{Mounts: t.mounts, Drop: drop}, func(n rootfs.Node) error {
 		if s.gone(n.Path) {
 			defer n.Release()
 			s.count(&n)

@@ -14,7 +14,15 @@ type Tree struct {
 	root   *rootfs.Root
 	mounts *rootfs.Mounts
 	plan   *Plan
+	only   func(path string) bool // nil: all
 }
+
+// Only leaves out of the walks to come what keep does not name, with all that is below
+// it. It is asked about each name but the root, and leaves no trace in the plan: names
+// that keep leaves out are in no Edits.
+func (t *Tree) Only(keep func(path string) bool) { t.only = keep }
+
+func (t *Tree) leftOut(path string) bool { return t.only != nil && !t.only(path) }
 
 // NewTree puts together what the image is made of. Without mounts none is entered,
 // and without a plan nothing is edited. It takes over the plan, which gets a KeepOnly
@@ -32,7 +40,7 @@ func NewTree(root *rootfs.Root, mounts *rootfs.Mounts, plan *Plan) *Tree {
 		}
 	}
 	plan.LookIn(root.FS())
-	return &Tree{root, mounts, plan}
+	return &Tree{root: root, mounts: mounts, plan: plan}
 }
 
 // FS returns the tree as a file system; see Plan.FS.
@@ -62,8 +70,9 @@ func (t *Tree) Notes() []entry.Note {
 //
 // The plan counts what becomes of it, so that there is one walk to a plan.
 func (t *Tree) Walk(ctx context.Context, visit func(Node) error) error {
-	w := &walker{plan: t.plan, visit: visit, added: t.plan.addedByDir()}
-	err := t.root.Walk(ctx, rootfs.WalkOptions{Mounts: t.mounts, Drop: t.plan.drop}, w.node)
+	w := &walker{plan: t.plan, visit: visit, added: t.plan.addedByDir(), leftOut: t.leftOut}
+	drop := func(path string, dir bool) bool { return t.leftOut(path) || t.plan.drop(path, dir) }
+	err := t.root.Walk(ctx, rootfs.WalkOptions{Mounts: t.mounts, Drop: drop}, w.node)
 	if err != nil {
 		return err
 	}
@@ -72,9 +81,10 @@ func (t *Tree) Walk(ctx context.Context, visit func(Node) error) error {
 
 // walker makes nodes of the image of those of the root.
 type walker struct {
-	plan  *Plan
-	visit func(Node) error
-	added map[string][]string // paths to add, sorted, by the directory above
+	plan    *Plan
+	visit   func(Node) error
+	added   map[string][]string // paths to add, sorted, by the directory above
+	leftOut func(path string) bool
 	// open are the directories that get something and that the walk is in, each in the
 	// one before.
 	open []openDir
@@ -175,6 +185,9 @@ func (w *walker) add(dir *openDir) error {
 
 // addAll visits an addition, and what is added below it.
 func (w *walker) addAll(path string, mtime entry.Time) error {
+	if w.leftOut(path) {
+		return nil
+	}
 	a := &added{w.plan.entry(path), w.plan.added.byPath[path].content}
 	a.Mtime, a.Nlink = mtime, 1 // so that an image depends on the tree only
 	if err := w.visit(Node{Node: rootfs.Node{Path: path, Dir: a.Type == entry.Dir}, added: a}); err != nil {

@@ -34,14 +34,21 @@ type Facts struct {
 	Kernels        []string // versions, none of them empty
 	Hooks          string   // whose curtin hooks the image has; empty for none
 	Source         string   // what was captured: a path, a device, a host
-	AgentVersion   string
-	Check          string       // the boot check's verdict
-	Findings       []string     // of the boot check
-	Mounts         []entry.Note // mount points in the source, and what became of them
-	Edits          []entry.Note // where the image differs from the source on purpose
-	Omitted        []entry.Note // what could not be captured
-	Changed        []entry.Note // what changed while it was read
+	// Base is the image that this one, a layer, is over, as a path under files/ or the
+	// name of a file, and BaseSHA256 that image's digest; empty where this is no layer.
+	Base, BaseSHA256 string
+	AgentVersion     string
+	Check            string       // the boot check's verdict
+	Findings         []string     // of the boot check
+	Mounts           []entry.Note // mount points in the source, and what became of them
+	Edits            []entry.Note // where the image differs from the source on purpose
+	Deleted          []entry.Note // of a layer: names of its base to delete, and Gone or what is in their place
+	Omitted          []entry.Note // what could not be captured
+	Changed          []entry.Note // what changed while it was read
 }
+
+// Gone is what Facts.Deleted says of a name with nothing in its place.
+const Gone = "gone"
 
 // fact is one key. The keys of the job log's block come first, in its order.
 type fact struct {
@@ -70,11 +77,14 @@ var facts = []fact{
 	{key: "kernels", values: kernelsValue, set: setKernels},
 	text("hooks", func(f *Facts) *string { return &f.Hooks }),
 	text("source", func(f *Facts) *string { return &f.Source }),
+	text("base", func(f *Facts) *string { return &f.Base }),
+	text("base sha256sum", func(f *Facts) *string { return &f.BaseSHA256 }),
 	text("agent version", func(f *Facts) *string { return &f.AgentVersion }),
 	text("check", func(f *Facts) *string { return &f.Check }),
 	{key: "finding", repeats: true, values: findingValues, set: setFinding},
 	notes("mount", func(f *Facts) *[]entry.Note { return &f.Mounts }),
 	notes("edit", func(f *Facts) *[]entry.Note { return &f.Edits }),
+	notes("deleted", func(f *Facts) *[]entry.Note { return &f.Deleted }),
 	notes("omitted", func(f *Facts) *[]entry.Note { return &f.Omitted }),
 	notes("changed", func(f *Facts) *[]entry.Note { return &f.Changed }),
 }
@@ -214,6 +224,8 @@ func (f *Facts) check() error {
 	switch {
 	case f.Size < 0 || f.UnpackedSize < 0 || f.Entries < 0:
 		return errors.New("a size is negative")
+	case (f.Base == "") != (f.BaseSHA256 == "") || f.Base == "" && len(f.Deleted) > 0:
+		return errors.New("a layer names its base and that one's sha256sum")
 	case !f.Format.valid():
 		return fmt.Errorf("unknown image format %v", f.Format)
 	case !f.Date.IsZero() && (f.Date.UTC().Year() < 1 || f.Date.UTC().Year() > 9999):
@@ -222,7 +234,7 @@ func (f *Facts) check() error {
 	for _, sum := range []struct {
 		name, hex string
 		bytes     int
-	}{{"md5sum", f.MD5, 16}, {"sha256sum", f.SHA256, 32}} {
+	}{{"md5sum", f.MD5, 16}, {"sha256sum", f.SHA256, 32}, {"base sha256sum", f.BaseSHA256, 32}} {
 		if sum.hex == "" {
 			continue
 		}

@@ -1,0 +1,326 @@
+package capture
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"maps"
+	"runtime"
+	"slices"
+	"strings"
+
+	"image-capture/compare"
+	"image-capture/entry"
+	"image-capture/manifest"
+)
+
+// Base is the image, or the image with layers over it, that a layer is captured over.
+type Base struct {
+	// Entries are those of the base, in the order of an image; they are read once.
+	Entries compare.Stream
+	// Name and SHA256 are for the MANIFEST: of the uppermost image of the base.
+	Name, SHA256 string
+	// Content compares files by their digests, so that all are read; else those of the
+	// same size and time are taken for equal, and not read.
+	Content bool
+}
+
+// UndigestedError says that the base cannot be compared by content.
+type UndigestedError struct{ Files int64 }
+
+func (e *UndigestedError) Error() string {
+	return counted(int(e.Files), "file of the base has no digest", "files of the base have no digest")
+}
+
+// Layer is what a layer holds, besides what the MANIFEST says.
+type Layer struct {
+	// Added, Changed and Gone count names, and what is below a directory that is gone
+	// once. What is in the layer only as it must be is not counted: directories above
+	// what differs, and other names of a file.
+	Added, Changed, Gone int64
+	// Replaced are directories of the base in whose place tar can put something only when
+	// they were deleted before.
+	Replaced []entry.Note
+	// Deletions is where the names to delete are written; "" for the MANIFEST only.
+	Deletions string
+}
+
+// layer is the tree compared with the base.
+type layer struct {
+	Layer
+	base Base
+	src  *Source // that was compared; closed
+	// ship are the names that go into the layer; made are those of them that tar makes
+	// new, which it does with all but directories that are there.
+	ship, made map[string]bool
+	gone       []string
+	// other are directories of the base in whose place is something else, whole those
+	// that are made new with all that is in them, each with the reason.
+	other, whole map[string]string
+	lost         []entry.Note // what no tar can do
+	queue        []string     // of ship, and not looked at yet
+	groups       map[entry.FileID][]string
+	groupOf      map[string]entry.FileID
+	inherit      map[string]bool // directories of the base that have a default ACL
+}
+
+// openLayer opens the tree, of which the walks to come leave out what is equal in the
+// base, if there is one. It is compared once, by a walk of its own, so that all that
+// differs is known before the first byte is written: which directories a change touches,
+// and the other names of a file.
+func (h *here) openLayer(ctx context.Context) (*Source, error) {
+	if h.opt.Base != nil && h.layered == nil {
+		src, err := h.open()
+		if err != nil {
+			return nil, err
+		}
+		defer src.Close()
+		l, err := src.over(ctx, *h.opt.Base)
+		if err == nil {
+			err = src.present() // else what is missing is not gone
+		}
+		if err != nil {
+			return nil, err
+		}
+		h.layered = l
+		h.layered.Deletions = h.opt.Deletions
+		h.events.Layered(h.layered.Layer)
+	}
+	src, err := h.open()
+	if err == nil && h.layered != nil {
+		src.Only(h.layered.keeps)
+	}
+	return src, err
+}
+
+// over compares the tree with a base. Its walk takes the plan: see edit.Tree.
+func (s *Source) over(ctx context.Context, base Base) (*layer, error) {
+	l := &layer{
+		base: base, src: s, ship: map[string]bool{".": true}, made: map[string]bool{}, other: map[string]string{}, whole: map[string]string{},
+		groups: map[entry.FileID][]string{}, groupOf: map[string]entry.FileID{}, inherit: map[string]bool{},
+	}
+	if err := l.compare(ctx); err != nil {
+		return nil, err
+	}
+	l.settle()
+	return l, nil
+}
+
+// compare finds what differs.
+func (l *layer) compare(ctx context.Context) error {
+	live := &liveEntries{Entries: l.src.Entries(ctx), layer: l}
+	defer live.Close()
+	var unreadable []string
+	res, err := compare.Diff(ctx, &baseEntries{l.base.Entries, l.inherit}, live, compare.DiffOptions{
+		Quick: !l.base.Content, Workers: runtime.GOMAXPROCS(0), Changed: l.change,
+		Unreadable: func(path string, _ error) { unreadable = append(unreadable, path) },
+	})
+	if err != nil {
+		var bad *compare.ReadError
+		if errors.As(err, &bad) && !bad.Second {
+			return &BaseError{bad.Err}
+		}
+		return err
+	}
+	if l.base.Content && res.Undigested > 0 {
+		return &BaseError{&UndigestedError{res.Undigested}}
+	}
+	for _, n := range live.Unreadable {
+		unreadable = append(unreadable, n.Path)
+	}
+	// The archive says why it cannot have them. What is below a directory that cannot be
+	// listed is not known to be gone.
+	for _, path := range unreadable {
+		l.put(path)
+		l.gone = slices.DeleteFunc(l.gone, func(gone string) bool { return gone == path || strings.HasPrefix(gone, path+"/") })
+	}
+	l.Gone = int64(len(l.gone))
+	return nil
+}
+
+// change takes a difference.
+func (l *layer) change(c compare.Change) {
+	switch c.Kind {
+	case compare.Added:
+		l.Added++
+		l.make(c.Path)
+	case compare.Removed:
+		if n := len(l.gone); n > 0 && strings.HasPrefix(c.Path, l.gone[n-1]+"/") || hasAbove(l.other, c.Path) {
+			return // it goes with the directory
+		}
+		l.gone = append(l.gone, c.Path)
+		l.put(parent(c.Path)) // whose time that changes
+	default:
+		l.Changed++
+		if c.Old.Type != entry.Dir || c.New.Type != entry.Dir {
+			l.make(c.Path)
+		} else {
+			l.put(c.Path)
+		}
+		if c.Old.Type == entry.Dir {
+			l.directory(c)
+		}
+	}
+}
+
+// directory looks at a directory of the base that changed. GNU tar makes no room for what
+// is no directory where one is that holds something, and takes no attribute from one that
+// is there.
+func (l *layer) directory(c compare.Change) {
+	if c.New.Type != entry.Dir {
+		l.other[c.Path] = "was a directory, and is a " + kinds[c.New.Type]
+		return
+	}
+	for _, x := range c.Old.Xattrs {
+		if !slices.ContainsFunc(c.New.Xattrs, func(y entry.Xattr) bool { return x.Name == y.Name }) {
+			l.whole[c.Path] = "has lost its xattr " + x.Name
+			return
+		}
+	}
+}
+
+var kinds = map[entry.Type]string{
+	entry.File: "file", entry.Symlink: "symbolic link", entry.CharDevice: "character device", entry.BlockDevice: "block device", entry.FIFO: "FIFO",
+}
+
+// put puts a name into the layer.
+func (l *layer) put(path string) {
+	if !l.ship[path] {
+		l.ship[path] = true
+		l.queue = append(l.queue, path)
+	}
+}
+
+// make is put for what tar makes new.
+func (l *layer) make(path string) {
+	if l.made[path] {
+		return
+	}
+	l.made[path], l.ship[path] = true, true
+	l.queue = append(l.queue, path)
+}
+
+// settle puts in what else the names need: the directories above them, so that tar sets
+// their times after it has changed them, and all names of a file of which one is in the
+// layer, so that they become names of one file again.
+func (l *layer) settle() {
+	for dir, why := range maps.Clone(l.whole) {
+		delete(l.whole, dir)
+		l.replace(dir, why)
+	}
+	for len(l.queue) > 0 {
+		path := l.queue[len(l.queue)-1]
+		l.queue = l.queue[:len(l.queue)-1]
+		if path == "." {
+			continue
+		}
+		dir := parent(path)
+		l.put(dir)
+		if id, ok := l.groupOf[path]; ok {
+			for _, name := range l.groups[id] {
+				l.make(name)
+			}
+		}
+		if l.made[path] && l.inherit[dir] {
+			l.replace(dir, "has a default ACL, which what tar makes in it would get")
+		}
+	}
+	for _, list := range []map[string]string{l.other, l.whole} {
+		for dir, why := range list {
+			l.Replaced = append(l.Replaced, entry.Note{Path: dir, Reason: why})
+		}
+	}
+	slices.SortFunc(l.Replaced, byPath)
+}
+
+// replace has a directory made new, with all that is in it.
+func (l *layer) replace(dir, why string) {
+	switch _, done := l.whole[dir]; {
+	case done:
+	case dir == ".":
+		delete(l.inherit, dir)
+		l.lost = append(l.lost, entry.Note{Path: dir, Reason: "it " + why + ": a layer cannot mend that"})
+	default:
+		l.whole[dir] = why
+		l.make(dir)
+		for path := range l.groupOf {
+			if strings.HasPrefix(path, dir+"/") {
+				l.make(path)
+			}
+		}
+	}
+}
+
+func byPath(a, b entry.Note) int { return cmp.Compare(a.Path, b.Path) }
+
+// keeps says whether a name is in the layer.
+func (l *layer) keeps(path string) bool { return l.ship[path] || hasAbove(l.whole, path) }
+
+// hasAbove says whether a directory above a path is in a set.
+func hasAbove[T any](set map[string]T, path string) bool {
+	if len(set) == 0 {
+		return false
+	}
+	for dir := parent(path); dir != "."; dir = parent(dir) {
+		if _, ok := set[dir]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+// parent is the directory above a path, "." for that of a name in the root and the root.
+func parent(path string) string { return path[:max(1, strings.LastIndexByte(path, '/'))] }
+
+// deleted are the names to delete, for the MANIFEST.
+func (l *layer) deleted() []entry.Note {
+	list := slices.Clone(l.Replaced)
+	for _, path := range l.gone {
+		list = append(list, entry.Note{Path: path, Reason: manifest.Gone})
+	}
+	slices.SortFunc(list, byPath)
+	return list
+}
+
+// baseEntries notes what is needed of the base's directories.
+type baseEntries struct {
+	compare.Stream
+	inherit map[string]bool
+}
+
+const defaultACL = "system.posix_acl_default"
+
+func (b *baseEntries) Next() (*entry.Member, error) {
+	m, err := b.Stream.Next()
+	if err == nil && m.Type == entry.Dir && slices.ContainsFunc(m.Xattrs, func(x entry.Xattr) bool { return x.Name == defaultACL }) {
+		b.inherit[m.Path] = true
+	}
+	return m, err
+}
+
+// liveEntries notes the names of files that have several.
+type liveEntries struct {
+	*Entries
+	layer *layer
+}
+
+func (e *liveEntries) Next() (*entry.Member, error) {
+	m, err := e.Entries.Next()
+	if err == nil && m.Nlink > 1 && m.Type != entry.Dir {
+		e.layer.groups[m.ID] = append(e.layer.groups[m.ID], m.Path)
+		e.layer.groupOf[m.Path] = m.ID
+	}
+	return m, err
+}
+
+// writeDeletions writes the names that a layer deletes, for xargs -0.
+func (r *run) writeDeletions(w io.Writer) error {
+	out := bufio.NewWriter(w)
+	for _, n := range r.facts.Deleted {
+		out.WriteString(n.Path)
+		out.WriteByte(0)
+	}
+	return out.Flush()
+}

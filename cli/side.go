@@ -1,0 +1,116 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net/url"
+	"path"
+	"slices"
+
+	"image-capture/compare"
+	"image-capture/image"
+	"image-capture/manifest"
+	"image-capture/upload"
+)
+
+// imageEntries are the entries of an image.
+type imageEntries struct {
+	name    string
+	stream  compare.Stream
+	facts   *manifest.Facts // of its MANIFEST; nil without one
+	sha256  string          // of the image
+	closers []io.Closer
+	// chain are the images that it is made of: the base and the layers over it, or itself.
+	chain []manifest.Facts
+}
+
+func (s *imageEntries) close() {
+	for _, c := range slices.Backward(s.closers) {
+		c.Close()
+	}
+}
+
+// isLayer says whether it is a layer, as far as a MANIFEST says it.
+func (s *imageEntries) isLayer() bool { return s.facts != nil && s.facts.Base != "" }
+
+// label is what to call the image in a MANIFEST.
+func (s *imageEntries) label() string {
+	if s.facts != nil && s.facts.UploadTarball != "" {
+		return s.facts.UploadTarball
+	}
+	name := s.name
+	if u, err := url.Parse(name); err == nil && isURL(name) {
+		name = u.Path // without what may be secret
+	}
+	return path.Base(name)
+}
+
+// entriesOf opens a MANIFEST, or an image, in whose place its MANIFEST is read where there
+// is one.
+func (a *App) entriesOf(ctx context.Context, client *upload.Client, name string) (*imageEntries, error) {
+	s := &imageEntries{name: name}
+	in, _, err := a.open(ctx, client, name)
+	if err != nil {
+		return nil, err
+	}
+	s.closers = append(s.closers, in)
+	if err := s.read(ctx, a, client, bufio.NewReaderSize(in, 64<<10)); err != nil {
+		s.close()
+		return nil, err
+	}
+	s.chain = []manifest.Facts{{UploadTarball: s.label(), SHA256: s.sha256}}
+	if s.facts != nil {
+		s.chain = []manifest.Facts{*s.facts}
+	}
+	return s, nil
+}
+
+func (s *imageEntries) read(ctx context.Context, a *App, client *upload.Client, in *bufio.Reader) error {
+	if head, _ := in.Peek(6); string(head) == "#mtree" {
+		r, err := manifest.Parse(in)
+		if err != nil {
+			return &failure{ExitVerify, fmt.Errorf("MANIFEST %s: %w", s.name, err), ""}
+		}
+		s.manifest(r)
+		return nil
+	}
+	m, err := a.manifestFor(ctx, client, s.name, "")
+	if err != nil {
+		return err
+	}
+	if m != nil {
+		s.closers = append(s.closers, m)
+		s.manifest(m.Reader)
+		return nil
+	}
+	source := compare.NewSource(in)
+	r, err := image.NewReader(source)
+	if err != nil {
+		return unreadableImage(s.name, err)
+	}
+	s.closers = append(s.closers, r)
+	// Images of other programs are in any order.
+	if s.stream, err = compare.Sorted(compare.Of(r)); err == nil {
+		_, err = io.Copy(io.Discard, source) // the digest is of all bytes
+	}
+	if err != nil {
+		return unreadableImage(s.name, err)
+	}
+	s.sha256 = hex.EncodeToString(source.SHA256())
+	return nil
+}
+
+func (s *imageEntries) manifest(r *manifest.Reader) {
+	facts := r.Facts()
+	s.stream, s.facts, s.sha256 = r, &facts, facts.SHA256
+}
+
+func unreadableImage(name string, err error) error {
+	if isSourceError(err) {
+		return err
+	}
+	return &failure{ExitVerify, fmt.Errorf("%s: %w", name, err), "nothing was compared: the image must be complete"}
+}
