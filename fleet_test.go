@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -125,6 +126,28 @@ func TestLimitRate(t *testing.T) {
 	r := runHere(t.Context(), env, root, "--check", "off", "--upload", "--limit-rate", "600k")
 	require.Zero(t, r.code, r.stderr)
 	require.GreaterOrEqual(t, time.Since(start), 450*time.Millisecond)
+}
+
+// TestLimitReadRate: files are read no faster, small and large ones, in one go or in pieces;
+// what is sent is another rate.
+func TestLimitReadRate(t *testing.T) {
+	s := drptest.New(t, drptest.Options{TLS: drptest.Plain})
+	root := smallRoot(t)
+	for i := range 4 {
+		require.NoError(t, os.WriteFile(filepath.Join(root, "small-"+strconv.Itoa(i)), make([]byte, 500<<10), 0o600))
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(root, "large"), make([]byte, 3<<20), 0o600))
+	env := map[string]string{"RS_ENDPOINT": s.URL, "RS_TOKEN": s.Token}
+	for _, args := range [][]string{
+		{"--limit-rate", "8M", "-o", filepath.Join(t.TempDir(), "image.tgz")},
+		{"--limit-rate", "8M", "--upload"},
+		{"--limit-rate", "read=8M,send=1G", "--upload"},
+	} {
+		start := time.Now()
+		r := runHere(t.Context(), env, append([]string{root, "--check", "off"}, args...)...)
+		require.Zero(t, r.code, r.stderr)
+		require.GreaterOrEqual(t, time.Since(start), 550*time.Millisecond, args)
+	}
 }
 
 // TestRetryAfterIsHonoured: in the program, from the header to the wait.

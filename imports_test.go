@@ -28,13 +28,15 @@ var ours = map[string][]string{
 	"durable":         {},
 	"edit":            {"rootfs"},
 	"compress":        {},
-	"archive":         {"compress", "edit", "rootfs"},
+	"archive":         {"compress", "edit", "pace", "rootfs"},
 	"image":           {"compress", "rootfs"},
 	"image/imagefs":   {"image", "rootfs"},
 	"image/extract":   {"image"},
 	"compare":         {"image", "manifest"},
 	"manifest":        {},
 	"identity":        {},
+	"nice":            {},
+	"pace":            {},
 	"bootcheck":       {"bootcheck/hardware", "bootcheck/initramfs", "deploy", "identity", "image", "image/imagefs"},
 	"content":         {},
 	"deploy":          {},
@@ -42,11 +44,11 @@ var ours = map[string][]string{
 	"bootcheck/hardware":  {"compress"},
 	"bootcheck/initramfs": {"compress"},
 
-	"upload":         {"manifest"},
+	"upload":         {"manifest", "pace"},
 	"upload/drptest": {},
 
 	"capture":     {"archive", "bootcheck", "compare", "compress", "database", "deploy", "durable", "edit", "identity", "manifest", "rootfs", "snapshot", "upload"},
-	"cli":         {"bootcheck", "bootcheck/hardware", "capture", "compare", "compress", "database", "deploy", "durable", "edit", "identity", "image", "image/extract", "manifest", "rootfs", "snapshot", "upload"},
+	"cli":         {"bootcheck", "bootcheck/hardware", "capture", "compare", "compress", "database", "deploy", "durable", "edit", "identity", "image", "image/extract", "manifest", "nice", "rootfs", "snapshot", "upload"},
 	"cli/clitest": {},
 }
 

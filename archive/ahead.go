@@ -37,7 +37,7 @@ func affordable() (read, listed int) {
 // asker is one who asks the kernel for what batches hold.
 func (p *prefetcher) asker(ctx context.Context) {
 	for b := range p.toAsk {
-		if ctx.Err() == nil && b.cold() {
+		if p.pace == nil && ctx.Err() == nil && b.cold() {
 			p.grow(4)
 			p.ask(b)
 		}

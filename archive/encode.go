@@ -246,7 +246,10 @@ func (w *encoder) copy(it *item, run entry.Extent, sum *contentHash) error {
 		}
 		// Pieces small enough that hashing and reading overlap.
 		room = room[:min(int64(len(room)), run.Length-done, 1<<20)]
-		n, err := it.content.ReadAt(room, run.Offset+done)
+		if it.pace != nil {
+			room = room[:min(len(room), it.pace.Portion())]
+		}
+		n, err := it.readAt(room, run.Offset+done)
 		if n > 0 {
 			sum.add(w.frames, room[:n])
 			w.frames.advance(n)

@@ -7,6 +7,7 @@ import (
 
 	"image-capture/edit"
 	"image-capture/entry"
+	"image-capture/pace"
 	"image-capture/rootfs"
 )
 
@@ -61,6 +62,10 @@ type item struct {
 	// asked and hinted are how many bytes of the content the kernel was asked to have
 	// ready, when the name was listed and when it was read.
 	asked, hinted int64
+	// pace, if not nil, says when the content may be read, and over when that is of no use
+	// any more.
+	pace *pace.Pacer
+	over <-chan struct{}
 }
 
 // prefetcher lets workers stat, open and read names ahead of the encoder, and
@@ -78,13 +83,14 @@ type prefetcher struct {
 	// Bytes that the kernel was asked for and the encoder has not dealt with.
 	asked, hinted atomic.Int64
 	unlisted      atomic.Int64 // batches that grow may add
+	pace          *pace.Pacer
 }
 
 func newPrefetcher(opt Options, links *links) *prefetcher {
 	read, listed := affordable()
 	all := read + listed
 	p := &prefetcher{
-		opt: opt, links: links,
+		opt: opt, links: links, pace: pace.New(opt.ReadRate),
 		free: make(chan *batch, all), listed: make(chan *batch, all), toAsk: make(chan *batch, all),
 		ordered: make(chan *batch, all), work: make(chan *batch, all),
 		room: make(chan []byte, read), buffers: make(chan []byte, 16),
@@ -124,7 +130,7 @@ func (p *prefetcher) walk(ctx context.Context, tree Tree) error {
 				return context.Cause(ctx)
 			}
 		}
-		cur.items = append(cur.items, item{node: n})
+		cur.items = append(cur.items, item{node: n, pace: p.pace, over: ctx.Done()})
 		if len(cur.items) == batchNames {
 			submit()
 		}
@@ -218,6 +224,9 @@ func (p *prefetcher) drop(it *item) {
 // hint asks the kernel to have ready what the encoder will read, which else would
 // wait for the disk while nothing else is read.
 func (p *prefetcher) hint(it *item) {
+	if p.pace != nil {
+		return // the kernel would read at its own rate
+	}
 	if it.hinted = take(&p.hinted, min(it.m.Size, readAhead), allReadAhead); it.hinted > 0 {
 		it.content.WillNeed(it.hinted)
 	}

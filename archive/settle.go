@@ -80,7 +80,7 @@ func (it *item) readStored(buf []byte) ([]byte, error) {
 	n := 0
 	for _, run := range runs {
 		part := buf[n : n+int(run.Length)]
-		k, err := it.content.ReadAt(part, run.Offset)
+		k, err := it.readAt(part, run.Offset)
 		if err == io.EOF {
 			it.endedAt(run.Offset + int64(k))
 		} else if err != nil {
@@ -90,6 +90,14 @@ func (it *item) readStored(buf []byte) ([]byte, error) {
 		n += len(part)
 	}
 	return buf[:n:n], nil
+}
+
+// readAt reads the content, when it may be read.
+func (it *item) readAt(p []byte, off int64) (int, error) {
+	if it.pace != nil {
+		it.pace.Wait(len(p), it.over)
+	}
+	return it.content.ReadAt(p, off)
 }
 
 // endedAt notes that the content ended before its size.

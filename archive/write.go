@@ -30,6 +30,8 @@ type Options struct {
 	// no more than 16: memory grows with them, and taking the MD5 of the whole is
 	// not faster. The bytes do not depend on it.
 	Jobs int
+	// ReadRate is how many bytes of files are read per second, at most; 0 is no bound.
+	ReadRate int64
 	// SkipFileDigests leaves SHA256 and SparseSHA256 of members nil.
 	SkipFileDigests bool
 	// Skip names files that are never captured, with the reason.

@@ -135,7 +135,7 @@ func (h *here) Walk(ctx context.Context, w io.Writer, skip map[entry.FileID]stri
 	done := h.events.Walking(p)
 	sum, err := archive.Write(ctx, w, src, archive.Options{
 		Codec: codecs[h.opt.Format], Level: h.opt.Level, Jobs: h.opt.Jobs,
-		Skip: h.skip(skip), SkipFileDigests: h.opt.SkipFileDigests,
+		Skip: h.skip(skip), ReadRate: h.opt.ReadRate, SkipFileDigests: h.opt.SkipFileDigests,
 		Progress: &p.Progress,
 		Member: func(m *entry.Member) error {
 			h.events.Captured(m.Path)

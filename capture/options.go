@@ -25,6 +25,8 @@ type Options struct {
 	Level  compress.Level
 	// Jobs is how many frames are compressed at once; 0: see archive.Options.
 	Jobs int
+	// ReadRate is that of archive.Options.
+	ReadRate int64
 	// SkipFileDigests leaves the digests of files out of the MANIFEST.
 	SkipFileDigests bool
 	// Strict makes changed files an error, as unreadable ones are.

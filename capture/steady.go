@@ -23,6 +23,8 @@ type Watch struct {
 	Output io.Writer
 	// Secrets are the environment variables that no program gets.
 	Secrets []string
+	// Start is that of snapshot.Host.
+	Start func(func() error) error
 }
 
 // any says whether anything is to be done.
@@ -41,7 +43,7 @@ func (h *here) Hold(ctx context.Context) error {
 		return nil
 	}
 	var err error
-	h.held.guard, err = snapshot.NewGuard(s.Watch.Watcher, s.Watch.Output, snapshot.Host{Output: s.Watch.Output, Drop: s.Watch.Secrets})
+	h.held.guard, err = snapshot.NewGuard(s.Watch.Watcher, s.Watch.Output, snapshot.Host{Output: s.Watch.Output, Drop: s.Watch.Secrets, Start: s.Watch.Start})
 	if err != nil {
 		return err
 	}

@@ -35,6 +35,7 @@ type captureOptions struct {
 	names       manifest.Template
 	tag         string
 	steady      steadyOptions
+	load        loadOptions
 	store       storeOptions
 	upload      bool
 	result      string
@@ -77,6 +78,7 @@ func (o *captureOptions) add(g *groups) {
 	s.StringVar(&o.tag, "tag", "", "`NAME` to put for $TAG (if not given: from the tree's os-release, such as debian-12)")
 
 	o.steady.add(g)
+	o.load.add(g, &o.store.rates)
 	o.store.add(g)
 	g.group(endpointTitle).BoolVar(&o.upload, "upload", false, "store image and MANIFEST on the endpoint")
 	o.messageOptions.add(g, true)
@@ -94,10 +96,13 @@ func (o *captureOptions) add(g *groups) {
 		return nil
 	})
 	g.check(func() error {
-		for _, name := range []string{"endpoint", "token-file", "ca-cert", "fingerprint", "insecure", "attempts", "limit-rate", "files-url"} {
+		for _, name := range []string{"endpoint", "token-file", "ca-cert", "fingerprint", "insecure", "attempts", "files-url"} {
 			if g.set(name) && !o.upload && !(len(o.layer.bases) > 0 && slices.Contains(tlsFlags, name)) {
 				return usagef("add --upload, or leave out --"+name, "--%s has no effect without --upload: nothing goes to an endpoint", name)
 			}
+		}
+		if strings.Contains(o.store.rates.text, "send=") && !o.upload {
+			return usagef("add --upload, or leave it out", "--limit-rate: send= has no effect without --upload: nothing goes to an endpoint")
 		}
 		return nil
 	})
@@ -114,6 +119,9 @@ func (o *captureOptions) run(ctx context.Context, a *App, g *groups, args []stri
 	var res capture.Result
 	opt, err := o.options(ctx, a, g, args[0])
 	if err == nil {
+		before := o.load.lower(a, g, args[0])
+		opt.Steady.Watch.Start = before.Start
+		defer func() { _ = before.Restore() }()
 		var done func()
 		if opt.Base, done, err = o.layer.open(ctx, a, &o.store.tls); err == nil {
 			defer done()
@@ -149,6 +157,9 @@ func (o *captureOptions) options(ctx context.Context, a *App, g *groups, root st
 	o.store.warnLoopback(a, opt.SaveProfile != "" || o.outputs.Profile != "")
 	opt.Steady = o.steady.of(a)
 	var err error
+	if opt.ReadRate, _, err = o.store.rates.of(); err != nil {
+		return opt, err
+	}
 	if opt.Format, err = o.format.format(); err != nil {
 		return opt, err
 	}

@@ -36,13 +36,13 @@ func (o *endpointOptions) add(g *groups) {
 // storeOptions are endpointOptions for commands that store something.
 type storeOptions struct {
 	endpointOptions
-	limitRate, saveProfile, filesURL string
+	saveProfile, filesURL string
+	rates                 rateOption
 }
 
 func (o *storeOptions) add(g *groups) {
 	o.endpointOptions.add(g)
 	s := g.group(endpointTitle)
-	s.StringVar(&o.limitRate, "limit-rate", "", "send at most `RATE` bytes per second, such as 50M (K, M and G are powers of 1024, as in curl)")
 	g.gone(s, "require-free", "no endpoint reports its free space; look at the endpoint's disk")
 	s.StringVar(&o.saveProfile, "save-profile", "", "store the Profile that deploys the image on the endpoint as `NAME`; update it if it exists")
 	s.StringVar(&o.filesURL, "files-url", "", "the `URL` by which deployers read the endpoint's files, such as http://192.168.124.1:8091, for the Profile (if not given: the endpoint is asked)")
@@ -135,12 +135,8 @@ func (o *storeOptions) warnLoopback(a *App, wanted bool) {
 // connect makes the endpoint's client, for a command that stores something.
 func (o *storeOptions) connect(ctx context.Context, a *App, events upload.Events) (*upload.Endpoint, error) {
 	return o.endpointOptions.connectWith(ctx, a, events, func(cfg *upload.Config) (err error) {
-		if o.limitRate != "" {
-			if cfg.Rate, err = parseRate(o.limitRate); err != nil {
-				return usagef("give bytes per second, such as 50M; K, M and G are powers of 1024", "--limit-rate: %w", err)
-			}
-		}
-		return nil
+		_, cfg.Rate, err = o.rates.of()
+		return err
 	})
 }
 
@@ -199,16 +195,6 @@ func (o *endpointOptions) credentials(ctx context.Context, a *App, cfg *upload.C
 		return usagef("set RS_TOKEN, use --token-file FILE, or set RS_KEY to user:password", "no token is given")
 	}
 	return nil
-}
-
-// parseRate reads a number of bytes per second as curl's --limit-rate does. At less
-// than 1K not even a TLS handshake would end in time.
-func parseRate(s string) (int64, error) {
-	n, err := parseBytes(s)
-	if err == nil && n < 1024 {
-		return 0, fmt.Errorf("%q is less than 1K", s)
-	}
-	return n, err
 }
 
 // parseBytes reads a number of bytes, such as 50M. It is not empty.

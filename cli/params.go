@@ -31,6 +31,7 @@ var Params = map[string]string{
 	"level":              "image-capture/level",
 	"limit-rate":         "image-capture/limit-rate",
 	"manifest-name":      "image-builder/upload-manifest-name",
+	"nice":               "image-capture/nice",
 	"one-file-system":    "image-capture/one-file-system",
 	"overwrite":          "image-capture/overwrite",
 	"relabel":            "image-capture/relabel",

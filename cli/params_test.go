@@ -16,6 +16,7 @@ import (
 var otherDefaults = map[string]string{
 	"image-capture/add-curtin":          "in a job the image is for image-deploy, as Image Builder's was",
 	"image-capture/generalize":          "false is for the flag not given; with a list it is for the command line",
+	"image-capture/nice":                "empty is for the flag not given, which depends on the root",
 	"image-capture/curtin":              "empty is for the flag's default",
 	"image-capture/attempts":            "0 is for the flag's default",
 	"image-builder/additional-excludes": "Image Builder's own",

@@ -27,6 +27,7 @@ type uploadOptions struct {
 
 func (o *uploadOptions) add(g *groups) {
 	o.store.add(g)
+	o.store.rates.add(g, g.group(endpointTitle), "send at most `RATE` bytes per second, such as 50M (K, M and G are powers of 1024, as in curl)")
 	s := g.group("Names")
 	addUploadPath(s, &o.uploadPath)
 	s.BoolVar(&o.overwrite, "overwrite", false, "replace files that exist on the endpoint")

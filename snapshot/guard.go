@@ -56,7 +56,7 @@ func NewGuard(watcher []string, stderr io.Writer, host Host) (*Guard, error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	ready, err := cmd.StdoutPipe()
 	if err == nil {
-		err = cmd.Start()
+		err = host.start(cmd)
 	}
 	if err != nil {
 		w.Close()

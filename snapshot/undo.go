@@ -94,6 +94,16 @@ type Host struct {
 	// Drop are names of environment variables that no program gets, such as those of
 	// tokens.
 	Drop []string
+	// Start calls the function that it gets, which starts a program, so that the program
+	// has the priority that the host's programs have; nil: that of this process.
+	Start func(func() error) error
+}
+
+func (h Host) start(cmd *exec.Cmd) error {
+	if h.Start == nil {
+		return cmd.Start()
+	}
+	return h.Start(cmd.Start)
 }
 
 func (h Host) environ(cmd *exec.Cmd) []string {
@@ -125,7 +135,7 @@ func (h Host) hook(ctx context.Context, command string, begun func(group int)) e
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = hookPatience
-	if err := cmd.Start(); err != nil {
+	if err := h.start(cmd); err != nil {
 		return err
 	}
 	if begun != nil {
@@ -183,7 +193,11 @@ func (h Host) tool(ctx context.Context, keep *os.File, name string, args ...stri
 	}
 	var stdout, stderr strings.Builder
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if err := cmd.Run(); err != nil {
+	err := h.start(cmd)
+	if err == nil {
+		err = cmd.Wait()
+	}
+	if err != nil {
 		return stdout.String(), &ToolError{Name: name, Args: args, Text: lastLine(stderr.String()), err: err}
 	}
 	return stdout.String(), nil

@@ -8,6 +8,8 @@ import (
 	"path"
 	"strings"
 	"time"
+
+	"image-capture/pace"
 )
 
 // Config says where the endpoint is, who asks, and whom to trust.
@@ -96,7 +98,7 @@ type Client struct {
 	tls       *tls.Config
 	proxy     func(*http.Request) (*url.URL, error)
 	timeouts  Timeouts
-	pace      *pacer // nil: no bound
+	pace      *pace.Pacer // nil: no bound
 	userAgent string
 }
 
@@ -123,7 +125,7 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Rate < 0 {
 		return nil, errors.New("the rate is negative")
 	}
-	c.pace = newPacer(cfg.Rate)
+	c.pace = pace.New(cfg.Rate)
 	var err error
 	if cfg.Endpoint != "" {
 		if c.endpoint, err = parseEndpoint(cfg.Endpoint); err != nil {

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"image-capture/pace"
 )
 
 // lastWords is how long a failed write is held back while an answer may still be
@@ -19,7 +21,7 @@ const lastWords = 3 * time.Second
 type conn struct {
 	net.Conn
 	stall   time.Duration
-	pace    *pacer // nil: as fast as it goes
+	pace    *pace.Pacer // nil: as fast as it goes
 	onClose func()
 
 	deadline atomic.Bool   // somebody else has set a write deadline
@@ -52,8 +54,8 @@ func (c *conn) Write(p []byte) (int, error) {
 		if c.pace != nil {
 			// The wait is outside the write's deadline: our own slowness is no stall of
 			// the peer's.
-			portion = portion[:min(len(portion), c.pace.portion)]
-			c.pace.wait(len(portion), c.over)
+			portion = portion[:min(len(portion), c.pace.Portion())]
+			c.pace.Wait(len(portion), c.over)
 		}
 		n, err := c.write(portion)
 		written += n

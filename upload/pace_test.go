@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"image-capture/pace"
 )
 
 // watched notes when and how much was written.
@@ -41,7 +43,7 @@ func (w *watched) Close() error { return nil }
 func TestPace(t *testing.T) {
 	w := &watched{}
 	c := newConn(w, 100*time.Millisecond, func() {})
-	c.pace = newPacer(20_000)
+	c.pace = pace.New(20_000)
 	start := time.Now()
 	n, err := c.Write(make([]byte, 7_500))
 	require.NoError(t, err)
@@ -55,7 +57,7 @@ func TestPace(t *testing.T) {
 
 // TestPaceTogether: connections share what there is.
 func TestPaceTogether(t *testing.T) {
-	p := newPacer(20_000)
+	p := pace.New(20_000)
 	start := time.Now()
 	var all sync.WaitGroup
 	for range 4 {
@@ -73,7 +75,7 @@ func TestPaceTogether(t *testing.T) {
 // TestPaceEnds: a connection that ends does not wait for its turn.
 func TestPaceEnds(t *testing.T) {
 	c := newConn(&watched{}, time.Second, func() {})
-	c.pace = newPacer(1024)
+	c.pace = pace.New(1024)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -86,26 +88,4 @@ func TestPaceEnds(t *testing.T) {
 	case <-time.After(10 * time.Second):
 		t.Fatal("it waits on")
 	}
-}
-
-func TestNewPacer(t *testing.T) {
-	require.Nil(t, newPacer(0))
-	for rate, portion := range map[int64]int{1: minPortion, 1024: minPortion, 1 << 20: 1 << 20 / 20, 1 << 40: maxPortion} {
-		require.Equal(t, portion, newPacer(rate).portion, "%d", rate)
-	}
-}
-
-// TestTake: the portions stand in line, an idle line saves nothing up, and each is
-// as long as its bytes take.
-func TestTake(t *testing.T) {
-	p, now := newPacer(1000), time.Unix(1, 0)
-	require.Equal(t, time.Duration(0), p.take(50, now))
-	require.Equal(t, 50*time.Millisecond, p.take(25, now))
-	require.Equal(t, 75*time.Millisecond, p.take(50, now))
-	now = now.Add(time.Hour)
-	require.Equal(t, time.Duration(0), p.take(50, now))
-	require.Equal(t, 50*time.Millisecond, p.take(50, now))
-	fast := newPacer(1 << 40)
-	require.Equal(t, time.Duration(0), fast.take(maxPortion, now))
-	require.Equal(t, 59*time.Nanosecond, fast.take(1, now))
 }
