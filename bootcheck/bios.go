@@ -48,7 +48,7 @@ func checkGrubBIOS(s *survey) {
 		s.stop(BIOS, name, problem, hint)
 		return
 	}
-	s.ok(info, "GRUB's modules for "+biosTarget)
+	s.ok(info, "GRUB's modules for "+biosTarget).loads = BIOS
 	if s.builtIn() && fam == familyRedHat {
 		s.checkRHELMacro()
 	}

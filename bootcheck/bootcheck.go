@@ -72,6 +72,7 @@ type Finding struct {
 
 	brief    string   // for the verdict, where Problem is too long
 	laterFor Firmware // of Later
+	loads    Firmware // the firmwares that start what Path is
 }
 
 // Report is what Check found, in the order of the rules.

@@ -49,7 +49,7 @@ func TestFixtures(t *testing.T) {
 			require.NoError(t, err)
 			sys, err := json.Marshal(report.System)
 			require.NoError(t, err)
-			got := report.System.Tag() + " " + string(sys) + "\n" + text(report.Findings) + verdicts(report)
+			got := report.System.Tag() + " " + string(sys) + "\n" + text(report.Findings) + verdicts(report) + paths(report)
 			if *update {
 				ar.Files[0].Data = []byte(got)
 				require.NoError(t, os.WriteFile(file, txtar.Format(ar), 0o644))

@@ -66,7 +66,7 @@ func checkGrubUEFI(s *survey) {
 		return
 	}
 	if info := s.grubModules(m.target); info != "" {
-		s.ok(info, "GRUB's modules for "+m.target)
+		s.ok(info, "GRUB's modules for "+m.target).loads = UEFI
 		s.tellLoaders(m, found)
 	} else {
 		s.judgeLoaders(m, found)
@@ -103,7 +103,7 @@ func (s *survey) judgeLoaders(m efiMachine, found []loader) {
 	takes := s.takesESPLoader()
 	switch {
 	case grub >= 0 && onESP >= 0 && takes:
-		s.info(found[onESP].name, fmt.Sprintf("boots by a signed loader; there are no GRUB modules for %s to install another", m.target), hint)
+		s.info(found[onESP].name, fmt.Sprintf("boots by a signed loader; there are no GRUB modules for %s to install another", m.target), hint).loads = UEFI
 		s.wantSigned(m, found)
 	case grub >= 0 && s.builtIn() && onESP >= 0 && fam == familyRedHat:
 		s.end(UEFI, s.curtinName()+" takes no signed loader on arm64", found[onESP].name, fmt.Sprintf("only a signed loader, and %s takes none on arm64; those that do: %s", s.curtinName(), generations(func(c deploy.Curtin) bool { return c.SignedArm64 })), hint).offerHooks(s)

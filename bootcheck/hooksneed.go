@@ -32,7 +32,9 @@ func (s *survey) judgeNeeds(fw, stops Firmware, want func(deploy.Need) bool) {
 		problem := fmt.Sprintf("the hooks find no means for %q: %s", n.Name, describeNeed(n))
 		switch {
 		case means != nil:
-			s.ok(at, "the hooks find what they need: "+n.Name)
+			if f := s.ok(at, "the hooks find what they need: "+n.Name); strings.HasPrefix(n.Name, "loader") {
+				f.loads = fw
+			}
 		case !n.Fatal:
 			s.warn("", problem, hint).because("the hooks go on without")
 		case n.When != deploy.Always:

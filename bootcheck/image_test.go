@@ -299,6 +299,23 @@ func text(findings []Finding) string {
 	return b.String()
 }
 
+// paths writes the steps under each firmware.
+func paths(r Report) string {
+	var b strings.Builder
+	for _, v := range r.Verdicts {
+		var list []string
+		for _, step := range v.Path {
+			text := step.String()
+			if step.Answer != Yes {
+				text += " (" + string(step.Answer) + ")"
+			}
+			list = append(list, text)
+		}
+		fmt.Fprintf(&b, "%s by %s\n", v.Firmware, strings.Join(list, ", "))
+	}
+	return b.String()
+}
+
 // verdicts writes a line for each.
 func verdicts(r Report) string {
 	var b strings.Builder

@@ -152,11 +152,11 @@ func checkInitramfsContent(s *survey) {
 		case b.lost != nil:
 			s.missing(b.name, b.lost)
 		case b.err != nil:
-			s.stop(Both, b.name, "the kernel cannot unpack it: "+strings.TrimPrefix(b.err.Error(), "read initramfs: "), hint)
+			s.stopStart(b.kernel, b.name, "the kernel cannot unpack it: "+strings.TrimPrefix(b.err.Error(), "read initramfs: "), hint)
 		case onlyEarly(c):
-			s.stop(Both, b.name, "has microcode and tables for the kernel only, and no programs", hint)
+			s.stopStart(b.kernel, b.name, "has microcode and tables for the kernel only, and no programs", hint)
 		case len(c.Versions) > 0 && !hasVersion(c, v):
-			s.stop(Both, b.name, fmt.Sprintf("has no modules of kernel %s: only of %s", v, shorten(strings.Join(c.Versions, ", "))), hint)
+			s.stopStart(b.kernel, b.name, fmt.Sprintf("has no modules of kernel %s: only of %s", v, shorten(strings.Join(c.Versions, ", "))), hint)
 		case len(c.Versions) == 0:
 			s.info(b.name, "has no kernel modules: what finds the disk must be built into kernel "+v, "")
 		default:

@@ -105,9 +105,11 @@ func checkKernel(s *survey) {
 	for _, k := range all {
 		switch {
 		case k.complete() && !k.indexed && s.program("kmod") != "":
-			s.stop(Both, k.dir, "has no modules.dep.bin, and kmod reads no other list: kernel "+k.version+" cannot load a module", "depmod -a "+k.version)
+			s.stopStart(k, k.dir, "has no modules.dep.bin, and kmod reads no other list: kernel "+k.version+" cannot load a module", "depmod -a "+k.version)
 		case k.complete():
 			s.ok(k.image, "kernel "+k.version+", modules in /"+k.dir)
+		case k.image != "" && some && s.starts(k):
+			s.stop(Both, k.dir, "has no modules.dep: kernel "+k.version+", which the clone starts, cannot load its modules", "depmod -a "+k.version)
 		case k.image != "":
 			s.warn(k.dir, "has no modules.dep: kernel "+k.version+" cannot load its modules",
 				"depmod -a "+k.version)
@@ -214,7 +216,7 @@ func checkInitramfs(s *survey) {
 			good++
 			s.ok(filled, "initramfs of kernel "+k.version)
 		case hollow != "":
-			s.stop(Both, hollow, "is empty or leads nowhere: kernel "+k.version+" has no initramfs", s.initramfsHint(k))
+			s.stopStart(k, hollow, "is empty or leads nowhere: kernel "+k.version+" has no initramfs", s.initramfsHint(k))
 		default:
 			without = append(without, k)
 		}
@@ -225,9 +227,13 @@ func checkInitramfs(s *survey) {
 	}
 	for _, k := range without {
 		problem := fmt.Sprintf("kernel %s has no initramfs", k.version)
-		if good == 0 {
+		first, known := s.defaultKernel()
+		switch {
+		case good == 0:
 			s.stop(Both, "boot", problem, s.initramfsHint(k))
-		} else {
+		case known && first.version == k.version && !s.ourHooks(): // they make it
+			s.stop(Both, "boot", problem+", and the clone starts this one: another has one", s.initramfsHint(k))
+		default:
 			s.warn("boot", problem+", and another kernel has one", s.initramfsHint(k))
 		}
 	}

@@ -20,8 +20,8 @@ type lack struct {
 // and not blacklisted, and for storage in the initramfs too. By package hardware,
 // which looks modules up as modprobe(8) does.
 //
-// Where another kernel drives the device it is a warning: which one the clone
-// starts is up to the boot loader.
+// Where another kernel drives the device, and the clone does not start this one, it is
+// a warning.
 func checkTargetDrivers(s *survey) {
 	target, kernels := s.opt.Target, s.complete()
 	switch {
@@ -52,17 +52,21 @@ func checkTargetDrivers(s *survey) {
 				continue
 			}
 			other := slices.ContainsFunc(judged, func(o *driving) bool { return o.lacks[i].problem == "" })
-			s.reportLack(device, d.lacks[i], other)
+			first, known := s.defaultKernel()
+			s.reportLack(device, d.lacks[i], other, known && first.version == d.kernel.version)
 		}
 		d.reportDriven(devices)
 	}
 }
 
 // reportLack reports a device that a kernel does not drive, and whether another
-// one does.
-func (s *survey) reportLack(d hardware.Device, l lack, other bool) {
+// one does, which helps where it is the one that the clone starts.
+func (s *survey) reportLack(d hardware.Device, l lack, other, starts bool) {
+	if other && starts {
+		l.problem += "; another kernel drives it, and the clone starts this one"
+	}
 	switch {
-	case other:
+	case other && !starts:
 		s.warn(l.path, l.problem+"; another kernel drives it", l.hint)
 	case d.Minor || l.unsure:
 		s.warn(l.path, l.problem, l.hint)

@@ -142,8 +142,8 @@ func TestTargetDrivers(t *testing.T) {
 			"fail " + modDir + cloud + ": kernel " + cloud + " has no driver for " + perc + more + " {uefi bios}",
 			"fail " + modDir + cloud + ": kernel " + cloud + " has no driver for " + i40e + more}},
 		{"one of two kernels", full + " " + cloud, both, "", []string{driven,
-			"warn " + modDir + cloud + ": kernel " + cloud + " has no driver for " + perc + "; another kernel drives it" + more,
-			"warn " + modDir + cloud + ": kernel " + cloud + " has no driver for " + i40e + "; another kernel drives it" + more}},
+			"fail " + modDir + cloud + ": kernel " + cloud + " has no driver for " + perc + "; another kernel drives it, and the clone starts this one" + more,
+			"fail " + modDir + cloud + ": kernel " + cloud + " has no driver for " + i40e + "; another kernel drives it, and the clone starts this one" + more}},
 		{"some of it", cloud, "pci:v000015B3d00001017sv00001590sd00000246bc02sc00i00\n" + raid, "", []string{
 			"fail " + modDir + cloud + ": kernel " + cloud + " has no driver for " + perc + more + " {uefi bios}",
 			"info " + modDir + cloud + ": kernel " + cloud + " drives of the machine only: network (mlx5_core)"}},

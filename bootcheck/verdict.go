@@ -1,7 +1,6 @@
 package bootcheck
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -27,6 +26,9 @@ type Verdict struct {
 	Problems int      `json:"problems"` // findings that keep it from booting
 	Answer   Answer   `json:"answer"`
 	Why      string   `json:"why,omitempty"` // in a few words, where it is not plainly Yes
+	// Path are the steps by which a clone comes up, in their order: what firmware, loader,
+	// kernel, initramfs and the system read.
+	Path []Step `json:"path"`
 	// Later is what breaks a clone that boots: "the first kernel update will ...".
 	Later string `json:"later,omitempty"`
 }
@@ -51,18 +53,20 @@ const (
 type doubt struct {
 	about question
 	fw    Firmware
+	step  string // of the rule that has it
 	why   string
 }
 
 // doubts notes that a question is not judged for a firmware, or for Both.
 func (s *survey) doubts(about question, fw Firmware, why string) {
-	s.doubted = append(s.doubted, doubt{about, fw, why})
+	s.doubted = append(s.doubted, doubt{about, fw, stepOfRule(s.rule.name), why})
 }
 
-// doubtOf returns the first reason for a doubt.
-func (s *survey) doubtOf(about question, fw Firmware) string {
+// doubtOf returns the first reason for a doubt, in a step or in any of them where that is
+// empty.
+func (s *survey) doubtOf(about question, fw Firmware, step string) string {
 	for _, d := range s.doubted {
-		if d.about&about != 0 && d.fw&fw != 0 {
+		if d.about&about != 0 && d.fw&fw != 0 && (step == "" || d.step == step) {
 			return d.why
 		}
 	}
@@ -100,28 +104,9 @@ func (s *survey) close() Report {
 }
 
 func (s *survey) verdict(fw Firmware) Verdict {
-	v := Verdict{Firmware: fw, Answer: Yes}
-	first := ""
-	for _, f := range s.findings {
-		if slices.Contains(f.Stops, fw) {
-			if v.Problems++; v.Problems == 1 {
-				first = f.inBrief()
-			}
-		}
-	}
-	_, known := efiMachines[s.system.Arch]
-	switch doubt := s.doubtOf(boots, fw); {
-	case v.Problems > 1:
-		v.Answer, v.Why = No, fmt.Sprintf("%s, and %d more", first, v.Problems-1)
-	case v.Problems == 1:
-		v.Answer, v.Why = No, first
-	case s.system.Arch == "":
-		v.Answer, v.Why = NotJudged, "the architecture is unknown"
-	case fw == UEFI && !known:
-		v.Answer, v.Why = NotJudged, "only x86_64 and aarch64 are"
-	case doubt != "":
-		v.Answer, v.Why = NotJudged, doubt
-	}
+	v := Verdict{Firmware: fw}
+	v.Path, v.Problems = s.path(fw)
+	v.Answer, v.Why = answerOf(v.Path, v.Problems)
 	if v.Boots = v.Answer == Yes; v.Answer != No {
 		v.Later = s.laterOf(fw)
 	}
@@ -154,7 +139,7 @@ func (s *survey) deployment(list []Verdict) Deployment {
 	for _, v := range list {
 		fw := v.Firmware
 		end := slices.IndexFunc(s.findings, func(f Finding) bool { return slices.Contains(f.Ends, fw) })
-		switch doubt := s.doubtOf(deploys, fw); {
+		switch doubt := s.doubtOf(deploys, fw, ""); {
 		case end >= 0:
 			bad, why[fw] = append(bad, fw), s.findings[end].inBrief()
 		case v.Answer == No:

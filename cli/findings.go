@@ -41,7 +41,27 @@ func reportLines(r bootcheck.Report, quiet bool) []string {
 			add("%-4s  %-*s  %s", "", width, "", more)
 		}
 	}
-	return append(lines, verdictLines(r)...)
+	said := verdictLines(r)
+	lines = append(lines, said[0])
+	for i, v := range r.Verdicts {
+		if lines = append(lines, said[i+1]); !quiet {
+			lines = append(lines, pathLine(v))
+		}
+	}
+	return lines
+}
+
+// pathLine says which files the steps of a boot rely on, up to the one that does not go on.
+func pathLine(v bootcheck.Verdict) string {
+	var list []string
+	for _, step := range v.Path {
+		if step.Answer == bootcheck.No {
+			list = append(list, step.Name+": "+step.Why)
+			break
+		}
+		list = append(list, step.String())
+	}
+	return "    by " + strings.Join(list, ", ")
 }
 
 // moreLines are what follows a finding.
