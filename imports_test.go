@@ -32,6 +32,7 @@ var ours = map[string][]string{
 	"image":           {"compress", "rootfs"},
 	"image/imagefs":   {"image", "rootfs"},
 	"image/extract":   {"image"},
+	"image/index":     {"compress", "image", "image/imagefs", "manifest", "rootfs"},
 	"compare":         {"image", "manifest"},
 	"manifest":        {},
 	"identity":        {},
@@ -48,7 +49,7 @@ var ours = map[string][]string{
 	"upload/drptest": {},
 
 	"capture":     {"archive", "bootcheck", "compare", "compress", "database", "deploy", "durable", "edit", "identity", "manifest", "rootfs", "snapshot", "upload"},
-	"cli":         {"bootcheck", "bootcheck/hardware", "capture", "compare", "compress", "database", "deploy", "durable", "edit", "identity", "image", "image/extract", "manifest", "nice", "rootfs", "snapshot", "upload"},
+	"cli":         {"bootcheck", "bootcheck/hardware", "capture", "compare", "compress", "database", "deploy", "durable", "edit", "identity", "image", "image/extract", "image/imagefs", "image/index", "manifest", "nice", "rootfs", "snapshot", "upload"},
 	"cli/clitest": {},
 }
 

@@ -82,6 +82,8 @@ func commands() []command {
 		{"verify", "IMAGE [MANIFEST]", "read an image (file, - or URL) and compare it with its MANIFEST", func() options { return &verifyOptions{} }},
 		{"diff", "A B", "compare two of images, MANIFESTs and directories (8 when they differ)", func() options { return &diffOptions{} }},
 		{"extract", "IMAGE [PATTERN ...]", "write an image (file, - or URL), or what PATTERN names of it, to a directory", func() options { return &extractOptions{} }},
+		{"list", "IMAGE [PATTERN ...]", "list what an image or MANIFEST holds, or what PATTERN names of it", func() options { return &listOptions{} }},
+		{"cat", "IMAGE PATH ...", "print files of an image (file, - or URL)", func() options { return &catOptions{} }},
 		{"prune", "[PATTERN ...]", "list the images on an endpoint; with --yes, delete old ones and their MANIFESTs", func() options { return &pruneOptions{} }},
 		{"operations", "", "list what capture --generalize does", func() options { return &operationsOptions{} }},
 		{"hooks", "", "write the curtin hooks as an archive, for images that were made without them", func() options { return &hooksOptions{} }},

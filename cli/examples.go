@@ -27,6 +27,11 @@ var examples = map[string][]example{
 		{"all of an image, as root", "image-capture extract debian-12.tgz -C /mnt"},
 		{"two things of it", "image-capture extract debian-12.tgz etc/ssh 'var/log/*.log' -C logs"},
 	},
+	"list": {
+		{"what is in an image, as tar -tv shows it", "image-capture list -l debian-12.tgz"},
+		{"the largest files", "image-capture list -l --sort size debian-12.tgz | head"},
+	},
+	"cat":        {{"one file of an image on a server", "image-capture cat http://192.168.124.1:8091/files/images/debian-12.tgz etc/os-release"}},
 	"diff":       {{"how far has this server drifted from its gold image?", "image-capture diff gold.tgz /"}},
 	"prune":      {{"all but the newest five images of each kind go", "image-capture prune --keep 5 --yes"}},
 	"hooks":      {{"the archive for image-deploy/additional-tarballs", "image-capture hooks -o hooks.tgz"}},

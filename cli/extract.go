@@ -8,6 +8,8 @@ import (
 	"os"
 	"runtime"
 
+	"github.com/spf13/pflag"
+
 	"image-capture/entry"
 	"image-capture/image"
 	"image-capture/image/extract"
@@ -27,9 +29,14 @@ func (o *extractOptions) add(g *groups) {
 	s := g.group("Extraction")
 	s.StringVarP(&o.dir, "directory", "C", ".", "extract to `DIR`, which is made when it is missing")
 	s.BoolVar(&o.overwrite, "overwrite", false, "replace files that exist (if not given: they are kept, and listed)")
-	s.StringVar(&o.manifest, "manifest", "", "compare the contents with the MANIFEST `FILE` or URL (if not given: with the one beside the image, if there is one)")
+	addManifest(s, &o.manifest)
 	o.tls.add(g.group(tlsTitle))
 	o.messageOptions.add(g, true)
+}
+
+// addManifest is for the commands that read an image by its MANIFEST.
+func addManifest(s *pflag.FlagSet, name *string) {
+	s.StringVar(name, "manifest", "", "the MANIFEST of the image, a `FILE` or URL (if not given: the one beside the image, if there is one)")
 }
 
 // run extracts an image, or what the patterns name, in one pass.
@@ -82,27 +89,8 @@ type besideManifest struct {
 // manifestFor opens the MANIFEST of an image: the given one, or the one beside it, and nil
 // where there is none.
 func (a *App) manifestFor(ctx context.Context, client *upload.Client, image, given string) (*besideManifest, error) {
-	name := given
-	if name == "" {
-		name = manifestOf(image)
-	}
-	if name == "-" && image == "-" {
-		return nil, usagef("give one of them as a file", "image and MANIFEST cannot both be stdin")
-	}
-	if name == "" {
-		return nil, nil
-	}
-	if given == "" && !isURL(name) {
-		if _, err := os.Stat(name); errors.Is(err, os.ErrNotExist) {
-			return nil, nil
-		}
-	}
-	in, _, err := a.open(ctx, client, name)
-	var remote *upload.Error
-	if given == "" && errors.As(err, &remote) && remote.Status == 404 {
-		return nil, nil
-	}
-	if err != nil {
+	in, name, err := a.openManifest(ctx, client, image, given)
+	if in == nil {
 		return nil, err
 	}
 	r, err := manifest.Parse(in)
@@ -111,6 +99,34 @@ func (a *App) manifestFor(ctx context.Context, client *upload.Client, image, giv
 		return nil, &failure{ExitVerify, fmt.Errorf("MANIFEST %s: %w", name, err), ""}
 	}
 	return &besideManifest{r, in, name}, nil
+}
+
+// openManifest opens the MANIFEST of an image as manifestFor does, and tells its name.
+func (a *App) openManifest(ctx context.Context, client *upload.Client, image, given string) (io.ReadCloser, string, error) {
+	name := given
+	if name == "" {
+		name = manifestOf(image)
+	}
+	if name == "-" && image == "-" {
+		return nil, "", usagef("give one of them as a file", "image and MANIFEST cannot both be stdin")
+	}
+	if name == "" {
+		return nil, "", nil
+	}
+	if given == "" && !isURL(name) {
+		if _, err := os.Stat(name); errors.Is(err, os.ErrNotExist) {
+			return nil, "", nil
+		}
+	}
+	in, _, err := a.open(ctx, client, name)
+	var remote *upload.Error
+	if given == "" && errors.As(err, &remote) && remote.Status == 404 {
+		return nil, "", nil
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	return in, name, nil
 }
 
 // extraction is one run of the command.

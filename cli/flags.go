@@ -144,7 +144,7 @@ func usage(cmd command, g *groups) string {
 	if cmd.name == "capture" {
 		fmt.Fprint(&b, "\nCommands:\n")
 		for _, c := range commands() {
-			fmt.Fprintf(&b, "  %-11s%-18s%s\n", c.name, c.args, c.short)
+			fmt.Fprintf(&b, "  %-11s%-21s%s\n", c.name, c.args, c.short)
 		}
 	}
 	for _, g := range g.list {

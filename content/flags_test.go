@@ -128,7 +128,7 @@ func TestDocsFlags(t *testing.T) {
 	flag := regexp.MustCompile("(^|[\\s`(])--([a-z][a-z-]+)")
 	otherCommand := regexp.MustCompile(`\b(bsd)?tar -[^|\n]*`) // to its end, or that of a table's cell
 	has := map[string]bool{}
-	for _, command := range []string{"capture", "check", "upload", "verify", "prune", "hooks", "operations", "extract", "diff"} {
+	for _, command := range []string{"capture", "check", "upload", "verify", "prune", "hooks", "operations", "extract", "diff", "list", "cat"} {
 		help, err := exec.Command(agent(t), command, "--help").Output()
 		require.NoError(t, err)
 		for _, m := range flag.FindAllStringSubmatch(string(help), -1) {

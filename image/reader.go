@@ -47,6 +47,24 @@ func NewReader(r io.Reader) (*Reader, error) {
 	return &Reader{codec: codec, in: tarStream{from: u}}, nil
 }
 
+// NewReaderAt reads the members of an image from one that begins at a byte of the tar, in
+// the frame f, on: r reads the image from the beginning of that frame on. It is read no
+// further than is asked for. The caller closes the Reader, which does not close r.
+//
+// Whether a member begins there is for who knows what it should be: a file may hold a tar.
+func NewReaderAt(r io.Reader, codec compress.Codec, f entry.Frame, at int64) (*Reader, error) {
+	u, err := compress.NewFrameReader(r, codec)
+	if err != nil {
+		return nil, err
+	}
+	n := &Reader{codec: codec, in: tarStream{from: u, off: f.Tar}}
+	if err := n.in.each(at-f.Tar, nil); err != nil {
+		n.Close()
+		return nil, fmt.Errorf("read the frame at byte %d of the image: %w", f.Image, err)
+	}
+	return n, nil
+}
+
 // Codec returns how the image is compressed.
 func (r *Reader) Codec() compress.Codec { return r.codec }
 

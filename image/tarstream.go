@@ -1,14 +1,17 @@
 package image
 
-import (
-	"io"
+import "io"
 
-	"image-capture/compress"
-)
+// pieces are what is unpacked, a *compress.Reader or a *compress.FrameReader.
+type pieces interface {
+	// Next returns the next piece, valid until the next call, io.EOF after the last.
+	Next() ([]byte, error)
+	Close()
+}
 
 // tarStream reads the unpacked tar.
 type tarStream struct {
-	from *compress.Reader
+	from pieces
 	buf  []byte // what is left of the current piece
 	off  int64  // bytes of tar that were taken
 	tmp  [blockSize]byte

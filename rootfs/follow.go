@@ -71,6 +71,9 @@ func (r *Resolved) ReadDir(name string) ([]fs.DirEntry, error) {
 	return r.base.ReadDir(real)
 }
 
+// Real returns the name without links that the name leads to.
+func (r *Resolved) Real(name string) (string, error) { return r.resolve("open", name, true) }
+
 // Xattr returns an extended attribute of the name itself; links on the way to it
 // are followed. The error is fs.ErrNotExist when there is no such attribute, and
 // errors.ErrUnsupported when the base has no method of this name.

@@ -62,7 +62,7 @@ func (k Kind) String() string {
 // and an error from reading the caller's body, which is returned as it is.
 type Error struct {
 	Kind Kind
-	// Op is "store", "confirm", "look for", "open", "fetch", "list", "delete" or
+	// Op is "store", "confirm", "look for", "open", "read", "fetch", "list", "delete" or
 	// "save profile".
 	Op string
 	// Path is the file; for "open" the URL without its query, for "save profile" the

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -43,6 +44,18 @@ func (d *Download) Close() error {
 // Redirects are followed, but never from https to http, and once one has led away
 // from the endpoint no credentials are sent any more, even if another leads back.
 func (c *Client) Open(ctx context.Context, rawURL string) (*Download, error) {
+	x, err := c.follow(rawURL, func(u *url.URL, anyone bool) (*exchange, error) {
+		return c.exchange(ctx, request{op: "open", path: shown(u), method: http.MethodGet, url: u, anyone: anyone, headers: c.timeouts.Headers})
+	}, http.StatusOK)
+	if err != nil {
+		return nil, err
+	}
+	return download(x), nil
+}
+
+// follow gets a URL, and what it redirects to, by the rules of Open, until the answer has
+// one of the good statuses.
+func (c *Client) follow(rawURL string, get func(u *url.URL, anyone bool) (*exchange, error), good ...int) (*exchange, error) {
 	const op = "open"
 	u, err := url.Parse(rawURL)
 	if err != nil {
@@ -55,18 +68,14 @@ func (c *Client) Open(ctx context.Context, rawURL string) (*Download, error) {
 	trusted := true
 	for range maxRedirects + 1 {
 		trusted = trusted && c.owns(u)
-		x, err := c.exchange(ctx, request{
-			op: op, path: shown(u), method: http.MethodGet, url: u,
-			anyone: !trusted, headers: c.timeouts.Headers,
-		})
+		x, err := get(u, !trusted)
 		if err != nil {
 			return nil, err
 		}
-		switch x.resp.StatusCode {
-		case http.StatusOK:
-			return download(x), nil
-		case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
-			http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+		switch status := x.resp.StatusCode; {
+		case slices.Contains(good, status):
+			return x, nil
+		case slices.Contains(redirects, status):
 			next, err := redirect(u, x.resp.Header.Get("Location"))
 			if err != nil {
 				err = x.nonsense(err.Error())
@@ -82,6 +91,10 @@ func (c *Client) Open(ctx context.Context, rawURL string) (*Download, error) {
 		}
 	}
 	return nil, &Error{Kind: Failed, Op: op, Path: c.redact.clean(shown(u)), Msg: fmt.Sprintf("more than %d redirects", maxRedirects)}
+}
+
+var redirects = []int{
+	http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect,
 }
 
 // Fetch reads a stored file through the files API, which takes the get claim.

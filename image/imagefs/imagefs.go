@@ -33,7 +33,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"strings"
 
 	"image-capture/entry"
@@ -86,9 +85,15 @@ type FS struct {
 
 var _ rootfs.NoFollowFS = (*FS)(nil)
 
+// Members are those of an image in order, io.EOF after the last. *image.Reader is one, and
+// has contents; others have none that Interest may ask for.
+type Members interface {
+	Next() (*entry.Member, error)
+}
+
 // Read reads all of an image, of which nothing may have been read. With an error, which is not nil when the image is not whole, the
 // file system has what came before. Read does not close r.
-func Read(ctx context.Context, r *image.Reader, opt Options) (*FS, error) {
+func Read(ctx context.Context, r Members, opt Options) (*FS, error) {
 	if opt.Names == 0 {
 		opt.Names = defaultBudget
 	}
@@ -100,6 +105,7 @@ func Read(ctx context.Context, r *image.Reader, opt Options) (*FS, error) {
 	if f.xattrs, err = newXattrs(opt.Xattrs); err != nil {
 		return f, err
 	}
+	contents, _ := r.(*image.Reader)
 	for {
 		if err := ctx.Err(); err != nil {
 			return f, err
@@ -116,9 +122,9 @@ func Read(ctx context.Context, r *image.Reader, opt Options) (*FS, error) {
 			in = opt.Interest(name, m)
 		}
 		var k *content
-		if m.Type == entry.File && (in.Content > 0 || in.Make != nil) {
+		if contents != nil && m.Type == entry.File && (in.Content > 0 || in.Make != nil) {
 			k = f.contents.begin(m.Size, in)
-			if err := k.take(&watched{ctx: ctx, r: r.Content()}, in.Make); err != nil {
+			if err := k.take(&watched{ctx: ctx, r: contents.Content()}, in.Make); err != nil {
 				return f, err
 			}
 		}
@@ -136,7 +142,7 @@ func (f *FS) Forgotten() int64 { return f.tree.forgotten }
 func (f *FS) Entries() int64 { return f.tree.count }
 
 // Follow returns the image with its links followed inside of it, as rootfs.Follow does.
-func (f *FS) Follow() fs.FS { return rootfs.Follow(f) }
+func (f *FS) Follow() *rootfs.Resolved { return rootfs.Follow(f) }
 
 // viewName is the name in io/fs of a path in an archive.
 func viewName(path string) string { return strings.TrimPrefix(path, "./") }

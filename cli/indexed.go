@@ -1,0 +1,119 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/klauspost/compress/zstd"
+
+	"image-capture/image/index"
+	"image-capture/upload"
+)
+
+// again is a MANIFEST that can be read more than once.
+type again struct {
+	name string
+	file *os.File
+	text []byte // compressed, of what can be read once only
+}
+
+// readAgain takes over a MANIFEST that is open.
+func readAgain(in io.ReadCloser, name string) (*again, error) {
+	if f, ok := in.(*os.File); ok {
+		return &again{name: name, file: f}, nil
+	}
+	defer in.Close()
+	var b bytes.Buffer
+	w, err := zstd.NewWriter(&b, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		return nil, err
+	}
+	if _, err := io.Copy(w, in); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return &again{name: name, text: b.Bytes()}, nil
+}
+
+func (m *again) open() (io.ReadCloser, error) {
+	if m.file != nil {
+		info, err := m.file.Stat()
+		if err != nil {
+			return nil, err
+		}
+		return io.NopCloser(io.NewSectionReader(m.file, 0, info.Size())), nil
+	}
+	r, err := zstd.NewReader(bytes.NewReader(m.text), zstd.WithDecoderConcurrency(1))
+	if err != nil {
+		return nil, err
+	}
+	return r.IOReadCloser(), nil
+}
+
+func (m *again) close() {
+	if m.file != nil {
+		m.file.Close()
+	}
+}
+
+// fileParts is an image in a file.
+type fileParts struct {
+	*os.File
+	size int64
+}
+
+func (f fileParts) Size() int64 { return f.size }
+
+// parts is an image of which parts can be read.
+type parts interface {
+	index.Source
+	io.Closer
+}
+
+// parts opens an image of which parts are wanted; nil, and why, where it can only be read
+// from its beginning.
+func (a *App) parts(ctx context.Context, client *upload.Client, name string) (parts, string, error) {
+	if isURL(name) {
+		r, err := client.OpenRanges(ctx, name)
+		if errors.Is(err, upload.ErrNoRanges) {
+			return nil, "the server sends no parts of it", nil
+		}
+		if err != nil {
+			return nil, "", err
+		}
+		return r, "", nil
+	}
+	in, _, err := a.open(ctx, client, name)
+	if err != nil {
+		return nil, "", err
+	}
+	if f, ok := in.(*os.File); ok {
+		info, err := f.Stat()
+		if err != nil {
+			f.Close()
+			return nil, "", err
+		}
+		return fileParts{f, info.Size()}, "", nil
+	}
+	in.Close()
+	return nil, "it is not a file", nil
+}
+
+// wrongManifest says of an error of the MANIFEST, or of an image that is not as it says,
+// what it is of; one of the source it leaves.
+func wrongManifest(image, name string, err error) error {
+	var wrong *index.WrongError
+	switch {
+	case errors.As(err, &wrong):
+		return &failure{ExitVerify, fmt.Errorf("%s: %w", image, err), "the image is damaged, or " + name + " is the MANIFEST of another image: image-capture verify says more"}
+	case isSourceError(err):
+		return err
+	}
+	return &failure{ExitVerify, fmt.Errorf("MANIFEST %s: %w", name, err), ""}
+}

@@ -1,0 +1,149 @@
+package index
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"image-capture/entry"
+	"image-capture/image"
+)
+
+// Source is an image of which any part can be read: a file, or a server that gives parts.
+type Source interface {
+	io.ReaderAt
+	Size() int64 // in bytes
+}
+
+// Content reads the content of a file, holes as zeros. At its end it is an error, a
+// *WrongError, when it was not what the MANIFEST lists: what was read until then is not to
+// be believed.
+type Content struct {
+	file *File
+	in   *image.Reader
+	got  *entry.Member
+	r    io.Reader
+	err  error
+}
+
+// Known says whether Open can be called: the MANIFEST has to say where the file is, and the
+// digest of its content.
+func (f *File) Known() bool {
+	return f.steps >= 0 && (f.Member.SHA256 != nil || f.Member.SparseSHA256 != nil)
+}
+
+// Open goes to where the file is in the image.
+func (f *File) Open(src Source) (*Content, error) {
+	if src.Size() != f.size {
+		return nil, &WrongError{"", fmt.Errorf("the image has %d bytes, and the MANIFEST is of one of %d", src.Size(), f.size)}
+	}
+	in, err := image.NewReaderAt(&forward{src: src, at: f.from.frame.Image}, f.codec, f.from.frame, f.from.at)
+	if err != nil {
+		return nil, f.wrong(err)
+	}
+	c := &Content{file: f, in: in}
+	if err := c.find(); err != nil {
+		in.Close()
+		return nil, f.wrong(err)
+	}
+	c.r = in.Content()
+	return c, nil
+}
+
+// find reads up to the member and compares it with what is listed.
+func (c *Content) find() (err error) {
+	for range c.file.steps + 1 {
+		if c.got, err = c.in.Next(); err != nil {
+			if err == io.EOF {
+				err = errors.New("the image ends before it")
+			}
+			return err
+		}
+	}
+	c.in.TakeDigests()
+	got, want := c.got, c.file.Member
+	if got.Path != want.Path {
+		return fmt.Errorf("%s is at its place", got.Path)
+	}
+	if got.Type != want.Type || got.HardLink != "" || got.Perm != want.Perm || got.UID != want.UID || got.GID != want.GID ||
+		got.Size != want.Size || got.Mtime != want.Mtime || got.Flags != want.Flags || !slices.Equal(got.Xattrs, want.Xattrs) {
+		return errors.New("it has other attributes there")
+	}
+	return nil
+}
+
+// Read reads on.
+func (c *Content) Read(p []byte) (int, error) {
+	if c.err != nil {
+		return 0, c.err
+	}
+	n, err := c.r.Read(p)
+	if err == io.EOF {
+		for _, d := range [][2][]byte{{c.got.SHA256, c.file.Member.SHA256}, {c.got.SparseSHA256, c.file.Member.SparseSHA256}} {
+			if !bytes.Equal(d[0], d[1]) {
+				err = c.file.wrong(fmt.Errorf("its content has the SHA-256 %s instead of %s", hex.EncodeToString(d[0]), hex.EncodeToString(d[1])))
+			}
+		}
+	} else if err != nil {
+		err = c.file.wrong(err)
+	}
+	c.err = err
+	return n, err
+}
+
+// Close ends the reading.
+func (c *Content) Close() error { return c.in.Close() }
+
+// wrong tells what is wrong with the image or the index from an error of the source.
+func (f *File) wrong(err error) error {
+	var source *sourceError
+	if errors.As(err, &source) {
+		return source.error
+	}
+	return &WrongError{f.Member.Path, err}
+}
+
+// sourceError is one of reading the source.
+type sourceError struct{ error }
+
+func (e *sourceError) Unwrap() error { return e.error }
+
+const (
+	leastPart = 64 << 10
+	mostPart  = 4 << 20
+)
+
+// forward reads a source from a place on, in parts that grow with what was read: little is
+// read of it in vain, and much is not asked for bit by bit.
+type forward struct {
+	src  Source
+	at   int64
+	buf  []byte
+	left []byte
+	read int64
+}
+
+func (f *forward) Read(p []byte) (int, error) {
+	if len(f.left) == 0 {
+		n := int(min(max(f.read/4, leastPart), mostPart))
+		if cap(f.buf) < n {
+			f.buf = make([]byte, n)
+		}
+		k, err := f.src.ReadAt(f.buf[:n], f.at)
+		if k == 0 && err == io.EOF {
+			return 0, io.EOF
+		}
+		if err != nil && err != io.EOF {
+			return 0, &sourceError{err}
+		}
+		f.left = f.buf[:k]
+		f.at += int64(k)
+		f.read += int64(k)
+	}
+	n := copy(p, f.left)
+	f.left = f.left[n:]
+	return n, nil
+}

@@ -1,0 +1,192 @@
+// Package index finds members of an image by its MANIFEST, and reads them without what
+// comes before: the MANIFEST says where each frame begins, and where in it an entry does.
+//
+// What is read is believed only where it agrees with the MANIFEST: the member that is found
+// has to be the one that is listed, and its content has to have the digest. So a MANIFEST of
+// another image, or with a wrong index, is an error, and never another content than reading
+// all of the image gives.
+package index
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+
+	"image-capture/compress"
+	"image-capture/entry"
+	"image-capture/image/imagefs"
+	"image-capture/manifest"
+	"image-capture/rootfs"
+)
+
+// WrongError is that the image is not what the MANIFEST says.
+type WrongError struct {
+	Path string // of the member that was looked for; empty where it is of the whole
+	Err  error
+}
+
+func (e *WrongError) Error() string {
+	if e.Path == "" {
+		return e.Err.Error()
+	}
+	return fmt.Sprintf("%s is not in the image as the MANIFEST lists it: %v", e.Path, e.Err)
+}
+
+func (e *WrongError) Unwrap() error { return e.Err }
+
+// Index is a MANIFEST in which names are looked up. Its memory is that of imagefs for the
+// names of an image.
+type Index struct {
+	open  func() (io.ReadCloser, error)
+	facts manifest.Facts
+	names *rootfs.Resolved
+	any   bool
+}
+
+// New reads a MANIFEST, which open opens each time that it is read.
+func New(ctx context.Context, open func() (io.ReadCloser, error)) (*Index, error) {
+	x := &Index{open: open}
+	err := x.read(func(r *manifest.Reader) error {
+		x.facts = r.Facts()
+		names, err := imagefs.Read(ctx, r, imagefs.Options{Names: 128 << 20})
+		if err == nil {
+			x.names = names.Follow()
+			_, _, x.any = r.Place()
+		}
+		return err
+	})
+	return x, err
+}
+
+func (x *Index) read(do func(*manifest.Reader) error) error {
+	in, err := x.open()
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	r, err := manifest.Parse(in)
+	if err != nil {
+		return err
+	}
+	return do(r)
+}
+
+// Facts are those of the MANIFEST.
+func (x *Index) Facts() manifest.Facts { return x.facts }
+
+// Any says whether the MANIFEST has an index.
+func (x *Index) Any() bool { return x.any }
+
+// File is a regular file of the image.
+type File struct {
+	// Member is what the MANIFEST says of it, or of the first name of its inode.
+	Member *entry.Member
+	codec  compress.Codec
+	size   int64 // of the image
+	from   place
+	steps  int64 // members from there on to pass over
+}
+
+// place is where a member begins.
+type place struct {
+	frame entry.Frame
+	at    int64 // in the tar
+}
+
+// Files looks up files, links to them followed inside the image: names are those of io/fs.
+// For each there is a file or an error, which is of fs where the image has no such file.
+func (x *Index) Files(names []string) ([]*File, []error, error) {
+	files, errs := make([]*File, len(names)), make([]error, len(names))
+	wanted := map[string]*File{} // by path of the archive
+	for i, name := range names {
+		real, err := x.names.Real(name)
+		if err != nil {
+			errs[i] = err
+			continue
+		}
+		path := archived(real)
+		if wanted[path] == nil {
+			wanted[path] = &File{}
+		}
+		files[i] = wanted[path]
+	}
+	// A second time where a name is one of an inode that has its content with another.
+	for range 2 {
+		if err := x.locate(wanted); err != nil {
+			return nil, nil, err
+		}
+		again := map[string]*File{}
+		for _, f := range wanted {
+			if f.Member != nil && f.Member.HardLink != "" {
+				again[f.Member.HardLink] = &File{}
+			}
+		}
+		if len(again) == 0 {
+			break
+		}
+		for i, f := range files {
+			if f != nil && f.Member != nil && f.Member.HardLink != "" {
+				files[i] = again[f.Member.HardLink]
+			}
+		}
+		wanted = again
+	}
+	for i, f := range files {
+		switch {
+		case f == nil:
+		case f.Member == nil || f.Member.HardLink != "":
+			errs[i] = &fs.PathError{Op: "open", Path: names[i], Err: fs.ErrNotExist}
+		case f.Member.Type != entry.File:
+			errs[i] = &fs.PathError{Op: "open", Path: names[i], Err: fmt.Errorf("it is a %s, and has no content", f.Member.Type)}
+		}
+		if errs[i] != nil {
+			files[i] = nil
+		}
+	}
+	return files, errs, nil
+}
+
+// locate finds paths in the MANIFEST.
+func (x *Index) locate(wanted map[string]*File) error {
+	return x.read(func(r *manifest.Reader) error {
+		var from place
+		steps, known := int64(0), false
+		left := len(wanted)
+		for left > 0 {
+			m, err := r.Next()
+			if err == io.EOF {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			steps++
+			if frame, at, ok := r.Place(); ok && at >= 0 {
+				from, steps, known = place{frame, at}, 0, true
+			}
+			f := wanted[m.Path]
+			if f == nil {
+				continue
+			}
+			left--
+			f.Member, f.codec, f.size = m, codecs[x.facts.Format], x.facts.Size
+			f.from, f.steps = from, steps
+			if !known {
+				f.steps = -1
+			}
+		}
+		return nil
+	})
+}
+
+var codecs = map[manifest.Format]compress.Codec{manifest.TGZ: compress.Gzip, manifest.TarZst: compress.Zstd, manifest.Tar: compress.None}
+
+// archived is the path in an archive of a name of io/fs.
+func archived(name string) string {
+	if name == "." {
+		return name
+	}
+	return "./" + strings.TrimPrefix(name, "./")
+}
