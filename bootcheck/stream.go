@@ -15,8 +15,9 @@ import (
 
 // Image is what the rules want of an image, kept while it went by.
 type Image struct {
-	fs  *imagefs.FS
-	opt Options
+	fs   *imagefs.FS
+	opt  Options
+	want imagefs.Options
 }
 
 // ReadImage reads an image to its end, in one pass, and keeps what Check with the same
@@ -24,11 +25,18 @@ type Image struct {
 // place in a tree, are returned: only a whole image is judged.
 func ReadImage(ctx context.Context, r *image.Reader, opt Options) (*Image, error) {
 	w := &watcher{modules: opt.Target != nil, linked: map[string]Wanted{}}
-	kept, err := imagefs.Read(ctx, r, imagefs.Options{Interest: w.interest, Xattrs: []string{LabelAttr}})
+	want := imagefs.Options{Interest: w.interest, Xattrs: []string{LabelAttr}}
+	kept, err := imagefs.Read(ctx, r, want)
 	if err != nil {
 		return nil, err
 	}
-	return &Image{kept, opt}, nil
+	return &Image{kept, opt, want}, nil
+}
+
+// Over reads a layer over the image, as ReadImage reads that. The deleted names, as an
+// image has them, are gone before.
+func (i *Image) Over(ctx context.Context, r *image.Reader, deleted []string) error {
+	return i.fs.Over(ctx, r, deleted, i.want)
 }
 
 // Forgotten returns how many names were not remembered, for want of room. A finding

@@ -14,6 +14,7 @@ type checkOptions struct {
 	tree   treeOptions
 	format formatOption
 	boot   bootOptions
+	bases  []string
 	tls    tlsOptions
 	messageOptions
 }
@@ -22,6 +23,7 @@ func (o *checkOptions) add(g *groups) {
 	o.tree.add(g)
 	o.format.add(g, g.group("Image"))
 	o.boot.add(g, &o.tree.tree)
+	addBase(g.group("Image"), &o.bases)
 	o.tls.add(g.group(tlsTitle))
 	o.messageOptions.add(g, true)
 }
@@ -65,6 +67,9 @@ func (c *checkJob) judge(ctx context.Context, name string) error {
 		return usagef("image-capture check ROOT, or image-capture check IMAGE", "%w", err)
 	case !info.IsDir():
 		return c.image(ctx, name)
+	}
+	if len(c.bases) > 0 {
+		return usagef("leave out --base", "--base is for a layer, and %s is a tree", name)
 	}
 	c.what = "an image of this tree"
 	c.app.warnUnprivileged()

@@ -2,14 +2,17 @@ package cli
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"sync/atomic"
 
 	"image-capture/bootcheck"
+	"image-capture/compare"
 	"image-capture/compress"
 	"image-capture/image"
 	"image-capture/manifest"
+	"image-capture/upload"
 )
 
 // image judges a file, stdin or a URL in one pass: what the rules read is kept as it
@@ -19,7 +22,7 @@ func (c *checkJob) image(ctx context.Context, name string) error {
 		switch flag {
 		case "fix", "relabel":
 			return usagef("capture again with --"+flag, "--%s is for a tree: a finished image is not edited", flag)
-		case "deployer", "curtin", "firmware", "target", "ca-cert", "fingerprint", "insecure", "json", "quiet", "progress":
+		case "deployer", "curtin", "firmware", "target", "base", "ca-cert", "fingerprint", "insecure", "json", "quiet", "progress":
 		default:
 			return usagef("remove the flag: an image is checked as it is", "--%s is for a tree, and %s is an image", flag, name)
 		}
@@ -29,37 +32,68 @@ func (c *checkJob) image(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	in, size, err := c.app.open(ctx, client, name)
+	chain, err := c.app.chain(ctx, client, c.bases, name)
 	if err != nil {
 		return err
 	}
-	defer in.Close()
-	counted := &countReader{r: in}
-	bar := startProgress(c.app.term, c.progress, "read", func() (int64, int64) { return counted.n.Load(), 0 }, func() int64 { return size })
-	err = c.readImage(ctx, counted)
-	bar.stop()
-	return err
-}
-
-// readImage reads the image and judges it.
-func (c *checkJob) readImage(ctx context.Context, in io.Reader) error {
-	r, err := image.NewReader(in)
-	if err != nil {
-		return c.unreadable(err)
-	}
-	defer r.Close()
-	if c.opt, err = c.boot.of(ctx, c.given, formatOf(r.Codec())); err != nil {
-		return err
-	}
-	kept, err := bootcheck.ReadImage(ctx, r, c.opt)
-	if err != nil {
-		return c.unreadable(err)
+	var kept *bootcheck.Image
+	for i, img := range chain {
+		if kept, err = c.read(ctx, client, img, kept); err != nil {
+			return err
+		}
+		if i+1 < len(chain) && img.sha256 != chain[i+1].facts.BaseSHA256 {
+			return notTheBase(img.name, chain[i+1].name, *chain[i+1].facts)
+		}
 	}
 	if n := kept.Forgotten(); n > 0 {
 		c.app.term.warn("", "the image has %d more names than the check can keep in memory; findings say which files they could not judge", n)
 	}
 	c.report, err = kept.Check(ctx)
 	return err
+}
+
+// read reads one image, as a layer over what is kept already.
+func (c *checkJob) read(ctx context.Context, client *upload.Client, img *chained, kept *bootcheck.Image) (*bootcheck.Image, error) {
+	in, size, err := c.app.open(ctx, client, img.name)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	counted := &countReader{r: in}
+	bar := startProgress(c.app.term, c.progress, "read", func() (int64, int64) { return counted.n.Load(), 0 }, func() int64 { return size })
+	defer bar.stop()
+	if len(c.bases) == 0 {
+		return c.readImage(ctx, counted, nil, nil)
+	}
+	source := compare.NewSource(counted)
+	if kept, err = c.readImage(ctx, source, img.facts, kept); err != nil {
+		return nil, err
+	}
+	if _, err := io.Copy(io.Discard, source); err != nil {
+		return nil, err
+	}
+	img.sha256 = hex.EncodeToString(source.SHA256())
+	return kept, nil
+}
+
+// readImage reads an image, or a layer over what is kept already.
+func (c *checkJob) readImage(ctx context.Context, in io.Reader, layer *manifest.Facts, kept *bootcheck.Image) (*bootcheck.Image, error) {
+	r, err := image.NewReader(in)
+	if err != nil {
+		return nil, c.unreadable(err)
+	}
+	defer r.Close()
+	if kept != nil {
+		err = kept.Over(ctx, r, deletedNames(layer))
+	} else if c.opt, err = c.boot.of(ctx, c.given, formatOf(r.Codec())); err != nil {
+		return nil, err
+	} else {
+		kept, err = bootcheck.ReadImage(ctx, r, c.opt)
+	}
+	if err != nil {
+		return nil, c.unreadable(err)
+	}
+	return kept, nil
 }
 
 // unreadable tells an error of the source, such as a connection, from an image that

@@ -3,12 +3,14 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
 
 	"image-capture/capture"
 	"image-capture/compare"
+	"image-capture/manifest"
 	"image-capture/upload"
 )
 
@@ -55,13 +57,65 @@ func (a *App) putOver(ctx context.Context, client *upload.Client, s *imageEntrie
 		s.chain = append(base.chain, s.chain...)
 		return nil
 	}
-	return usagef("give the image that has the SHA-256 "+s.facts.BaseSHA256,
-		"%s is a layer over %s, which is not %s", s.name, s.facts.Base, strings.Join(bases, " or "))
+	return notTheBase(strings.Join(bases, " or "), s.name, *s.facts)
 }
 
 // needsBase refuses to take a layer for an image.
 func needsBase(name, base string) error {
 	return usagef("add --base with the image or MANIFEST of "+base, "%s is a layer: it holds only what differs from %s", name, base)
+}
+
+// chained is an image of a chain: a base, or a layer over the one before.
+type chained struct {
+	name   string
+	facts  *manifest.Facts // of its MANIFEST, which a layer has
+	sha256 string          // of what was read
+}
+
+// chain puts a base and the layers over it together by their MANIFESTs: the last is name.
+// Without bases it is of name alone, and a layer is refused.
+func (a *App) chain(ctx context.Context, client *upload.Client, bases []string, name string) ([]*chained, error) {
+	var list []*chained
+	for i, n := range append(slices.Clone(bases), name) {
+		if kindOfFile(n) == "MANIFEST" {
+			return nil, usagef("give the image", "%s is a MANIFEST, and the contents are in the image", n)
+		}
+		c := &chained{name: n}
+		m, err := a.manifestFor(ctx, client, n, "")
+		switch {
+		case err != nil && len(bases) > 0 || ctx.Err() != nil:
+			return nil, err
+		case err == nil && m != nil:
+			facts := m.Facts()
+			c.facts = &facts
+			m.Close()
+		}
+		layer := c.facts != nil && c.facts.Base != ""
+		switch {
+		case i == 0 && layer:
+			return nil, needsBase(n, c.facts.Base)
+		case i > 0 && !layer:
+			return nil, usagef("put the MANIFEST that the capture wrote beside it", "%s is no layer, as far as a MANIFEST beside it says it", n)
+		case i > 0 && list[i-1].facts != nil && list[i-1].facts.SHA256 != c.facts.BaseSHA256:
+			return nil, notTheBase(list[i-1].name, n, *c.facts)
+		}
+		list = append(list, c)
+	}
+	return list, nil
+}
+
+// notTheBase says that a layer is over another image.
+func notTheBase(base, layer string, f manifest.Facts) error {
+	return usagef("give the image that has the SHA-256 "+f.BaseSHA256, "%s is a layer over %s, which is not %s", layer, f.Base, base)
+}
+
+// deletedNames are the names that a layer deletes.
+func deletedNames(f *manifest.Facts) []string {
+	var list []string
+	for _, n := range f.Deleted {
+		list = append(list, n.Path)
+	}
+	return list
 }
 
 // layerOptions are those of capture for a layer.

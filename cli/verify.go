@@ -4,26 +4,27 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"image-capture/compare"
 	"image-capture/compress"
-	"image-capture/entry"
 	"image-capture/manifest"
 	"image-capture/upload"
 )
 
 // verifyOptions are the command verify's.
 type verifyOptions struct {
-	tls tlsOptions
+	bases []string
+	tls   tlsOptions
 	messageOptions
 }
 
 func (o *verifyOptions) add(g *groups) {
+	addBase(g.group("Image"), &o.bases)
 	o.tls.add(g.group(tlsTitle))
 	o.messageOptions.add(g, true)
 }
@@ -51,30 +52,54 @@ func (o *verifyOptions) run(ctx context.Context, a *App, _ *groups, args []strin
 	if err != nil {
 		return err
 	}
+	var all []*verification
+	for i, name := range append(slices.Clone(o.bases), args[0]) {
+		m := manifestName
+		if i < len(o.bases) {
+			if kindOfFile(name) == "MANIFEST" {
+				return usagef("give the image", "--base %s is a MANIFEST, and verify reads images", name)
+			}
+			m = manifestOf(name)
+		}
+		v, err := o.verify(ctx, a, client, name, m)
+		switch {
+		case err != nil:
+			return err
+		case i == 0 && len(o.bases) > 0 && v.facts.Base != "":
+			return needsBase(name, v.facts.Base)
+		case i > 0 && v.facts.Base == "":
+			return usagef("leave out --base", "%s is no layer, as its MANIFEST says", name)
+		case i > 0 && v.facts.BaseSHA256 != all[i-1].facts.SHA256:
+			return notTheBase(all[i-1].image, name, v.facts)
+		}
+		all = append(all, v)
+	}
+	return report(a, o.json, all)
+}
+
+// verify compares an image with its MANIFEST, in one pass.
+func (o *verifyOptions) verify(ctx context.Context, a *App, client *upload.Client, imageName, manifestName string) (*verification, error) {
 	m, _, err := a.open(ctx, client, manifestName)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer m.Close()
 	want, err := manifest.Parse(m)
 	if err != nil {
-		return &failure{ExitVerify, fmt.Errorf("MANIFEST %s: %w", manifestName, err), manifestHint(err)}
+		return nil, &failure{ExitVerify, fmt.Errorf("MANIFEST %s: %w", manifestName, err), manifestHint(err)}
 	}
-	image, size, err := a.open(ctx, client, args[0])
+	image, size, err := a.open(ctx, client, imageName)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer image.Close()
 	source := compare.NewSource(image)
 	bar := startProgress(a.term, o.progress, "read", func() (int64, int64) { return source.Size(), 0 }, func() int64 { return size })
-	v := &verification{}
+	v := &verification{image: imageName, manifest: manifestName, facts: want.Facts()}
 	v.Result, err = compare.Image(ctx, source, want, v.differ)
 	bar.stop()
-	if err != nil {
-		return err
-	}
 	v.sha256 = hex.EncodeToString(source.SHA256())
-	return v.report(a, o.json, args[0], manifestName, want.Facts())
+	return v, err
 }
 
 // whichIsWhich refuses an image in the place of its MANIFEST, the other way round, and a
@@ -185,130 +210,4 @@ type readCloser struct {
 
 func isURL(name string) bool {
 	return strings.HasPrefix(name, "http://") || strings.HasPrefix(name, "https://")
-}
-
-// verification is what a comparison found.
-type verification struct {
-	compare.Result
-	sha256 string   // of what was read
-	found  []string // the first differences
-	more   int
-}
-
-// mostDifferences is how many are told; the rest is counted.
-const mostDifferences = 20
-
-func (v *verification) differ(d compare.Difference) {
-	if len(v.found) == mostDifferences {
-		v.more++
-		return
-	}
-	v.found = append(v.found, entry.Printable(sentence(d)))
-}
-
-// sentence tells a difference between an image and its MANIFEST.
-func sentence(d compare.Difference) string {
-	switch d.Field {
-	case compare.BrokenImage:
-		return d.Got
-	case compare.BrokenManifest:
-		return "MANIFEST: " + d.Want
-	case compare.Order:
-		switch {
-		case d.Got == "":
-			return "the image ends, but the MANIFEST lists " + d.Want + " next"
-		case d.Want == "":
-			return "the MANIFEST ends, but the image has " + d.Got + " next"
-		}
-		return fmt.Sprintf("the image has %s where the MANIFEST has %s", d.Got, d.Want)
-	case compare.FirstMissing:
-		return fmt.Sprintf("%s: the MANIFEST does not list %s, the first name of this hard link, before it", d.Path, d.Want)
-	case compare.FirstDiffers:
-		return fmt.Sprintf("%s: the MANIFEST has other values for it than for %s, the first name of this hard link", d.Path, d.Want)
-	}
-	subject, verb := string(d.Field), "is"
-	if d.Field == compare.Xattrs {
-		verb = "are"
-	}
-	if d.Path != "" {
-		subject = d.Path + ": " + subject
-	}
-	return fmt.Sprintf("%s %s %s, the MANIFEST says %s", subject, verb, d.Got, d.Want)
-}
-
-// isSourceError says whether an error is of reading the source, and says nothing of
-// what is in it.
-func isSourceError(err error) bool {
-	var remote *upload.Error
-	var local *os.PathError
-	return errors.As(err, &remote) || errors.As(err, &local) || errors.Is(err, context.Canceled)
-}
-
-// verified is the document of verify --json.
-type verified struct {
-	Image    string `json:"image"`
-	Manifest string `json:"manifest"`
-	OK       bool   `json:"ok"`
-	Entries  int64  `json:"entries"`
-	SHA256   string `json:"sha256sum"` // of what was read
-	ExitCode int    `json:"exit_code"`
-	// Omitted is what the capture left out, or could not read.
-	Omitted     []jsonNote `json:"omitted,omitempty"`
-	Differences []string   `json:"differences,omitempty"`
-	More        int        `json:"more_differences,omitempty"`
-}
-
-// unread are those that a capture left out against its will: sockets cannot be in an
-// image, and its own files shall not.
-func unread(omitted []entry.Note) (list []entry.Note) {
-	for _, n := range omitted {
-		if n.Reason != "socket" && !strings.HasSuffix(n.Reason, "of this capture") {
-			list = append(list, n)
-		}
-	}
-	return list
-}
-
-func (v *verification) report(a *App, asJSON bool, image, name string, facts manifest.Facts) error {
-	ok := len(v.found) == 0
-	if asJSON {
-		doc := verified{
-			Image: entry.Printable(image), Manifest: entry.Printable(name), OK: ok, Entries: v.Entries, SHA256: v.sha256,
-			Omitted: jsonNotes(facts.Omitted), Differences: v.found, More: v.more,
-		}
-		if !ok {
-			doc.ExitCode = ExitVerify
-		}
-		if err := writeJSON(a.stdout, doc); err != nil {
-			return err
-		}
-	}
-	if !ok {
-		for _, d := range v.found {
-			a.term.line("image-capture: " + d)
-		}
-		if v.more > 0 {
-			a.term.line(fmt.Sprintf("image-capture: %d more differences", v.more))
-		}
-		return &failure{ExitVerify, fmt.Errorf("%s does not match %s", image, name), ""}
-	}
-	if asJSON {
-		return nil
-	}
-	if lost := unread(facts.Omitted); len(lost) > 0 {
-		a.term.warn("the lines \"# omitted\" of the MANIFEST list them", "the capture could not read %s, which the image lacks: %s", count(len(lost), "name"), lost[0].Path)
-	}
-	if v.Undigested > 0 {
-		a.term.say("the MANIFEST has no digest for %d files; the digest of the whole image is right", v.Undigested)
-	}
-	_, err := fmt.Fprintf(a.stdout, "%s is whole: %d entries as in %s, SHA-256 %s\n", entry.Printable(image), v.Entries, entry.Printable(name), facts.SHA256)
-	return err
-}
-
-// manifestHint is what to do about a MANIFEST that cannot be read.
-func manifestHint(err error) string {
-	if errors.Is(err, manifest.ErrNotManifest) {
-		return "give the MANIFEST that the capture wrote with the image"
-	}
-	return ""
 }

@@ -67,6 +67,36 @@ func (f *FS) mayReplace(n uint32) error {
 	return nil
 }
 
+// remove takes a name away, and all that is below it. Its entry stays in the table, where
+// it is not found any more.
+func (f *FS) remove(path string) {
+	t := &f.tree
+	n, at, err := t.walk(path)
+	if err != nil || at >= 0 || n == 0 {
+		return
+	}
+	f.dropContents(n)
+	e := t.at(n)
+	for next := &t.at(e.parent).child; *next != 0; next = &t.at(*next).next {
+		if *next == n {
+			*next = e.next
+			break
+		}
+	}
+	e.flags |= removed
+}
+
+// dropContents drops what is kept of a removed entry and of those below it.
+func (f *FS) dropContents(n uint32) {
+	e := f.tree.at(n)
+	if old := f.release(e); old != 0 {
+		f.contents.drop(old)
+	}
+	for child := e.child; child != 0; child = f.tree.at(child).next {
+		f.dropContents(child)
+	}
+}
+
 // release returns the number of the content that no name has any more when an entry
 // is replaced, 0 for none.
 func (f *FS) release(e *node) uint32 {

@@ -105,17 +105,27 @@ func Read(ctx context.Context, r Members, opt Options) (*FS, error) {
 	if f.xattrs, err = newXattrs(opt.Xattrs); err != nil {
 		return f, err
 	}
+	return f, f.Over(ctx, r, nil, opt)
+}
+
+// Over reads another image over what is there, as a layer is unpacked over its base: first
+// the deleted names, as members have their paths, are gone with all that is below them. Of
+// the options the bounds stay as they are.
+func (f *FS) Over(ctx context.Context, r Members, deleted []string, opt Options) error {
+	for _, path := range deleted {
+		f.remove(viewName(path))
+	}
 	contents, _ := r.(*image.Reader)
 	for {
 		if err := ctx.Err(); err != nil {
-			return f, err
+			return err
 		}
 		m, err := r.Next()
 		if err == io.EOF {
-			return f, nil
+			return nil
 		}
 		if err != nil {
-			return f, err
+			return err
 		}
 		name, in := viewName(m.Path), Interest{}
 		if opt.Interest != nil {
@@ -125,11 +135,11 @@ func Read(ctx context.Context, r Members, opt Options) (*FS, error) {
 		if contents != nil && m.Type == entry.File && (in.Content > 0 || in.Make != nil) {
 			k = f.contents.begin(m.Size, in)
 			if err := k.take(&watched{ctx: ctx, r: contents.Content()}, in.Make); err != nil {
-				return f, err
+				return err
 			}
 		}
 		if err := f.add(name, m, in, k); err != nil {
-			return f, fmt.Errorf("read image: %s: %w", m.Path, err)
+			return fmt.Errorf("read image: %s: %w", m.Path, err)
 		}
 	}
 }

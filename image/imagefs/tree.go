@@ -50,6 +50,7 @@ const (
 	isLinked   flags = 1 << iota // has other names
 	incomplete                   // a directory with names that were forgotten
 	lost                         // a hard link to a name that was forgotten
+	removed                      // not there any more
 )
 
 // linked is the meta of names that are hard links.
@@ -156,7 +157,7 @@ func (t *tree) hash(dir uint32, name string) uint64 {
 func (t *tree) find(dir uint32, name string) (uint32, bool) {
 	mask := uint64(len(t.table) - 1)
 	for i := t.hash(dir, name) >> 7 & mask; t.table[i] != 0; i = (i + 1) & mask {
-		if e := t.at(t.table[i]); e.parent == dir && string(t.string(e.name)) == name {
+		if e := t.at(t.table[i]); e.parent == dir && e.flags&removed == 0 && string(t.string(e.name)) == name {
 			return t.table[i], true
 		}
 	}
