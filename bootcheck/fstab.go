@@ -2,7 +2,11 @@ package bootcheck
 
 import (
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
+
+	"image-capture/entry"
 )
 
 const fstabName = "etc/fstab"
@@ -69,6 +73,79 @@ func (t *tree) mountOf(where string) (mountEntry, bool) {
 	return mountEntry{}, false
 }
 
+// waitsFor says whether a boot stops where an entry's filesystem is not there: systemd waits
+// for it, and then goes into its emergency mode, see systemd.mount(5). Only those that name
+// one filesystem in the world count, beside those that a deployer must make anyway.
+func (e mountEntry) waitsFor(root string) bool {
+	switch {
+	case e.kind == "swap" || e.source == root || slices.Contains([]string{"/", "/boot", "/boot/efi", "/efi", "none", "swap"}, e.where):
+		return false
+	}
+	for option := range strings.SplitSeq(e.options, ",") {
+		switch option {
+		case "noauto", "nofail", "_netdev", "x-systemd.automount":
+			return false
+		}
+	}
+	for _, by := range []string{"UUID=", "PARTUUID=", "/dev/disk/by-uuid/", "/dev/disk/by-partuuid/", "/dev/disk/by-id/"} {
+		if strings.HasPrefix(e.source, by) {
+			return true
+		}
+	}
+	return false
+}
+
+// judgeKept judges a table that the deployer keeps, and says whether it stops the boot.
+func (s *survey) judgeKept(list []mountEntry) bool {
+	root := ""
+	for _, e := range list {
+		if e.where == "/" {
+			root = e.source
+		}
+	}
+	i := slices.IndexFunc(list, func(e mountEntry) bool { return e.waitsFor(root) })
+	if i < 0 {
+		return false
+	}
+	e := list[i]
+	f := s.stop(Both, fstabName, "waits for a disk of the source, if the deployer keeps it: "+shorten(e.source)+" on "+shorten(e.where), "add nofail to its options, or leave the line out").
+		because("a boot without that disk ends in emergency mode")
+	f.brief = entry.Printable("fstab waits for the source's " + e.where)
+	if real, ok := s.real(fstabName, true); ok {
+		f.Fix = &Fix{Op: entry.Rewrite, Path: real, Rewrite: withNofail}
+	}
+	return true
+}
+
+// withNofail adds nofail to the options of the entries that a boot would wait for.
+func withNofail(old []byte) ([]byte, error) {
+	root := ""
+	for _, e := range parseFstab(string(old)) {
+		if e.where == "/" {
+			root = e.source
+		}
+	}
+	var out []byte
+	for line := range strings.SplitAfterSeq(string(old), "\n") {
+		list := parseFstab(line)
+		if len(list) != 1 || !list[0].waitsFor(root) {
+			out = append(out, line...)
+			continue
+		}
+		words := wordsWithBlanks.FindAllStringIndex(line, 4)
+		if len(words) < 4 { // no options
+			end := words[2][1]
+			out = append(out, line[:end]+" defaults,nofail"+line[end:]...)
+			continue
+		}
+		out = append(out, line[:words[3][1]]+",nofail"+line[words[3][1]:]...)
+	}
+	return out, nil
+}
+
+// wordsWithBlanks finds the fields of a line.
+var wordsWithBlanks = regexp.MustCompile(`[^ \t\r\n]+`)
+
 // checkFstab says what becomes of the source's table of filesystems. curtin writes
 // its own in its place (copy_fstab of its curthooks.py). One that a deployer keeps
 // must not name the disks of the source.
@@ -96,6 +173,7 @@ func checkFstab(s *survey) {
 		s.ok(fstabName, "has no entries")
 	case s.opt.Deployer == ImageDeploy:
 		s.info(fstabName, "is the source's, with "+entries+"; curtin writes its own in its place", "")
+	case s.judgeKept(list):
 	case len(devices) > 0:
 		s.info(fstabName, "names disks by the source's devices, if the deployer keeps it: "+shorten(shortenList(devices)),
 			"name them by LABEL=, which the deployer can give a new filesystem, or leave the file out")

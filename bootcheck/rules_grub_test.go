@@ -150,7 +150,7 @@ func TestRulesOfLoaders(t *testing.T) {
 		{"none", "fstab", deb, "-- etc/fstab [gone] --\n", []string{"ok: there is no fstab of the source"}},
 		{"comments", "fstab", deb, "", []string{"ok /etc/fstab: has no entries"}},
 		{"overwritten", "fstab", deb, "-- etc/fstab --\n/dev/sda1 / ext4 defaults 0 1\n", []string{"info /etc/fstab: is the source's, with one entry; curtin writes its own in its place"}},
-		{"devices, no curtin", "fstab", eikon + deb, "-- etc/fstab --\n/dev/sda1 / ext4 defaults 0 1\n/dev/mapper/vg-var /var xfs defaults 0 2\n/dev/disk/by-uuid/1 /srv ext4 defaults\n/dev/cdrom /media iso9660 ro,noauto\nUUID=2 none swap sw\n",
+		{"devices, no curtin", "fstab", eikon + deb, "-- etc/fstab --\n/dev/sda1 / ext4 defaults 0 1\n/dev/mapper/vg-var /var xfs defaults 0 2\n/dev/disk/by-uuid/1 /srv ext4 nofail\n/dev/cdrom /media iso9660 ro,noauto\nUUID=2 none swap sw\n",
 			[]string{"info /etc/fstab: names disks by the source's devices, if the deployer keeps it: /dev/sda1 on /, /dev/mapper/vg-var on /var [name them by LABEL="}},
 		{"no devices, no curtin", "fstab", eikon + deb, "-- etc/fstab --\nLABEL=root / ext4 defaults 0 1\ntmpfs /tmp tmpfs nosuid 0 0\n", []string{"info /etc/fstab: is the source's, with 2 entries, and names no disk by its device"}},
 		{"FIFO", "fstab", deb, "-- etc/fstab [fifo] --\n", []string{"ok /etc/fstab: has no entries"}},

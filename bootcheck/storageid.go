@@ -28,18 +28,10 @@ func checkStorageIdentity(s *survey) {
 	for _, o := range identity.Of(s.rule.name) {
 		s.leftover(o)
 	}
-	for _, l := range s.commandLines() {
-		for _, w := range l.words {
-			if isStorageWord(w) {
-				s.warn(l.file, "the kernel's command line names storage of the source: "+shorten(w), "remove the word there").
-					because(identity.StorageWords.Why).
-					offerWords(s, identity.StorageWords, l.file, isStorageWord)
-				break
-			}
-		}
-	}
+	s.wordsOf(identity.StorageWords, "the kernel's command line names storage of the source: ", isStorageWord, s.byDracut())
 	s.checkDevicesFile()
 	s.checkArrays()
+	s.checkAssembly()
 	s.checkTwins()
 	s.fine(before, "", "nothing looks for the source's disks")
 }
@@ -86,14 +78,7 @@ func checkResume(s *survey) {
 		}
 		f.offer(s, identity.ResumeDevice, name)
 	}
-	for _, l := range s.commandLines() {
-		for _, w := range l.words {
-			if isResumeWord(w) {
-				s.warn(l.file, "the kernel's command line names a disk of the source: "+shorten(w), "remove the word there").offerWords(s, identity.ResumeDevice, l.file, isResumeWord)
-				break
-			}
-		}
-	}
+	s.wordsOf(identity.ResumeDevice, "the kernel's command line names a disk of the source: ", isResumeWord, false)
 	s.checkInitramfsResume()
 	s.fine(before, "", "nothing waits for a disk to resume from")
 }

@@ -1,7 +1,6 @@
 package bootcheck
 
 import (
-	"path"
 	"strings"
 
 	"image-capture/identity"
@@ -54,31 +53,6 @@ func (s *survey) checkTwins() {
 			if t.level >= Warn {
 				f.because(t.why)
 			}
-		}
-	}
-}
-
-// checkDevicesFile looks for a list of disks that LVM is told to use in place of its
-// usual one: devicesfile of lvm.conf(5). Without the file, the configuration still asks
-// for it, so it is for people.
-func (s *survey) checkDevicesFile() {
-	o := identity.LVMDevicesFile
-	for _, conf := range []string{"etc/lvm/lvmlocal.conf", "etc/lvm/lvm.conf"} {
-		if !s.isFile(conf) {
-			continue
-		}
-		data, _ := s.read(conf)
-		for line := range lines(string(data)) {
-			line, _, _ = strings.Cut(line, "#")
-			key, value, ok := strings.Cut(line, "=")
-			key = strings.TrimPrefix(strings.TrimSpace(key), "devices/")
-			value = strings.Trim(strings.TrimSpace(value), `"`)
-			name := path.Join("etc/lvm/devices", value)
-			if !ok || key != "devicesfile" || value == "" || value == "system.devices" || strings.Contains(value, "/") || !s.isFilled(name) {
-				continue
-			}
-			s.warn(name, o.What+", by devicesfile= of /"+conf, o.Hint).because(o.Why)
-			return
 		}
 	}
 }

@@ -26,7 +26,7 @@
 //
 // An error ends the reading, beyond: 4 GiB read, 4 GiB unpacked, 64 archives,
 // 200,000 entries, names of 4096 bytes (the kernel's PATH_MAX), 16 MiB of names
-// that are kept, 64 kernel versions. A file of more than 64 KiB is not kept, nor
+// that are kept, 64 kernel versions. A file of more than 256 KiB is not kept, nor
 // one that would make all of them more than 1 MiB: it is in Content.Omitted.
 // Memory is what is kept, 128 KiB of buffers, and what package compress needs. How
 // long a reader waits for its bytes is its own affair.
@@ -95,7 +95,7 @@ type Segment struct {
 func Read(r io.Reader) (*Content, error) {
 	return read(r, limits{
 		read: 4 << 30, unpacked: 4 << 30, segments: 64, entries: 200_000, names: 16 << 20,
-		versions: 64, file: 64 << 10, files: 1 << 20,
+		versions: 64, file: 256 << 10, files: 1 << 20,
 	})
 }
 

@@ -115,7 +115,7 @@ var small = []string{
 	"cryptroot/crypttab", "etc/crypttab", "etc/fstab",
 	"config", "buildconfig", "VERSION",
 	// Copies of what tells the source from its clones.
-	"etc/machine-id", "etc/iscsi/initiatorname.iscsi", "etc/lvm/devices/system.devices",
+	"etc/machine-id", "etc/iscsi/initiatorname.iscsi", "etc/lvm/lvm.conf", "etc/lvm/lvmlocal.conf",
 	"etc/mdadm.conf", "etc/mdadm/mdadm.conf", "etc/multipath/wwids", "etc/multipath/bindings",
 }
 
@@ -128,6 +128,9 @@ func isSmall(name string) bool {
 		return !strings.Contains(file, "/")
 	}
 	if file, ok := strings.CutPrefix(name, "conf/"); ok {
+		return !strings.Contains(file, "/")
+	}
+	if file, ok := strings.CutPrefix(name, "etc/lvm/devices/"); ok {
 		return !strings.Contains(file, "/")
 	}
 	file, ok := strings.CutPrefix(name, "etc/cmdline.d/")
