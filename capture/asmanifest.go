@@ -5,6 +5,7 @@ import (
 
 	"image-capture/entry"
 	"image-capture/manifest"
+	"image-capture/rootfs"
 )
 
 // Edited is what a MANIFEST says of a path where its image differs on purpose from the tree
@@ -40,7 +41,7 @@ func (s *Source) Like(f manifest.Facts) (map[string]Edited, error) {
 		}
 	}
 	for _, n := range f.Mounts {
-		if strings.HasPrefix(n.Reason, entry.Drop.Done()) {
+		if strings.HasPrefix(n.Reason, entry.Drop.Done()) && !strings.HasSuffix(n.Reason, rootfs.ButNotUnder) {
 			if err := s.plan.KeepOnly(n.Path); err != nil {
 				return nil, err
 			}

@@ -64,19 +64,24 @@ func empty(path string) error {
 	return &EmptyRootError{path}
 }
 
-func (s *Source) decideMounts(t Tree) (err error) {
+func (s *Source) decideMounts(t Tree) error {
 	s.plan.LookIn(s.root.FS())
-	s.mounts, err = s.root.Mounts(rootfs.MountOptions{
-		OneFileSystem: t.OneFileSystem, Include: t.IncludeMounts, Exclude: t.ExcludeMounts,
-		NotMounted: func(path string) { s.absent = append(s.absent, path) },
-		Dropped: func(path string) bool {
-			// No file has such a name: only what drops all that is there matches it.
-			// What is in the mount point is not looked at: it may be an automount.
-			return s.plan.Hidden(path) || s.plan.HiddenByName(path+"/\x01")
-		},
-	})
-	if err == nil {
-		err = s.root.Enter(s.mounts)
+	const tries = 5 // on a host where something is mounted just now
+	err := rootfs.ErrMountsChanged
+	for try := 0; try < tries && errors.Is(err, rootfs.ErrMountsChanged); try++ {
+		s.absent = nil
+		s.mounts, err = s.root.Mounts(rootfs.MountOptions{
+			OneFileSystem: t.OneFileSystem, Include: t.IncludeMounts, Exclude: t.ExcludeMounts,
+			NotMounted: func(path string) { s.absent = append(s.absent, path) },
+			Dropped: func(path string) bool {
+				// No file has such a name: only what drops all that is there matches it.
+				// What is in the mount point is not looked at: it may be an automount.
+				return s.plan.Hidden(path) || s.plan.HiddenByName(path+"/\x01")
+			},
+		})
+		if err == nil {
+			err = s.root.Enter(s.mounts)
+		}
 	}
 	s.Tree = edit.NewTree(s.root, s.mounts, s.plan)
 	if err != nil {

@@ -37,7 +37,7 @@ func (o *treeOptions) add(g *groups) {
 	g.oneOf("add-curtin", &o.addCurtin, "true", "dir", "false")
 	s.BoolVar(&t.OneFileSystem, "one-file-system", false, "leave out every mount point (if not given: local disk filesystems are captured)")
 	s.StringArrayVar(&t.IncludeMounts, "include-mount", nil, "capture the mount point `PATH`, whatever is mounted there, or the btrfs snapshot; repeatable")
-	s.StringArrayVar(&t.ExcludeMounts, "exclude-mount", nil, "leave out what is mounted at `PATH`; the image has an empty directory there; repeatable")
+	s.StringArrayVar(&t.ExcludeMounts, "exclude-mount", nil, "leave out what is mounted at `PATH`; the image has what lies under it; repeatable")
 }
 
 // of reads the files of patterns, and returns the tree at a root.

@@ -26,14 +26,14 @@ func (t *Tree) leftOut(path string) bool { return t.only != nil && !t.only(path)
 
 // NewTree puts together what the image is made of. Without mounts none is entered,
 // and without a plan nothing is edited. It takes over the plan, which gets a KeepOnly
-// for each mount point that is left out; more edits may be planned up to the walk.
+// for each mount point that is left out and hides what lies under it; more edits may be planned up to the walk.
 func NewTree(root *rootfs.Root, mounts *rootfs.Mounts, plan *Plan) *Tree {
 	if plan == nil {
 		plan = &Plan{}
 	}
 	if mounts != nil {
 		for _, m := range mounts.List() {
-			if !m.Captured {
+			if !m.Captured && !m.Beneath {
 				// The walk knows; this is for the view.
 				plan.kept.at(m.Path)
 			}
@@ -52,7 +52,7 @@ func (t *Tree) Notes() []entry.Note {
 	left := map[string]bool{}
 	if t.mounts != nil {
 		for _, m := range t.mounts.List() {
-			left[m.Path] = !m.Captured
+			left[m.Path] = !m.Captured && !m.Beneath
 		}
 	}
 	var notes []entry.Note

@@ -66,8 +66,8 @@ type region struct {
 // left out, and those that cannot be reached, are not in the result. The error is a
 // NoMountError.
 //
-// Filesystems on local disks are part of the root and captured. What is shipped as
-// the empty directory: pseudo filesystems (proc, sysfs, tmpfs, ...), network and
+// Filesystems on local disks are part of the root and captured. Of these
+// the directory under them is: pseudo filesystems (proc, sysfs, tmpfs, ...), network and
 // FUSE filesystems, overlays, read-only images (squashfs, iso9660, ...: what is in
 // them lies in a file or on a medium that is not the root's), and bind mounts of
 // what is captured already.

@@ -23,11 +23,13 @@ type dir struct {
 	fd   int
 	path string
 	id   entry.FileID
+	// bare says that no mount shows in it: it is seen through a copy of one mount.
+	bare bool
 	refs atomic.Int32
 }
 
-func newDir(fd int, path string, id entry.FileID) *dir {
-	d := &dir{fd: fd, path: path, id: id}
+func newDir(fd int, path string, id entry.FileID, bare bool) *dir {
+	d := &dir{fd: fd, path: path, id: id, bare: bare}
 	d.refs.Store(1)
 	return d
 }

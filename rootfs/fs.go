@@ -35,7 +35,11 @@ func (v *View) parent(op, name string) (dirfd int, last string, err error) {
 	}
 	top, rest := v.root.nearest(pathOf(name))
 	parts := strings.Split(rest, "/")
-	fd, err := openAt(top.dir.fd, ".", unix.O_DIRECTORY)
+	if top.file != "" && rest == "." {
+		fd, err := unix.Dup(top.dir.fd)
+		return fd, top.file, err
+	}
+	fd, err := top.open()
 	for _, part := range parts[:len(parts)-1] {
 		if err != nil {
 			break
@@ -300,7 +304,7 @@ func (d *dirFile) ReadDir(n int) ([]fs.DirEntry, error) {
 			var e entry.Entry
 			var err error
 			if p := d.root.byPath[pathOf(d.name)+"/"+name]; p != nil {
-				_, err = statFD(p.dir.fd, &e)
+				err = p.stat(&e)
 			} else {
 				err = peek(d.fd, name, &e)
 			}

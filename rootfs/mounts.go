@@ -23,6 +23,9 @@ type Mount struct {
 	Dev      uint64
 	Captured bool // else what lies under the mount is in the tree: the directory, empty, or the file
 	Reason   string
+	// Beneath says that the walk and the views see what lies under the mount; see
+	// Root.Enter.
+	Beneath bool
 	// From is where what is captured at Path is seen: an absolute path without links, such
 	// as that of a snapshot of the filesystem that is mounted at Path. Empty: at Path.
 	From string
@@ -221,26 +224,35 @@ func (m *Mounts) at(path string) *Mount {
 
 // crossed decides on an open directory that turned out to lie on another filesystem than
 // its parent.
-func (m *Mounts) crossed(path string, mounted mountRoot, fd int, ino uint64) (captured bool, err error) {
-	if d := m.at(path); d != nil {
-		return d.Captured, nil
+func (m *Mounts) crossed(path string, mounted mountRoot, fd int, ino uint64, bare bool) (captured bool, err error) {
+	known := m.at(path)
+	if known != nil && !known.Beneath {
+		return known.Captured, nil
 	}
-	d, err := m.later(path, mounted)
-	if err != nil {
-		return false, err
+	var d *Mount
+	if !bare {
+		if d, err = m.later(path, mounted); err != nil {
+			return false, err
+		}
 	}
 	if d == nil { // no mount: a btrfs subvolume has a device number of its own
 		s := m.subvolumes.decide(path, fd, ino)
 		d = &s
 	}
-	m.add(*d)
+	if known == nil {
+		m.add(*d)
+	}
 	return d.Captured, nil
+}
+
+// change changes a decision.
+func (m *Mounts) change(path string, f func(d *Mount)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	f(&m.list[m.byPath[path]])
 }
 
 // leaveOut takes back the decision to capture a mount.
 func (m *Mounts) leaveOut(path, reason string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	d := &m.list[m.byPath[path]]
-	d.Captured, d.Reason = false, reason
+	m.change(path, func(d *Mount) { d.Captured, d.Reason = false, reason })
 }

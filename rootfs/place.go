@@ -18,10 +18,14 @@ type place struct {
 	dir  *dir
 	// filled says that it held something when it was opened.
 	filled bool
+	// file is the name of a file that is mounted on another, in dir; "" for a directory.
+	file string
+	// err says why what is mounted there cannot be opened; dir is nil then.
+	err error
 }
 
-// newPlace takes over fd, an open directory.
-func newPlace(fd int, path string) (*place, error) {
+// newPlace takes over fd, an open directory; bare is that of dir.
+func newPlace(fd int, path string, bare bool) (*place, error) {
 	var e entry.Entry
 	_, err := statFD(fd, &e)
 	switch {
@@ -34,7 +38,7 @@ func newPlace(fd int, path string) (*place, error) {
 		unix.Close(fd)
 		return nil, err
 	}
-	p := &place{path: path, dir: newDir(fd, path, e.ID)}
+	p := &place{path: path, dir: newDir(fd, path, e.ID, bare)}
 	if p.filled, err = p.holds(); err == unix.ENOENT {
 		p.dir.release()
 		return nil, &GoneError{Path: path}
@@ -105,6 +109,9 @@ func (e *GoneError) Unwrap() error { return e.Err }
 // looks like one that is empty, and a snapshot vanishes under its reader without a sign.
 func (r *Root) Present() error {
 	for _, p := range r.places {
+		if p.err != nil || p.file != "" {
+			continue
+		}
 		if err := p.present(); err != nil {
 			var gone *GoneError
 			if errors.As(err, &gone) && p.path == "." {
@@ -114,41 +121,6 @@ func (r *Root) Present() error {
 		}
 	}
 	return nil
-}
-
-// Enter opens what the decisions capture, each at its place, for the walk and the views to
-// go on in: by then a mount may be gone, or another over it. What cannot be opened is left
-// for the walk to tell. It is called once, before anything else is done with the root; the
-// error is a GoneError.
-func (r *Root) Enter(m *Mounts) error {
-	for _, d := range m.List() {
-		if !d.Captured {
-			continue
-		}
-		fd, err := r.openMount(&d)
-		if err != nil {
-			continue
-		}
-		p, err := newPlace(fd, d.Path)
-		var gone *GoneError
-		if errors.As(err, &gone) {
-			return err
-		}
-		if err != nil {
-			continue
-		}
-		r.places = append(r.places, p)
-		r.byPath[d.Path] = p
-	}
-	return nil
-}
-
-// openMount opens the directory at the top of a mount.
-func (r *Root) openMount(d *Mount) (int, error) {
-	if d.From != "" {
-		return openAt(unix.AT_FDCWD, d.From, unix.O_DIRECTORY)
-	}
-	return r.openDir(d.Path)
 }
 
 // nearest returns the place that a path lies in, and the path from there; "." is its top.
@@ -166,10 +138,35 @@ func (r *Root) nearest(path string) (*place, string) {
 	return r.places[0], strings.TrimPrefix(path, "./")
 }
 
+// stat describes the top itself.
+func (p *place) stat(e *entry.Entry) error {
+	var err error
+	switch {
+	case p.err != nil:
+		err = p.err
+	case p.file != "":
+		err = peek(p.dir.fd, p.file, e)
+	default:
+		_, err = statFD(p.dir.fd, e)
+	}
+	return err
+}
+
+// open opens the directory.
+func (p *place) open() (int, error) {
+	switch {
+	case p.err != nil:
+		return -1, p.err
+	case p.file != "":
+		return -1, unix.ENOTDIR
+	}
+	return openAt(p.dir.fd, ".", unix.O_DIRECTORY)
+}
+
 // openDir opens a directory by its path, from place to place as the walk goes.
 func (r *Root) openDir(path string) (int, error) {
 	top, rest := r.nearest(path)
-	fd, err := openAt(top.dir.fd, ".", unix.O_DIRECTORY)
+	fd, err := top.open()
 	for name := range strings.SplitSeq(rest, "/") {
 		if err != nil {
 			break

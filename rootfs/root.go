@@ -6,9 +6,9 @@
 // O_NOATIME where the kernel grants it, and only regular files and directories
 // are opened at all: opening a FIFO may block for ever, opening a device may
 // rewind a tape. The one trace is the access time of symbolic links, which
-// readlink(2) sets on a mount without noatime: the kernel has no way to read one
-// otherwise. The page cache is left as it was found, as far as the kernel tells what was
-// in it; see pagecache.go.
+// readlink(2) sets on a mount without noatime: Root.Enter looks through a copy of the
+// mount that has it, where that is allowed. The page cache is left as it was found, as far
+// as the kernel tells what was in it; see pagecache.go.
 //
 // Every look-up is relative to a directory descriptor and follows no symbolic
 // link (openat(2), O_NOFOLLOW), so that no link in the tree can lead out of it, no
@@ -60,7 +60,7 @@ func Open(path string) (*Root, error) {
 		unix.Close(fd)
 		return nil, fmt.Errorf("cannot name the root %s: /proc is needed and is not mounted: %w", path, err)
 	}
-	top, err := newPlace(fd, ".")
+	top, err := newPlace(fd, ".", false)
 	var gone *GoneError
 	switch {
 	case errors.As(err, &gone):
@@ -77,7 +77,9 @@ func (r *Root) Path() string { return r.path }
 // Close closes the root. No walk may be under way.
 func (r *Root) Close() error {
 	for _, p := range r.places {
-		p.dir.release()
+		if p.dir != nil {
+			p.dir.release()
+		}
 	}
 	return nil
 }

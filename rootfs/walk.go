@@ -43,7 +43,7 @@ func (r *Root) Walk(ctx context.Context, opt WalkOptions, visit func(Node) error
 	if err != nil {
 		return fmt.Errorf("open %s: %w", r.path, err)
 	}
-	return w.dir(newDir(fd, ".", r.dir.id))
+	return w.dir(newDir(fd, ".", r.dir.id, r.dir.bare))
 }
 
 type walker struct {
@@ -62,6 +62,7 @@ type frame struct {
 	d    *dir // nil while closed to save descriptors
 	path string
 	id   entry.FileID
+	bare bool
 	gone error // why d is nil though the walk is back in it
 }
 
@@ -116,12 +117,17 @@ func (w *walker) dir(d *dir) error {
 // too: a file that is bind-mounted over another, as containers and systemd do it.
 func (w *walker) leaf(f *frame, path, name string, kind uint8) Node {
 	n := Node{Path: path, root: w.root, at: f.d.retain(), name: path[len(path)-len(name):], kind: kind}
-	if m := w.opt.Mounts.at(path); m != nil {
-		if m.Captured {
-			n.kind = unix.DT_UNKNOWN // the listing tells of what is under the mount
-			return n
-		}
+	m := w.opt.Mounts.at(path)
+	switch {
+	case m == nil, !m.Captured && f.bare:
+		return n
+	case !m.Captured:
 		return w.covered(n, m)
+	}
+	n.kind = unix.DT_UNKNOWN // the listing tells of what is under the mount
+	if p := w.root.byPath[path]; p != nil && p.file != "" {
+		n.at.release()
+		n.at, n.name = p.dir.retain(), p.file
 	}
 	return n
 }
@@ -129,16 +135,20 @@ func (w *walker) leaf(f *frame, path, name string, kind uint8) Node {
 // enter visits a directory by name, and what it holds where that is wanted.
 func (w *walker) enter(f *frame, path, name string) error {
 	node := Node{Path: path, Dir: true, root: w.root, at: f.d.retain(), name: name}
-	at, in := f.d.fd, name
-	if m := w.opt.Mounts.at(path); m != nil {
-		if !m.Captured {
-			return w.visit(w.covered(node, m))
-		}
-		if p := w.root.byPath[path]; p != nil {
-			at, in = p.dir.fd, "."
-		}
+	m := w.opt.Mounts.at(path)
+	if m != nil && !m.Captured && !f.bare {
+		return w.visit(w.covered(node, m))
 	}
-	fd, err := openAt(at, in, unix.O_DIRECTORY)
+	var fd int
+	var err error
+	bare := f.bare
+	if p := w.root.byPath[path]; p != nil && m != nil && m.Captured {
+		if fd, err = p.open(); err == nil {
+			bare = p.dir.bare
+		}
+	} else {
+		fd, err = openAt(f.d.fd, name, unix.O_DIRECTORY)
+	}
 	if err != nil {
 		if err != unix.ENOENT && err != unix.ELOOP && err != unix.ENOTDIR {
 			node.Err = fmt.Errorf("open %s: %w", path, err)
@@ -154,7 +164,7 @@ func (w *walker) enter(f *frame, path, name string) error {
 		return w.visit(node)
 	}
 	if mounted == mountYes || e.ID.Dev != f.id.Dev {
-		captured, err := w.opt.Mounts.crossed(path, mounted, fd, e.ID.Ino)
+		captured, err := w.opt.Mounts.crossed(path, mounted, fd, e.ID.Ino, bare)
 		if err != nil {
 			unix.Close(fd)
 			node.Release()
@@ -171,7 +181,7 @@ func (w *walker) enter(f *frame, path, name string) error {
 		}
 	}
 	node.Release()
-	return w.dir(newDir(fd, path, e.ID))
+	return w.dir(newDir(fd, path, e.ID, bare))
 }
 
 // covered makes the node of a mount point that is left out show what lies under
@@ -187,9 +197,13 @@ func (w *walker) covered(n Node, m *Mount) Node {
 		n.standIn = n.plainDir()
 		return n
 	}
-	fd, err := unix.OpenTree(n.at.fd, "", unix.AT_EMPTY_PATH|unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
+	if n.at.bare {
+		n.covered = true
+		return n
+	}
+	fd, err := openTree(n.at.fd, "", unix.AT_EMPTY_PATH|unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
 	if err == nil {
-		d := newDir(fd, n.at.path, n.at.id)
+		d := newDir(fd, n.at.path, n.at.id, true)
 		n.at.release()
 		n.at, n.covered = d, true
 		return n
@@ -207,8 +221,7 @@ func (w *walker) isDir(f *frame, name string, kind uint8) bool {
 		return kind == unix.DT_DIR
 	}
 	var e entry.Entry
-	_, err := statName(f.d.fd, name, &e)
-	return err == nil && e.Type == entry.Dir
+	return peek(f.d.fd, name, &e) == nil && e.Type == entry.Dir
 }
 
 func (w *walker) above(id entry.FileID) bool {
@@ -232,7 +245,7 @@ func (w *walker) listing() *listing {
 // push makes d the directory being listed and closes one far up the path when
 // too many are open. The root stays open.
 func (w *walker) push(d *dir) *frame {
-	f := &frame{d: d, path: d.path, id: d.id}
+	f := &frame{d: d, path: d.path, id: d.id, bare: d.bare}
 	w.stack = append(w.stack, f)
 	if i := len(w.stack) - maxOpenDirs; i > 0 && w.stack[i].d != nil {
 		w.stack[i].d.release()
@@ -286,5 +299,5 @@ func sameDir(fd int, f *frame) (*dir, error) {
 		unix.Close(fd)
 		return nil, err
 	}
-	return newDir(fd, f.path, f.id), nil
+	return newDir(fd, f.path, f.id, f.bare), nil
 }
