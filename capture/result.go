@@ -54,8 +54,13 @@ func (r *run) result() Result {
 }
 
 func (r *run) profile() manifest.ProfileParams {
+	var under []manifest.Under
+	if b := r.opt.Base; b != nil {
+		under = b.Under
+	}
 	return manifest.ProfileParams{
-		Name: r.opt.SaveProfile, Format: r.opt.Format, Path: r.facts.UploadTarball, Endpoint: r.opt.EndpointURL, Files: r.filesURL, SHA256: r.facts.SHA256,
+		Under: under,
+		Name:  r.opt.SaveProfile, Format: r.opt.Format, Path: r.facts.UploadTarball, Endpoint: r.opt.EndpointURL, Files: r.filesURL, SHA256: r.facts.SHA256,
 		Eikon: r.opt.Boot.Deployer == bootcheck.Eikon, Ubuntu: r.checked.System.OS.ID == "ubuntu", Hooks: r.checked.System.Hooks != "",
 	}
 }

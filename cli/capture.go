@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -127,6 +128,12 @@ func (o *captureOptions) run(ctx context.Context, a *App, g *groups, args []stri
 			defer done()
 		}
 	}
+	if err == nil && opt.Base != nil && (o.outputs.Profile != "" || o.store.saveProfile != "") {
+		_, perr := manifest.NewProfile(manifest.ProfileParams{Format: opt.Format, Path: "x", SHA256: opt.Base.SHA256, Eikon: opt.Boot.Deployer == bootcheck.Eikon, Under: opt.Base.Under})
+		if none := (*manifest.NoLayersError)(nil); errors.As(perr, &none) {
+			err = usagef("capture base and layer as tgz, and give --base the MANIFEST of the base; or leave out --profile and --save-profile", "%w", none)
+		}
+	}
 	if err == nil && o.dryRun {
 		return o.forecast(ctx, a, opt)
 	}
@@ -247,6 +254,10 @@ func (o *captureOptions) print(a *App, opt capture.Options, res capture.Result) 
 		return nil // there are no lines of YAML on stderr
 	}
 	p, err := manifest.NewProfile(res.Profile)
+	if none := (*manifest.NoLayersError)(nil); errors.As(err, &none) {
+		a.term.warn("", "%v", err)
+		return nil
+	}
 	if err != nil {
 		return err
 	}

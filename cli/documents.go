@@ -88,7 +88,7 @@ func (o *captureOptions) printResult(ctx context.Context, a *App, res capture.Re
 	}
 	if res.Stored {
 		p, perr := manifest.NewProfile(res.Profile)
-		if perr != nil {
+		if none := (*manifest.NoLayersError)(nil); perr != nil && !errors.As(perr, &none) {
 			err = errors.Join(err, perr)
 		}
 		doc.Profile = p

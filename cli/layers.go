@@ -157,5 +157,9 @@ func (o *layerOptions) open(ctx context.Context, a *App, tls *tlsOptions) (*capt
 		s.close()
 		return nil, nil, usagef("give the base first, and then the layers over it", "--base: %s is not over %s", o.bases[n-1], o.bases[n-2])
 	}
-	return &capture.Base{Entries: s.stream, Name: s.label(), SHA256: s.sha256, Content: o.content}, s.close, nil
+	b := &capture.Base{Entries: s.stream, Name: s.label(), SHA256: s.sha256, Content: o.content}
+	for _, f := range s.chain {
+		b.Under = append(b.Under, manifest.Under{Path: f.UploadTarball, Format: f.Format})
+	}
+	return b, s.close, nil
 }

@@ -61,7 +61,7 @@ func (a *App) entriesOf(ctx context.Context, client *upload.Client, name string)
 		s.close()
 		return nil, err
 	}
-	s.chain = []manifest.Facts{{UploadTarball: s.label(), SHA256: s.sha256}}
+	s.chain = []manifest.Facts{{SHA256: s.sha256}} // it is not known where it is on an endpoint
 	if s.facts != nil {
 		s.chain = []manifest.Facts{*s.facts}
 	}

@@ -54,6 +54,8 @@ type ProfileParams struct {
 	// Ubuntu says that the image is one of Ubuntu, Hooks that it has curtin hooks, which
 	// take the place of what a subtype would ask for.
 	Ubuntu, Hooks bool
+	// Under are the images that this one, a layer, is over: the base, and then layers.
+	Under []Under
 	// Title shown for the Profile. Empty means "Built by Image Builder".
 	Title string
 }
@@ -65,10 +67,37 @@ type Profile struct {
 	Params map[string]any    `json:"Params" yaml:"Params"`
 }
 
+// Under is an image under a layer.
+type Under struct {
+	// Path is that of Names.Image; empty where it is not known to be on an endpoint.
+	Path   string
+	Format Format
+}
+
+// NoLayersError says why no Profile can deploy a layer with its base.
+type NoLayersError struct{ reason string }
+
+func (e *NoLayersError) Error() string { return "no Profile deploys this layer: " + e.reason }
+
 // imageParams are the params that say which image is deployed, and how.
 var imageParams = []string{
 	"image-deploy/image-os", "image-deploy/image-os-subtype", "image-deploy/image-type", "image-deploy/image-url",
 	"eikon/image-type", "eikon/image-url", "eikon/image-checksum",
+}
+
+const (
+	additionalTarballs = "image-deploy/additional-tarballs"
+	layerIndex         = "05_primary_layer"
+)
+
+// Shared are params that are lists, in which a Profile may have items of others too, and
+// say which are of a layer.
+func Shared() map[string]func(item any) bool {
+	return map[string]func(any) bool{additionalTarballs: func(item any) bool {
+		m, _ := item.(map[string]any)
+		index, _ := m["index"].(string)
+		return strings.HasPrefix(index, layerIndex)
+	}}
 }
 
 // ImageParams are the params that say which image is deployed, and how. A Profile that
@@ -90,6 +119,9 @@ func NewProfile(p ProfileParams) (*Profile, error) {
 		Name: cmp.Or(p.Name, p.name()),
 		Meta: map[string]string{"color": "purple", "icon": "wizard", "title": cmp.Or(p.Title, "Built by Image Builder")},
 	}
+	if err := p.layered(); err != nil {
+		return nil, err
+	}
 	if p.eikon() {
 		out.Params = map[string]any{"eikon/image-type": p.Format.String(), "eikon/image-url": address}
 		if p.SHA256 != "" {
@@ -103,7 +135,49 @@ func NewProfile(p ProfileParams) (*Profile, error) {
 		// RackN's own hooks over the image's (raw, other).
 		out.Params["image-deploy/image-os-subtype"] = "ubuntu"
 	}
+	if len(p.Under) > 0 {
+		out.Params[additionalTarballs] = p.tarballs()
+	}
 	return out, nil
+}
+
+// layered says why a layer cannot be deployed with what it is over.
+func (p ProfileParams) layered() error {
+	if len(p.Under) == 0 {
+		return nil
+	}
+	if p.eikon() {
+		return &NoLayersError{"Eikon unpacks one archive, and no layers over it"}
+	}
+	for _, u := range p.Under {
+		if u.Format != TGZ {
+			return &NoLayersError{"image-deploy takes tgz, and " + u.Path + " is " + u.Format.String()}
+		}
+		if checkUploadPath(u.Path) != nil {
+			return &NoLayersError{"it is not known where its base is stored"}
+		}
+	}
+	return nil
+}
+
+// tarballs are the layers, for image-deploy/additional-tarballs: curtin unpacks its sources
+// in the order of their names, of which the image's is 05_primary and the next 06_drp.
+func (p ProfileParams) tarballs() []map[string]any {
+	var list []map[string]any
+	for i, u := range append(slices.Clone(p.Under[1:]), Under{Path: p.Path}) {
+		list = append(list, map[string]any{
+			"index": fmt.Sprintf(layerIndex+"%02d", i+1), "format": TGZ.String(), "drpserved": true, "uri": "files" + escapedPath(u.Path),
+		})
+	}
+	return list
+}
+
+func escapedPath(path string) string {
+	var b strings.Builder
+	for segment := range strings.SplitSeq(path, "/") {
+		b.WriteString("/" + url.PathEscape(segment))
+	}
+	return b.String()
 }
 
 // YAML is the Profile as a file.
@@ -168,11 +242,11 @@ func (p ProfileParams) url() (string, error) {
 		u := url.URL{Scheme: "http", Host: net.JoinHostPort(host, filesPort)}
 		b.WriteString(u.String())
 	}
-	b.WriteString("/files")
-	for segment := range strings.SplitSeq(p.Path, "/") {
-		b.WriteString("/" + url.PathEscape(segment))
+	path := p.Path
+	if len(p.Under) > 0 {
+		path = p.Under[0].Path
 	}
-	return b.String(), nil
+	return b.String() + "/files" + escapedPath(path), nil
 }
 
 // host is the endpoint's, empty where it is not known to deployers.

@@ -28,6 +28,19 @@ func golden(t *testing.T, name string, got []byte) {
 
 const sum = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
+func TestProfileNoLayers(t *testing.T) {
+	for _, p := range []ProfileParams{
+		{Path: "images/l.tgz", Under: []Under{{}}},
+		{Path: "images/l.tgz", Under: []Under{{Path: "images/a.tar.zst", Format: TarZst}}},
+		{Path: "images/l.tar.zst", Format: TarZst, SHA256: sum, Under: []Under{{Path: "images/a.tgz"}}},
+		{Path: "images/l.tgz", Eikon: true, SHA256: sum, Under: []Under{{Path: "images/a.tgz"}}},
+	} {
+		_, err := NewProfile(p)
+		var none *NoLayersError
+		require.ErrorAs(t, err, &none)
+	}
+}
+
 func TestProfile(t *testing.T) {
 	for name, p := range map[string]ProfileParams{
 		"profile-tgz.yaml": {Name: "my-image-deploy", Path: "images/rhel-tarball-20190827-184435-cf99cd80eb.tgz",
@@ -37,6 +50,7 @@ func TestProfile(t *testing.T) {
 		"profile-ubuntu.yaml":       {Path: "images/a.tgz", Endpoint: "drp.example.com", Ubuntu: true},
 		"profile-ubuntu-hooks.yaml": {Path: "images/a.tgz", Endpoint: "drp.example.com", Ubuntu: true, Hooks: true},
 		"profile-tgz-eikon.yaml":    {Path: "images/a.tgz", Endpoint: "drp.example.com", Eikon: true, SHA256: sum, Ubuntu: true},
+		"profile-layers.yaml":       {Path: "images/l2.tgz", Endpoint: "drp.example.com", Under: []Under{{Path: "images/a.tgz"}, {Path: "my images/l1.tgz"}}},
 		"profile-tar.yaml":          {Path: "images/a.tar", Format: Tar, SHA256: sum, Endpoint: "drp.example.com"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -23,6 +24,9 @@ type Profile struct {
 	// Obsolete are names of params that go where an older Profile has them and
 	// Params has not.
 	Obsolete []string
+	// Shared are params that are lists, of which an older Profile keeps the items that are
+	// not ours.
+	Shared map[string]func(item any) (ours bool)
 }
 
 // Saved is what SaveProfile did.
@@ -70,6 +74,9 @@ func (c *Client) SaveProfile(ctx context.Context, p Profile) (Saved, error) {
 func (c *Client) patchProfile(ctx context.Context, p Profile) error {
 	var patch []patchLine
 	for _, name := range slices.Sorted(maps.Keys(p.Params)) {
+		if p.Shared[name] != nil {
+			continue // until it is known what is there
+		}
 		// Where the param is there, add replaces it: RFC 6902, 4.1.
 		patch = append(patch, patchLine{"add", "/Params/" + pointer(name), p.Params[name]})
 	}
@@ -89,11 +96,33 @@ func (c *Client) patchProfile(ctx context.Context, p Profile) error {
 			patch = append(patch, patchLine{Op: "remove", Path: "/Params/" + pointer(name)})
 		}
 	}
+	for _, name := range slices.Sorted(maps.Keys(p.Shared)) {
+		patch = append(patch, p.share(name, now.Params[name])...)
+	}
 	if patch == nil {
 		return nil
 	}
 	_, err = c.sendJSON(ctx, p.Name, http.MethodPatch, p.Name, patch)
 	return err
+}
+
+// share is the patch for a param of Shared.
+func (p *Profile) share(name string, now any) []patchLine {
+	old, _ := now.([]any)
+	list := slices.DeleteFunc(slices.Clone(old), p.Shared[name])
+	if v := reflect.ValueOf(p.Params[name]); v.Kind() == reflect.Slice {
+		for i := range v.Len() {
+			list = append(list, v.Index(i).Interface())
+		}
+	}
+	path := "/Params/" + pointer(name)
+	switch {
+	case len(list) > 0:
+		return []patchLine{{"add", path, list}}
+	case len(old) > 0:
+		return []patchLine{{Op: "remove", Path: path}}
+	}
+	return nil
 }
 
 func has(m map[string]any, name string) bool {

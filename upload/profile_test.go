@@ -96,6 +96,35 @@ func TestSaveProfileIsRefused(t *testing.T) {
 	}
 }
 
+// TestProfileShared keeps what others have in a list.
+func TestProfileShared(t *testing.T) {
+	const token = "a-token"
+	ours := func(item any) bool { m, _ := item.(map[string]any); return m["index"] == "ours" }
+	mine, theirs := map[string]any{"index": "ours"}, map[string]any{"index": "theirs"}
+	for _, row := range []struct{ there, put, want any }{
+		{nil, []map[string]any{mine}, []any{mine}},
+		{[]any{theirs, mine}, []map[string]any{mine}, []any{theirs, mine}},
+		{[]any{mine, theirs}, nil, []any{theirs}},
+		{[]any{mine}, nil, nil},
+		{nil, nil, nil},
+	} {
+		s := drptest.New(t, drptest.Options{Tokens: map[string]drptest.Grant{token: {Profiles: []string{"update"}}}})
+		there := drptest.Profile{Name: "golden", Params: map[string]any{}}
+		if row.there != nil {
+			there.Params["list"] = row.there
+		}
+		s.SetProfile(there)
+		put := upload.Profile{Name: "golden", Params: map[string]any{"x": "y"}, Shared: map[string]func(any) bool{"list": ours}}
+		if row.put != nil {
+			put.Params["list"] = row.put
+		}
+		_, err := pinned(t, s, func(cfg *upload.Config) { cfg.Token = token }).SaveProfile(ctx, put)
+		require.NoError(t, err)
+		p, _ := s.Profile("golden")
+		require.Equal(t, row.want, p.Params["list"])
+	}
+}
+
 func TestProfileNames(t *testing.T) {
 	s := drptest.New(t, drptest.Options{})
 	for _, name := range []string{"", ".", "..", "a/b", "Name:golden", `a\b`} {
