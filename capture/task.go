@@ -16,6 +16,7 @@ type Task struct {
 	Format          manifest.Format
 	Level           compress.Level
 	Jobs            int
+	ReadRate        int64
 	SkipFileDigests bool
 	Check           Mode
 	Boot            bootcheck.Options
@@ -27,7 +28,7 @@ type Task struct {
 // Task is the Origin's part of the options.
 func (o Options) Task() Task {
 	return Task{
-		Tree: o.Tree, Format: o.Format, Level: o.Level, Jobs: o.Jobs, SkipFileDigests: o.SkipFileDigests,
+		Tree: o.Tree, Format: o.Format, Level: o.Level, Jobs: o.Jobs, ReadRate: o.ReadRate, SkipFileDigests: o.SkipFileDigests,
 		Check: o.Check, Boot: o.Boot, Fix: o.Fix, Generalize: o.Generalize, Hooks: o.Hooks,
 	}
 }
@@ -35,7 +36,7 @@ func (o Options) Task() Task {
 // Options are those of the task, without what is not the Origin's.
 func (t Task) Options() Options {
 	return Options{
-		Tree: t.Tree, Format: t.Format, Level: t.Level, Jobs: t.Jobs, SkipFileDigests: t.SkipFileDigests,
+		Tree: t.Tree, Format: t.Format, Level: t.Level, Jobs: t.Jobs, ReadRate: t.ReadRate, SkipFileDigests: t.SkipFileDigests,
 		Check: t.Check, Boot: t.Boot, Fix: t.Fix, Generalize: t.Generalize, Steady: Steady{Hooks: t.Hooks},
 	}
 }
