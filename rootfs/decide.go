@@ -98,6 +98,7 @@ func DecideMounts(infos []*MountInfo, root string, opt MountOptions) ([]Mount, e
 		}
 		d := Mount{Path: path, id: info.ID, Kind: kindOf(info), FSType: info.FSType, Source: info.Source, Dev: unix.Mkdev(uint32(info.Major), uint32(info.Minor))}
 		dropped := opt.Dropped != nil && opt.Dropped(path)
+		d.dropped = dropped
 		switch {
 		case include[path] && dropped:
 			return nil, &NoMountError{path, reasonDropped}

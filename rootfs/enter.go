@@ -202,7 +202,7 @@ func (r *Root) lookUnder(m *Mounts, d Mount, why error) {
 			m.change(d.Path, func(d *Mount) { d.Reason += "; it hides what is not in the image, such as " + name })
 		}
 	default:
-		seen := r.under(above, d.Path) != ""
+		seen := !d.dropped && r.under(above, d.Path) != ""
 		m.change(d.Path, func(d *Mount) {
 			if d.Beneath = true; seen {
 				d.Reason += ButNotUnder

@@ -128,6 +128,12 @@ func TestEnter(t *testing.T) {
 	require.NoError(t, r.Present())
 	require.Equal(t, fds+len(r.places), openDescriptors(t), "one for each place")
 
+	// Whether what lies under a mount is in the image is for the excludes to say.
+	require.Equal(t, "./dev left out: pseudo filesystem tmpfs, but not what lies under it", m.at("./dev").String())
+	require.Equal(t, "./mnt/nas left out: pseudo filesystem tmpfs", m.at("./mnt/nas").String())
+	_, m = enter(t, dir, MountOptions{Dropped: func(path string) bool { return path == "./dev" }})
+	require.Equal(t, "./dev left out: pseudo filesystem tmpfs", m.at("./dev").String())
+
 	// What is excluded shows what lies under it; so does what a walk takes back.
 	mount(t, dir, dir+"/mnt/nas", "", unix.MS_BIND, "")
 	r, m = enter(t, dir, MountOptions{Include: []string{"mnt/nas"}, Exclude: []string{"usr"}})
@@ -343,6 +349,7 @@ func TestEnterKinds(t *testing.T) {
 	run(t, "btrfs", "subvolume", "create", disk+"/@home")
 	run(t, "btrfs", "subvolume", "create", disk+"/@home/user")
 	fill(t, disk, "@home/user/file")
+	require.NoError(t, unix.Lsetxattr(disk+"/@home/user", "trusted.note", []byte("x"), 0))
 	run(t, "btrfs", "subvolume", "snapshot", "-r", disk+"/@home/user", disk+"/@home/old")
 	mount(t, disk+"/@home", dir+"/home", "", unix.MS_BIND, "")
 	r, m := enter(t, dir, MountOptions{})
@@ -351,6 +358,7 @@ func TestEnterKinds(t *testing.T) {
 	require.False(t, all["./home/old"].entered)
 	require.NoError(t, all["./home/old"].err)
 	require.Equal(t, entry.Dir, all["./home/old"].entry.Type)
+	require.Equal(t, []entry.Xattr{{Name: "trusted.note", Value: "x"}}, all["./home/old"].entry.Xattrs)
 	require.Equal(t, "./home/old left out: read-only snapshot of a subvolume", m.at("./home/old").String())
 	require.Contains(t, m.at("./home").String(), "such as ./home/under")
 }

@@ -265,6 +265,12 @@ func TestLeftOutIsNotWoken(t *testing.T) {
 	order, all := walk(t, r, WalkOptions{Mounts: m})
 	require.Equal(t, []string{".", "./a", "./auto", "./z"}, order)
 	requireUnder(t, all["./auto"], "auto")
+	r, m = enter(t, dir, MountOptions{})
+	order, all = walk(t, r, WalkOptions{Mounts: m})
+	require.Equal(t, []string{".", "./a", "./auto", "./z"}, order)
+	requireUnder(t, all["./auto"], "auto")
+	_, err := r.FS().ReadDir(".")
+	require.NoError(t, err)
 }
 
 // A walk goes by the table that it is given, whatever the mounts of this process are.

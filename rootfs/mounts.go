@@ -30,6 +30,7 @@ type Mount struct {
 	// as that of a snapshot of the filesystem that is mounted at Path. Empty: at Path.
 	From string
 
+	dropped bool // MountOptions.Dropped, of the path
 	id      int  // of the mount, in the kernel's list; 0 if unknown
 	standIn bool // a directory of btrfs that stands for a subvolume
 }
