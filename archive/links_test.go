@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -73,4 +74,34 @@ func TestLinksOtherInode(t *testing.T) {
 	require.Equal(t, "is no longer what was read as ./a, and is stored for itself", changed)
 	require.Empty(t, m.HardLink)
 	require.EqualValues(t, 5, m.Size)
+}
+
+// Names over what ext4 takes are those of another inode, however many there are.
+func TestLinksOverMaxNames(t *testing.T) {
+	l := newLinks()
+	const all = 2*entry.MaxNames + 3
+	names, ids := map[string]int{}, map[entry.FileID]int{}
+	for i := range all {
+		m := member(fmt.Sprintf("./%06d", i), 1, 7, all)
+		later, changed := l.resolve(m)
+		require.Empty(t, changed)
+		if !later {
+			l.add(m)
+			m.HardLink = m.Path
+		}
+		names[m.HardLink]++
+		ids[m.ID]++
+	}
+	require.Equal(t, map[string]int{"./000000": entry.MaxNames, "./065000": entry.MaxNames, "./130000": 3}, names)
+	require.Len(t, ids, 3)
+	require.Empty(t, l.first, "all names have come")
+	// The last one that is to come may begin an inode.
+	for i := range entry.MaxNames + 1 {
+		if m := member(fmt.Sprint(i), 1, 8, entry.MaxNames+1); i == 0 || i == entry.MaxNames {
+			l.add(m)
+		} else {
+			l.resolve(m)
+		}
+	}
+	require.Empty(t, l.first)
 }

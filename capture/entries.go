@@ -31,7 +31,7 @@ type Entries struct {
 	work    chan *treeEntry
 	wait    sync.WaitGroup
 	err     error // of the walk; valid when ordered is closed
-	first   map[entry.FileID]*entry.Member
+	first   map[entry.FileID]*firstName
 	content compare.Content
 	// Unreadable are entries that could not be read; valid when Next returned io.EOF.
 	Unreadable []entry.Note
@@ -48,7 +48,7 @@ type treeEntry struct {
 
 // Entries starts to walk the tree. It is to be closed, and there is one walk to a Source.
 func (s *Source) Entries(ctx context.Context) *Entries {
-	e := &Entries{src: s, ordered: make(chan *treeEntry, entriesAhead), work: make(chan *treeEntry, entriesAhead), first: map[entry.FileID]*entry.Member{}}
+	e := &Entries{src: s, ordered: make(chan *treeEntry, entriesAhead), work: make(chan *treeEntry, entriesAhead), first: map[entry.FileID]*firstName{}}
 	e.ctx, e.cancel = context.WithCancel(ctx)
 	skip := swapFiles()
 	for range runtime.GOMAXPROCS(0) {
@@ -149,16 +149,24 @@ func (e *Entries) Next() (*entry.Member, error) {
 	}
 }
 
-// link finds the later names of an inode.
+// firstName is that of an inode.
+type firstName struct {
+	path  string
+	typ   entry.Type
+	names int
+}
+
+// link finds the later names of an inode, as far as the image has them as one.
 func (e *Entries) link(m *entry.Member) {
 	if m.Nlink < 2 || m.Type == entry.Dir {
 		return
 	}
-	if first := e.first[m.ID]; first != nil && first.Type == m.Type {
-		m.HardLink = first.Path
+	if first := e.first[m.ID]; first != nil && first.typ == m.Type && first.names < entry.MaxNames {
+		first.names++
+		m.HardLink = first.path
 		return
 	}
-	e.first[m.ID] = m
+	e.first[m.ID] = &firstName{m.Path, m.Type, 1}
 }
 
 // Content is that of the entry that Next returned last.

@@ -31,3 +31,8 @@ type Frame struct {
 // MaxHashedHoles is how many bytes of holes in a file are hashed as the zeros that
 // they read as.
 const MaxHashedHoles = 16 << 20
+
+// MaxNames is how many names an inode has in an image: ext4 takes no more, and GNU tar
+// ends with an error at the next. More names of one inode of the source are those of
+// another inode in the image, with the same content.
+const MaxNames = 65000
