@@ -43,6 +43,9 @@ type Options struct {
 	// Target is the machine that must find its drivers in the image; nil when it is
 	// not known.
 	Target *hardware.Target
+	// Entries are all those of the image; nil when nobody goes through them. ReadImage
+	// sees to those of an image.
+	Entries EntrySource
 	// Root is where the tree is mounted on this host, for hints that can be typed here;
 	// empty is "/". Image says that it is an image, in which nothing can be typed.
 	Root  string

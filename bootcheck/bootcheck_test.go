@@ -34,6 +34,7 @@ func fixture(t testing.TB, name string) (img memTree, opt Options, ar *txtar.Arc
 	}
 	img = memTree{}
 	img.add(t, &txtar.Archive{Files: ar.Files[1:]})
+	opt.Entries = img.entries()
 	return img, opt, ar
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strconv"
@@ -117,6 +118,17 @@ func (img memTree) add(t testing.TB, ar *txtar.Archive) {
 			}
 		}
 	}
+}
+
+// entries goes through the tree.
+func (img memTree) entries() *Entries {
+	e := &Entries{}
+	types := map[fs.FileMode]entry.Type{0: entry.File, fs.ModeDir: entry.Dir, fs.ModeSymlink: entry.Symlink, fs.ModeNamedPipe: entry.FIFO, fs.ModeSocket: entry.Socket, fs.ModeDevice | fs.ModeCharDevice: entry.CharDevice}
+	for _, name := range slices.Sorted(maps.Keys(img)) {
+		n := img[name]
+		e.Add(&entry.Member{Entry: entry.Entry{Path: "./" + name, Type: types[n.mode.Type()], Perm: uint32(n.mode.Perm()), Size: max(n.size, int64(len(n.data))), Nlink: 1}})
+	}
+	return e
 }
 
 // elf returns the header of a 64-bit program, as far as it is read.

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"image-capture/bootcheck/hardware"
+	"image-capture/entry"
 	"image-capture/rootfs"
 )
 
@@ -54,6 +55,15 @@ func TestRealRoots(t *testing.T) {
 			require.NoError(t, err)
 			defer root.Close()
 			start := time.Now()
+			entries := &Entries{}
+			opt.Entries = entries
+			require.NoError(t, root.Walk(t.Context(), rootfs.WalkOptions{}, func(n rootfs.Node) error {
+				defer n.Release()
+				m := &entry.Member{}
+				require.NoError(t, n.Stat(&m.Entry))
+				entries.Add(m)
+				return nil
+			}))
 			report, err := Check(t.Context(), rootfs.Follow(root.FS()), opt)
 			require.NoError(t, err)
 			t.Logf("checked in %s", time.Since(start).Round(time.Millisecond))

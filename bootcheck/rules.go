@@ -36,6 +36,7 @@ var rules = []rule{
 	{"distro", "the deployer chooses by it how to make the image bootable", checkDistro},
 	{"root", "what deployers install is not what such a system starts by", checkRoot},
 	{"arch", "a machine of another architecture cannot start it", checkArch},
+	{"unpack", "the clone lacks what could not be extracted", checkUnpack},
 	{"curtin", "image-deploy takes an image for its own kind by this directory", checkCurtin},
 	{"kernel", "without a kernel and its modules nothing starts", checkKernel},
 	{"initramfs", "the kernel finds its disk by the drivers in there", checkInitramfs},
@@ -110,7 +111,7 @@ func (s *survey) apply(r rule) {
 
 // decisive are the rules that the verdicts need.
 var decisive = []string{
-	"distro", "arch", "root", "curtin", "kernel", "initramfs", "initramfs-content", "grub-uefi", "grub-bios", "grub-tools", "lsb-release", "packages", "crypttab",
+	"distro", "arch", "root", "unpack", "curtin", "kernel", "initramfs", "initramfs-content", "grub-uefi", "grub-bios", "grub-tools", "lsb-release", "packages", "crypttab",
 }
 
 // The four levels. What they return can be told more: see Finding's fields.

@@ -15,9 +15,10 @@ import (
 
 // Image is what the rules want of an image, kept while it went by.
 type Image struct {
-	fs   *imagefs.FS
-	opt  Options
-	want imagefs.Options
+	fs      *imagefs.FS
+	entries *Entries
+	opt     Options
+	want    imagefs.Options
 }
 
 // ReadImage reads an image to its end, in one pass, and keeps what Check with the same
@@ -30,7 +31,7 @@ func ReadImage(ctx context.Context, r *image.Reader, opt Options) (*Image, error
 	if err != nil {
 		return nil, err
 	}
-	return &Image{kept, opt, want}, nil
+	return &Image{kept, &w.entries, opt, want}, nil
 }
 
 // Over reads a layer over the image, as ReadImage reads that. The deleted names, as an
@@ -47,6 +48,7 @@ func (i *Image) Forgotten() int64 { return i.fs.Forgotten() }
 func (i *Image) Check(ctx context.Context) (Report, error) {
 	opt := i.opt
 	opt.Image = true
+	opt.Entries = i.entries
 	return Check(ctx, i.fs.Follow(), opt)
 }
 
@@ -58,6 +60,7 @@ type watcher struct {
 	linked     map[string]Wanted
 	linkedSize int
 	kept       int // bytes of what was made of contents
+	entries    Entries
 }
 
 const (
@@ -73,6 +76,7 @@ const (
 
 // interest is for imagefs.Options.
 func (w *watcher) interest(name string, m *entry.Member) imagefs.Interest {
+	w.entries.Add(m)
 	want := Wants(name)
 	if more, ok := w.linked[name]; ok && want.Content == 0 {
 		want.Content, want.Attributes = more.Content, true

@@ -80,7 +80,7 @@ func TestReadImage(t *testing.T) {
 	got, err := img.Check(t.Context())
 	require.NoError(t, err)
 	tree := memTree{"etc": {mode: fs.ModeDir | 0o755}, "etc/os-release": {mode: 0o644, data: []byte("ID=debian\nVERSION_ID=12\n")}, "etc/fstab": {mode: 0o644, data: []byte("UUID=1 / ext4 defaults 0 1\n")}}
-	want, err := Check(t.Context(), tree, Options{Image: true})
+	want, err := Check(t.Context(), tree, Options{Image: true, Entries: &Entries{}})
 	require.NoError(t, err)
 	require.Equal(t, want, got)
 

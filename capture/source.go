@@ -112,7 +112,7 @@ func (s *Source) Judge(ctx context.Context, opt bootcheck.Options, fix bool, mad
 	opt.Root = s.root.Path()
 	var all []bootcheck.Fix
 	for round := 0; ; round++ {
-		r, err := bootcheck.Check(ctx, s.view(), opt)
+		r, err := s.check(ctx, opt)
 		if err == nil {
 			err = s.present()
 		}

@@ -10,7 +10,7 @@ import (
 	"image-capture/rootfs"
 )
 
-// View is a file system as it will be in the image, but for owners and xattrs at
+// View is a file system as it will be in the image, but for owners, bits and xattrs at
 // ./boot/efi, which are those of the tree. Names are written "a/b" as in
 // io/fs, but are bytes, not UTF-8. It follows no link, given that what it shows
 // follows none.

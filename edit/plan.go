@@ -21,7 +21,7 @@
 // # Attributes
 //
 // One rule needs no plan: at ./boot/efi and below, owners are 0 and there are no xattrs,
-// inode flags and hard links. It is vfat where the image is deployed, and an extracting
+// inode flags, hard links, and set-id and sticky bits. It is vfat where the image is deployed, and an extracting
 // tar fails when it has to make them.
 //
 // # Exclude patterns

@@ -10,22 +10,11 @@ import (
 )
 
 // Size returns how many bytes of files there are to capture, holes and what is added
-// left out, by the sizes alone; a file counts under each of its names. It walks the tree
-// for itself, opens directories only, and leaves no trace in the plan and the mounts: so
-// it may run beside Walk.
+// left out, by the sizes alone; a file counts under each of its names. It may run beside
+// Walk.
 func (t *Tree) Size(ctx context.Context) (int64, error) {
-	opt := rootfs.WalkOptions{Drop: func(path string, _ bool) bool { return t.leftOut(path) || t.plan.Hidden(path) }}
-	if t.mounts != nil {
-		opt.Mounts = t.mounts.Copy()
-	}
 	sum := int64(0)
-	err := t.root.Walk(ctx, opt, func(n rootfs.Node) error {
-		defer n.Release()
-		if c := t.plan.contents.byPath[n.Path]; c == nil || !c.empty {
-			sum += onDisk(&n)
-		}
-		return nil
-	})
+	err := t.Look(ctx, false, func(e *entry.Entry) { sum += min(e.Size, e.Blocks*512) })
 	return sum, err
 }
 

@@ -117,6 +117,39 @@ func (n *Node) Read(e *entry.Entry) (c *Content, lost, err error) {
 	return n.open(e)
 }
 
+// ManyXattrs fills in the extended attributes of what Stat found, without opening it,
+// where the filesystem may have more of them than ext4 has room for. The error tells of
+// those that were there and could not be read.
+func (n *Node) ManyXattrs(e *entry.Entry) error {
+	at := n.at
+	if n.own != nil {
+		at = n.own
+	}
+	if n.standIn != nil || n.covered || n.hidden || n.root.isExt(at.fd, e.ID.Dev) {
+		return nil
+	}
+	if n.own != nil {
+		return n.root.readXattrs(xattrsOfFD(n.own.fd), e)
+	}
+	return n.root.readXattrs(xattrsOfName(n.at.fd, n.name), e)
+}
+
+// isExt says whether a device has ext2, ext3 or ext4, by what is open on it, or by a
+// directory that something else is mounted in: then it is not known.
+func (r *Root) isExt(fd int, dev uint64) bool {
+	is, known := r.ext.Load(dev)
+	if !known {
+		var fs unix.Statfs_t
+		var st entry.Entry
+		_, err := statFD(fd, &st)
+		is = err == nil && st.ID.Dev == dev && unix.Fstatfs(fd, &fs) == nil && fs.Type == unix.EXT4_SUPER_MAGIC
+		if err == nil && st.ID.Dev == dev {
+			r.ext.Store(dev, is)
+		}
+	}
+	return is.(bool)
+}
+
 // open opens a regular file. The listing of the directory says that it is one;
 // should something else be in its place by now, openFlags make the opening
 // harmless and fstat tells.

@@ -43,6 +43,8 @@ type Root struct {
 	noDontCache sync.Map
 	// cold is what was found of files by FileID.
 	cold sync.Map
+	// ext remembers of devices whether their filesystem is of the ext family.
+	ext sync.Map
 }
 
 // Open opens the directory at path, which may be a symbolic link to one, as a
