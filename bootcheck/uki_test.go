@@ -1,15 +1,22 @@
 package bootcheck
 
 import (
+	"archive/tar"
 	"bytes"
 	"debug/pe"
 	"encoding/binary"
+	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 
+	"github.com/rogpeppe/go-internal/txtar"
 	"github.com/stretchr/testify/require"
+
+	"image-capture/image"
 )
 
 // unifiedImage returns a PE file with a section .cmdline, behind one that is no text.
@@ -77,4 +84,50 @@ func FuzzReadUnified(f *testing.F) {
 			require.LessOrEqual(t, len(u.cmdline), maxCommandLine)
 		}
 	})
+}
+
+// TestCommandLinesOfImages: an image that is read once has what the rules about command
+// lines and updates read of a tree.
+func TestCommandLinesOfImages(t *testing.T) {
+	img, opt, _ := fixture(t, "rhel9")
+	img.add(t, txtar.Parse([]byte("-- etc/kernel/cmdline --\nroot=UUID=1 ro\n-- boot/grub2/device.map --\n(hd0) /dev/disk/by-id/x\n"+
+		"-- boot/grub2/grubenv --\nsaved_entry=gone\nkernelopts=root=UUID=2\n-- boot/efi/loader/entries/y.conf --\noptions root=UUID=3\n-- efi/loader/entries/z.conf --\noptions root=UUID=4\n"+
+		"-- etc/zipl.conf --\nparameters=\"root=UUID=5\"\n-- boot/extlinux/extlinux.conf --\nappend root=UUID=6\n-- boot/efi/EFI/Linux/a.efi [uki] --\nroot=UUID=7\n-- efi/EFI/Linux/b.efi [uki] --\nroot=UUID=8\n-- boot/efi/loader/addons/c.addon.efi [fill] --\n")))
+	var out bytes.Buffer
+	w := tar.NewWriter(&out)
+	for _, name := range slices.Sorted(maps.Keys(img)) {
+		n := img[name]
+		h := &tar.Header{Name: "./" + name, Mode: int64(n.mode.Perm())}
+		switch n.mode.Type() {
+		case fs.ModeDir:
+			h.Typeflag = tar.TypeDir
+		case fs.ModeSymlink:
+			h.Typeflag, h.Linkname = tar.TypeSymlink, string(n.data)
+		default:
+			h.Size = int64(len(n.data))
+		}
+		require.NoError(t, w.WriteHeader(h))
+		if h.Size > 0 {
+			_, err := w.Write(n.data)
+			require.NoError(t, err)
+		}
+	}
+	require.NoError(t, w.Close())
+	r, err := image.NewReader(bytes.NewReader(out.Bytes()))
+	require.NoError(t, err)
+	kept, err := ReadImage(t.Context(), r, opt)
+	require.NoError(t, err)
+	require.NoError(t, r.Close())
+	of := func(report Report, err error) string {
+		require.NoError(t, err)
+		for i := range report.Findings {
+			report.Findings[i].Hint = "" // of an image nothing can be typed
+		}
+		return text(slices.DeleteFunc(report.Findings, func(f Finding) bool { return f.Rule != "command-line" && f.Rule != "updates" })) + verdicts(report) + paths(report)
+	}
+	tree := of(Check(t.Context(), img, opt))
+	require.Equal(t, tree, of(kept.Check(t.Context())))
+	for _, id := range []string{"UUID=1", "UUID=3", "UUID=4", "UUID=5", "UUID=6", "UUID=7", "UUID=8", "saved_entry=gone", "device.map", "c.addon.efi: cannot be read"} {
+		require.Contains(t, tree, id)
+	}
 }
