@@ -27,7 +27,7 @@ read_list() {
 covers() {
 	local name lacking
 	lacking=$(for name in "${names[@]}"; do
-		[ "${options_of[$name]}" != refused ] || continue
+		[[ ${options_of[$name]} != @(refused|plain*) ]] || continue
 		echo "debian=${image_of[$name]%%[.-]*} format=${image_of[$name]#*.} layout=${layout_of[$name]} firmware=${firmware_of[$name]} deployer=${deployer_of[$name]}"
 	done | awk -v n="$1" '
 		BEGIN {
@@ -49,6 +49,9 @@ covers() {
 		}')
 	[ -z "$lacking" ] || { printf 'list.sh: not among the deployments:\n%s\n' "$lacking" >&2; exit 2; }
 }
+
+# option NAME WORD
+option() { [[ " ${options_of[$1]} " == *" $2 "* ]]; }
 
 list_images() { printf '%s\n' "${image_of[@]}" | sort -u; }
 

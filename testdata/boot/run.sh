@@ -73,6 +73,7 @@ mkdir "$work/images"
 # capture IMAGE makes work/images/IMAGE, hooks and all. The check must say ok for UEFI,
 # or fail (and so for the whole, by its exit code) for the root without a loader.
 capture() {
+	case $1 in *-root-word*) capture_root_word "$1" && return ;; esac
 	local image=$1 root=${1%%[.-]*} format=tgz verdict=ok code=0 want=0 mode=enforce flags=()
 	case $image in *.tar.zst) format=tar-zst ;; esac
 	case $image in *-no-uefi.*) flags=("${without[@]}") verdict=fail want=3 mode=warn ;; esac
@@ -81,6 +82,20 @@ capture() {
 	grep -q "^$verdict  *grub-uefi " "$build/$image.check.log" || { cat "$build/$image.check.log" >&2; fail "check of $image does not say $verdict for grub-uefi"; }
 	[ "$(grep -c '^fail ' "$build/$image.check.log")" = "$((want / 3))" ] || { cat "$build/$image.check.log" >&2; fail "check of $image fails for something else"; }
 	quiet "$build/$image.capture.log" "$agent" "$build/golden-$root" --format "$format" --firmware both --add-curtin --check $mode ${flags[@]+"${flags[@]}"} --output "$work/images/$image" --manifest "$work/$image.txt" --progress off
+}
+
+# capture_root_word IMAGE is for the root whose command line names another machine's root.
+# The check must say that it does not boot, by that; and that it does, once --fix was at it.
+capture_root_word() {
+	local image=$1 root=$work/root-word want='no (the command line keeps the source.s root=' flags=() code=0
+	case $image in *-fix.*) want=yes flags=(--fix) ;; esac
+	if [ ! -d "$root" ]; then
+		cp -a --reflink=auto "$build/golden-12" "$root"
+		sed -i 's/^GRUB_CMDLINE_LINUX="/&root=UUID=01234567-89ab-cdef-0123-456789abcdef /' "$root/etc/default/grub.d/50-golden.cfg"
+	fi
+	"$agent" check "$root" --format tgz ${flags[@]+"${flags[@]}"} >"$build/$image.check.log" 2>&1 || code=$?
+	grep -q "^boots under BIOS: $want" "$build/$image.check.log" || { cat "$build/$image.check.log" >&2; fail "check of $image (exit code $code) does not say that it boots: $want"; }
+	quiet "$build/$image.capture.log" "$agent" "$root" --format tgz --check warn ${flags[@]+"${flags[@]}"} --output "$work/images/$image" --manifest "$work/$image.txt" --progress off
 }
 for image in $(list_images); do capture "$image"; done
 
@@ -162,6 +177,16 @@ boot() {
 	esac
 	in_turn "$here/boot.sh" "$firmware" "$vars" "$log" "$report" "${disks[@]}" >"$job/$name.out" || true
 	read -r outcome seconds <"$job/$name.out" || outcome=failed seconds=0
+	if option "$name" unbootable; then
+		# What the check foretold: the initramfs looks for the source's root.
+		if [ "$outcome" != failed ] || ! grep -aq 'UUID=01234567-89ab-cdef-0123-456789abcdef does not exist' "$log"; then
+			lost "$log" 40 "boot of $name: $outcome after $seconds s, and should not find its root, see $log"
+			return
+		fi
+		rm "${disks[@]}"
+		row "$name" "does not boot, as the check said" "-"
+		return
+	fi
 	if [ "$outcome" != login ]; then
 		lost "$log" 40 "boot of $name: $outcome after $seconds s, see $log"
 		return
