@@ -128,11 +128,10 @@ func (t *tree) holdsID(name string) bool {
 	return len(text) == minID && strings.Trim(text, "0123456789abcdefABCDEF") == "" && strings.Trim(text, "0") != ""
 }
 
-// holdsKey says whether a file has a private key in PEM, as RFC 7468 and OpenSSH write
-// it.
+// holdsKey says whether a file has a private key.
 func (t *tree) holdsKey(name string) bool {
 	data, ok := t.head(name, maxKey)
-	return ok && bytes.Contains(data, []byte("-----BEGIN ")) && bytes.Contains(data, []byte("PRIVATE KEY-----"))
+	return ok && identity.IsPrivateKey(data)
 }
 
 // tell reports what was found of one kind.

@@ -14,6 +14,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 
 	"image-capture/bootcheck"
 	"image-capture/manifest"
@@ -113,7 +114,7 @@ func (r *run) check(ctx context.Context) (err error) {
 	report := r.checked.Report
 	if report == nil {
 		r.facts.Check = "off"
-		return nil
+		return r.secrets()
 	}
 	r.facts.Check = report.Counts().String()
 	for _, f := range report.Findings {
@@ -124,6 +125,20 @@ func (r *run) check(ctx context.Context) (err error) {
 	r.events.Checked(*report)
 	if r.opt.Check == Enforce && report.Worst() == bootcheck.Fail {
 		return &CheckError{r.opt.Boot.Deployer}
+	}
+	return r.secrets()
+}
+
+// secrets tells of those that will be in the image, or refuses them.
+func (r *run) secrets() error {
+	found := r.checked.Secrets
+	if r.opt.RefuseSecrets {
+		if refused := slices.DeleteFunc(slices.Clone(found), func(s bootcheck.Secret) bool { return s.Usual }); len(refused) > 0 {
+			return &SecretsError{refused}
+		}
+	}
+	if len(found) > 0 && r.opt.FindSecrets {
+		r.events.Secrets(found)
 	}
 	return nil
 }

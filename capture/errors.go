@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"image-capture/bootcheck"
+	"image-capture/entry"
 	"image-capture/manifest"
 )
 
@@ -15,6 +16,27 @@ type CheckError struct{ Deployer bootcheck.Deployer }
 
 func (e *CheckError) Error() string {
 	return fmt.Sprintf("the image would not deploy with %s; nothing was captured", e.Deployer)
+}
+
+// SecretsError says that the image would hold what Options.RefuseSecrets refuses.
+type SecretsError struct{ Secrets []bootcheck.Secret }
+
+func (e *SecretsError) Error() string {
+	return "the image would hold secrets: " + SecretsText(e.Secrets)
+}
+
+// SecretsText names secrets, each with what it is: as many as are read.
+func SecretsText(list []bootcheck.Secret) string {
+	const most = 20
+	var parts []string
+	for i, s := range list {
+		if i == most {
+			parts = append(parts, fmt.Sprintf("and %d more", len(list)-i))
+			break
+		}
+		parts = append(parts, "/"+entry.Printable(s.Path)+" "+s.What)
+	}
+	return strings.Join(parts, ", ")
 }
 
 // IncompleteError says that the image is made and lacks something, or, with

@@ -34,6 +34,8 @@ type Events interface {
 	NoManifest()
 	// Database is a server that runs and whose data is captured.
 	Database(d Database)
+	// Secrets are those that will be in the image.
+	Secrets(list []bootcheck.Secret)
 	// Hook is a hook of Steady that is run now; which is pre-hook or post-hook.
 	Hook(which, command string)
 	// LeftBehind is something that could not be removed from the host, and the command that
@@ -99,6 +101,9 @@ func (Silent) NoManifest() {}
 
 // Database is for Events.
 func (Silent) Database(Database) {}
+
+// Secrets does nothing.
+func (Silent) Secrets([]bootcheck.Secret) {}
 
 // Hook is for Events.
 func (Silent) Hook(_, _ string) {}

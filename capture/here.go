@@ -66,7 +66,8 @@ func (h *here) Check(ctx context.Context) (c Checked, err error) {
 	}
 	if h.opt.Check == Off {
 		c.System, c.Fixes = bootcheck.Identify(h.src.view()), h.generalized
-		return c, nil
+		c.Secrets, err = h.secrets(ctx)
+		return c, err
 	}
 	report, fixes, err := h.src.Judge(ctx, h.opt.Boot, h.opt.Fix, func(f bootcheck.Fix) { h.events.Fixed(f, ByFix) })
 	if err != nil {
@@ -74,7 +75,16 @@ func (h *here) Check(ctx context.Context) (c Checked, err error) {
 	}
 	h.fixes = fixes
 	c.Report, c.System, c.Fixes = &report, report.System, slices.Concat(h.generalized, fixes)
-	return c, nil
+	c.Secrets, err = h.secrets(ctx)
+	return c, err
+}
+
+// secrets finds those that remain after all edits.
+func (h *here) secrets(ctx context.Context) ([]bootcheck.Secret, error) {
+	if !h.opt.FindSecrets && !h.opt.RefuseSecrets {
+		return nil, nil
+	}
+	return bootcheck.Secrets(ctx, h.src.view())
 }
 
 // reportMounts reports the decisions that were not reported yet: all, and after the

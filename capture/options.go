@@ -41,6 +41,10 @@ type Options struct {
 	// where the check finds that safe.
 	Generalize []identity.Operation
 
+	// FindSecrets looks for what opens something to who gets the image; RefuseSecrets
+	// captures nothing then, but for what every root has.
+	FindSecrets, RefuseSecrets bool
+
 	// Names says how image and MANIFEST are called; Tag is what $TAG stands for, when it
 	// is not taken from the tree.
 	Names manifest.Template

@@ -44,6 +44,8 @@ type Checked struct {
 	System bootcheck.System
 	// Fixes are the edits that were made.
 	Fixes []bootcheck.Fix
+	// Secrets are those that will be in the image; see Options.FindSecrets.
+	Secrets []bootcheck.Secret
 	// Source is the tree's host and path.
 	Source string
 	// Used are the bytes in use on its filesystems; 0 when that is not known.

@@ -124,6 +124,7 @@ func known(err error) (d diagnosis, ok bool) {
 		option     *capture.OptionError
 		format     *capture.FormatNameError
 		check      *capture.CheckError
+		secrets    *capture.SecretsError
 		incomplete *capture.IncompleteError
 		unsent     *capture.UnsentError
 		lost       *capture.LostManifestError
@@ -150,6 +151,8 @@ func known(err error) (d diagnosis, ok bool) {
 		return diagnosis{ExitUsage, "use --format " + format.Is.String() + ", or another name", "--output "}, true
 	case errors.As(err, &check):
 		return diagnosis{ExitCheck, "correct the findings above, or capture anyway with --check warn", ""}, true
+	case errors.As(err, &secrets):
+		return diagnosis{ExitCheck, "leave them out (--exclude, --generalize), or capture without --refuse-secrets", ""}, true
 	case errors.As(err, &incomplete) && incomplete.Unreadable > 0:
 		return diagnosis{ExitIncomplete, "see the warnings above, or the lines \"# omitted\" of the MANIFEST", ""}, true
 	case errors.As(err, &incomplete):

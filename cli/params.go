@@ -34,6 +34,7 @@ var Params = map[string]string{
 	"nice":               "image-capture/nice",
 	"one-file-system":    "image-capture/one-file-system",
 	"overwrite":          "image-capture/overwrite",
+	"refuse-secrets":     "image-capture/refuse-secrets",
 	"relabel":            "image-capture/relabel",
 	"require-free":       "image-capture/require-free",
 	"rootfs-name":        "image-builder/upload-rootfs-name",

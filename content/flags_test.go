@@ -135,7 +135,7 @@ func TestDocsFlags(t *testing.T) {
 			has[m[2]] = true
 		}
 	}
-	for _, other := range []string{"help", "now", "showtrace", "config", "device", "exclude-backups", "exclude-vcs", "dry-run", "version", "target", "update-bls-cmdline", "no-hostonly"} {
+	for _, other := range []string{"help", "now", "showtrace", "config", "device", "exclude-backups", "exclude-vcs", "dry-run", "version", "target", "update-bls-cmdline", "no-hostonly", "scope"} {
 		has[other] = true
 	}
 	pages, err := filepath.Glob("../docs/*.md")
@@ -184,13 +184,13 @@ func TestArguments(t *testing.T) {
 
 	got, stderr, err := args(t, map[string]any{
 		"image-builder/upload-rootfs-name": hostile, "image-builder/additional-excludes": []any{hostile, "", "./b"}, "image-capture/tls-ca": "-----BEGIN'\n" + hostile,
-		"image-capture/default-excludes": false, "image-capture/add-curtin": false, "image-capture/fix": true, "image-capture/jobs": 1000000, "image-capture/limit-rate": "50M", "image-capture/nice": "true",
+		"image-capture/default-excludes": false, "image-capture/add-curtin": false, "image-capture/fix": true, "image-capture/refuse-secrets": true, "image-capture/jobs": 1000000, "image-capture/limit-rate": "50M", "image-capture/nice": "true",
 		"image-capture/include-mounts": []any{"/a b", "-c"}, "image-builder/upload-path": "",
 	})
 	require.NoError(t, err)
 	require.NoFileExists(t, "/tmp/image-capture-pwned")
 	for _, want := range []string{"--rootfs-name=" + hostile, "--exclude=" + hostile, "--exclude=", "--exclude=./b", "--default-excludes=false", "--fix", "--jobs=1000000",
-		"--limit-rate=50M", "--nice=true", "--include-mount=/a b", "--include-mount=-c"} {
+		"--limit-rate=50M", "--nice=true", "--refuse-secrets", "--include-mount=/a b", "--include-mount=-c"} {
 		require.Contains(t, got, want)
 	}
 	require.NotContains(t, got, "--add-curtin")
