@@ -110,6 +110,30 @@ func TestInterruptFile(t *testing.T) {
 	}
 }
 
+// TestKillExtract: a file of an image has its name when it is complete, and what a killed
+// run left goes with the next.
+func TestKillExtract(t *testing.T) {
+	root, dir := bigTree(t), t.TempDir()
+	require.Zero(t, startProgram(t, dir, nil, nil, root, "--check", "off", "--format", "tar", "--output", "a.tar").wait().ExitStatus())
+	image, err := os.Open(filepath.Join(dir, "a.tar"))
+	require.NoError(t, err)
+	defer image.Close()
+	r, w, err := os.Pipe()
+	require.NoError(t, err)
+	defer w.Close() // the rest never comes
+	p := startProgram(t, dir, nil, func(c *exec.Cmd) { c.Stdin = r }, "extract", "-", "-C", "x")
+	require.NoError(t, r.Close())
+	_, err = io.CopyN(w, image, 10<<20)
+	require.NoError(t, err)
+	someBytesIn(t, filepath.Join(dir, "x", ".*.image-capture.tmp"))
+	require.NoError(t, p.cmd.Process.Kill())
+	p.wait()
+	require.NoFileExists(t, filepath.Join(dir, "x", "big"))
+	p = startProgram(t, dir, nil, nil, "extract", "a.tar", "-C", "x", "--overwrite")
+	require.Zero(t, p.wait().ExitStatus(), p.stderr.String())
+	require.Equal(t, names(t, root), names(t, filepath.Join(dir, "x")))
+}
+
 func endpointEnv(s *drptest.Server) []string {
 	return []string{"RS_ENDPOINT=" + s.URL, "RS_TOKEN=" + s.Token}
 }

@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"image-capture/entry"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -68,7 +70,7 @@ func setAside(about *File) (*asideFile, error) {
 	}
 	// Locked first, so that nobody takes it for what a dead writer left.
 	_ = unix.Flock(int(old.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	temp, err := os.CreateTemp(filepath.Dir(about.path), "."+shorten(filepath.Base(about.path))+".old.*"+tempSuffix)
+	temp, err := os.CreateTemp(filepath.Dir(about.path), "."+shorten(filepath.Base(about.path))+".old.*"+entry.TempSuffix)
 	if err != nil {
 		old.Close()
 		return nil, err

@@ -7,15 +7,13 @@ import (
 	"syscall"
 	"time"
 
+	"image-capture/entry"
+
 	"golang.org/x/sys/unix"
 )
 
-// tempSuffix ends the names of temp files. No other program's files have it, so they
-// can be told from others' by name.
-const tempSuffix = ".image-capture.tmp"
-
 // TempPattern matches the names of temp files: an image should never hold one.
-const TempPattern = ".*" + tempSuffix
+const TempPattern = ".*" + entry.TempSuffix
 
 // createTemp makes the temp file of a path, locked. Only one writer of a path has one
 // at a time; what dead ones left in the folder is removed.
@@ -26,7 +24,7 @@ func createTemp(path string) (*os.File, error) {
 	if sweep(dir, prefix) {
 		return nil, &BusyError{path}
 	}
-	f, err := os.CreateTemp(dir, strings.ReplaceAll(prefix, "*", "_")+"*"+tempSuffix)
+	f, err := os.CreateTemp(dir, strings.ReplaceAll(prefix, "*", "_")+"*"+entry.TempSuffix)
 	if err != nil {
 		return nil, err
 	}
@@ -66,11 +64,11 @@ func sweep(dir, prefix string) (busy bool) {
 	prefix = strings.ReplaceAll(prefix, "*", "_")
 	for _, e := range list {
 		name := e.Name()
-		if !strings.HasPrefix(name, ".") || !strings.HasSuffix(name, tempSuffix) || !e.Type().IsRegular() {
+		if !strings.HasPrefix(name, ".") || !strings.HasSuffix(name, entry.TempSuffix) || !e.Type().IsRegular() {
 			continue
 		}
 		path := filepath.Join(dir, name)
-		if alive := removeDead(path); alive && strings.HasPrefix(name, prefix) && !strings.Contains(name[len(prefix):len(name)-len(tempSuffix)], ".") {
+		if alive := removeDead(path); alive && strings.HasPrefix(name, prefix) && !strings.Contains(name[len(prefix):len(name)-len(entry.TempSuffix)], ".") {
 			busy = true
 		}
 	}

@@ -19,13 +19,15 @@ capture() { "$agent" root --check off --quiet --output a.tgz "$@" 2>err >out; }
 whole() { [ ! -e a.tgz ] || [ ! -e a.MANIFEST.txt ] || "$agent" verify a.tgz --quiet >/dev/null 2>&1 || wrong "$1: a.tgz and its MANIFEST differ"; }
 
 capture || { cat err; exit 1; }
-for cmd in capture verify check; do
+for cmd in capture verify check extract diff; do
 	died=0
 	for i in $(seq "$kills"); do
 		case $cmd in
 		capture) echo "$i" >root/etc/changed; set -- root --check off --quiet --output a.tgz --overwrite ;;
 		verify) set -- verify a.tgz --quiet ;;
 		check) set -- check root --json ;;
+		extract) mkdir -p x; set -- extract a.tgz -C x --overwrite --quiet ;;
+		diff) set -- diff a.tgz root --json ;;
 		esac
 		"$agent" "$@" >out 2>err & pid=$!
 		sleep "0.$((RANDOM % 3))$((RANDOM % 10))"
@@ -36,6 +38,7 @@ for cmd in capture verify check; do
 		case $code in 0 | 3 | 9 | 137 | 143) ;; *) wrong "$cmd, killed: exit $code: $(head -1 err)" ;; esac
 		crashed "$cmd"; whole "$cmd, killed"
 	done
+	[ $cmd != extract ] || { "$agent" extract a.tgz -C x --overwrite --quiet >out 2>err && "$agent" diff a.tgz x >out 2>err; } || wrong "an extract after kills: $(head -1 out err)"
 	capture --overwrite || wrong "a capture after kills: $(head -1 err)"
 	[ -z "$(find . -maxdepth 1 -name '.*.tmp')" ] || wrong "temp files of killed runs are left"
 	echo "$cmd: $kills kills, $died of them in the middle, without a word"

@@ -126,7 +126,7 @@ func (e *WriteError) Unwrap() error { return e.Err }
 func Run(ctx context.Context, r *image.Reader, opt Options) (Result, error) {
 	x := &extraction{
 		ctx: ctx, in: r, opt: opt, privileged: os.Geteuid() == 0, uid: uint32(os.Geteuid()), gid: uint32(os.Getegid()),
-		implicit: map[string]bool{},
+		implicit: map[string]bool{}, swept: map[[2]uint64]bool{},
 	}
 	x.result.Problems = map[Kind]int64{}
 	x.ctx, x.stop = context.WithCancelCause(ctx)
@@ -161,6 +161,7 @@ type extraction struct {
 	above []*entry.Member
 	// implicit are directories that were made before the image named them.
 	implicit map[string]bool
+	swept    map[[2]uint64]bool // directories that were looked through, by device and inode
 
 	pool
 

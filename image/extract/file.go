@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"hash"
 	"io"
 	"maps"
@@ -199,7 +198,7 @@ func (x *extraction) read(j *job) error {
 
 // write makes a file. It is for the workers.
 func (x *extraction) write(j *job, sum hash.Hash) {
-	err := x.replacing(j.in, j.name, func(name string) error { return x.writeAs(j, name, sum) })
+	err := x.writeNew(j, sum)
 	if j.more != nil {
 		for p := range j.more { // what was not taken
 			x.free(p.data)
@@ -228,97 +227,3 @@ func (x *extraction) write(j *job, sum hash.Hash) {
 
 // errCut is that the content did not come to its end, which the reader reports.
 var errCut = errors.New("content is cut off")
-
-// writeAs makes a file of a name that must be free. It takes nothing of the content before
-// the name is there.
-func (x *extraction) writeAs(j *job, name string, sum hash.Hash) (err error) {
-	fd, err := unix.Openat(j.in.fd, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if cerr := unix.Close(fd); err == nil && cerr != nil && cerr != unix.EINTR {
-			err = fmt.Errorf("close: %w", cerr)
-		}
-		if err != nil {
-			_ = unix.Unlinkat(j.in.fd, name, 0)
-		}
-	}()
-	if !hashes(j.want) {
-		sum = nil
-	} else {
-		sum.Reset()
-	}
-	end, bytes := int64(0), int64(0)
-	put := func(p piece) {
-		if err == nil {
-			err = pwrite(fd, p.data, p.off)
-		}
-		if err == nil && sum != nil {
-			hashZeros(sum, p.off-end)
-			sum.Write(p.data)
-		}
-		end = p.off + int64(len(p.data))
-		bytes += int64(len(p.data))
-	}
-	for _, p := range j.runs {
-		put(p)
-	}
-	if j.more != nil {
-		for p := range j.more {
-			put(p)
-			x.free(p.data)
-		}
-	}
-	switch {
-	case err != nil:
-		return fmt.Errorf("write: %w", err)
-	case !j.whole:
-		return errCut
-	}
-	if end < j.m.Size {
-		if err := unix.Ftruncate(fd, j.m.Size); err != nil {
-			return fmt.Errorf("write: %w", err)
-		}
-	}
-	var digest []byte
-	if sum != nil {
-		hashZeros(sum, j.m.Size-end)
-		digest = sum.Sum(nil)
-	}
-	x.dress(fd, j.in, name, j.m)
-	x.check(j.m, j.want, digest)
-	x.mu.Lock()
-	x.result.Bytes += bytes
-	x.mu.Unlock()
-	return nil
-}
-
-// hashes says whether the digest is over what the file reads as.
-func hashes(want *entry.Member) bool { return want != nil && want.SHA256 != nil }
-
-func pwrite(fd int, b []byte, off int64) error {
-	for len(b) > 0 {
-		n, err := unix.Pwrite(fd, b, off)
-		if err == unix.EINTR {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		b = b[n:]
-		off += int64(n)
-	}
-	return nil
-}
-
-var zeros [64 << 10]byte
-
-// hashZeros hashes a hole. The MANIFEST has such a digest only of files with few of them.
-func hashZeros(h hash.Hash, n int64) {
-	for n > 0 {
-		k := min(n, int64(len(zeros)))
-		h.Write(zeros[:k])
-		n -= k
-	}
-}

@@ -51,7 +51,9 @@ func (x *extraction) open() error {
 	if err != nil {
 		return &os.PathError{Op: "stat", Path: x.opt.Dir, Err: err}
 	}
-	f.fresh = made || isEmpty(fd)
+	if f.fresh = made || isEmpty(fd); !f.fresh {
+		x.sweep(f)
+	}
 	x.stack = []*folder{f}
 	return nil
 }
@@ -157,6 +159,9 @@ func (x *extraction) dir(in *folder, name string, m *entry.Member) error {
 		f, err = x.pushMade(in, name, m.Path)
 	} else {
 		f, err = x.pushNamed(in, name, m.Path)
+		if err == nil {
+			x.sweep(f)
+		}
 	}
 	if errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENOTDIR) {
 		return unix.EEXIST
@@ -311,5 +316,5 @@ var temps atomic.Uint64
 
 // tempName is for a file that gets another name when it is complete.
 func tempName() string {
-	return ".image-capture." + strconv.Itoa(os.Getpid()) + "." + strconv.FormatUint(temps.Add(1), 10) + ".tmp"
+	return "." + strconv.Itoa(os.Getpid()) + "." + strconv.FormatUint(temps.Add(1), 10) + entry.TempSuffix
 }

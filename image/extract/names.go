@@ -64,6 +64,11 @@ func (x *extraction) replacing(in *folder, name string, f func(name string) erro
 	err = unix.Renameat(in.fd, temp, in.fd, name)
 	// Two names of one inode: rename(2) does nothing then. And it may have failed.
 	_ = unix.Unlinkat(in.fd, temp, 0)
+	return replaced(err)
+}
+
+// replaced says in words why rename(2) could not take the place of something.
+func replaced(err error) error {
 	if errors.Is(err, unix.EISDIR) || errors.Is(err, unix.EEXIST) || errors.Is(err, unix.ENOTEMPTY) {
 		return errors.New("a directory that is not empty is in its place")
 	}
