@@ -66,7 +66,9 @@ func whereOf(name string) deploy.CommandLine {
 
 // commandFiles returns those that are there: all that makes the clone's command line, in
 // the order in which it comes to be.
-func (t *tree) commandFiles() []string {
+func (t *tree) commandFiles() []string { return t.commands.get(t, t.findCommandFiles) }
+
+func (t *tree) findCommandFiles() []string {
 	var files []string
 	seen := map[string]bool{}
 	add := func(names ...string) {
@@ -128,7 +130,9 @@ func (t *tree) espVendors() []string {
 
 // bootLines returns the command lines as they are written, a line a variable of GRUB's
 // defaults: what a later file sets again is there too.
-func (t *tree) bootLines() []bootLine {
+func (t *tree) bootLines() []bootLine { return t.commandText.get(t, t.readBootLines) }
+
+func (t *tree) readBootLines() []bootLine {
 	var found []bootLine
 	for _, name := range t.commandFiles() {
 		if whereOf(name) == deploy.UnifiedImage {
@@ -155,7 +159,7 @@ func (t *tree) commandLines() []bootLine {
 		case last >= 0 && found[last].file == l.file:
 			found[last].words = append(found[last].words, l.words...)
 		default:
-			l.key = ""
+			l.key, l.words = "", slices.Clip(l.words)
 			found = append(found, l)
 		}
 	}

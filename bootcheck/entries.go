@@ -18,7 +18,9 @@ type bootEntry struct {
 }
 
 // entries returns the entries in /boot, but those for emergencies.
-func (t *tree) entries() []bootEntry {
+func (t *tree) entries() []bootEntry { return t.blsEntries.get(t, t.readEntries) }
+
+func (t *tree) readEntries() []bootEntry {
 	var found []bootEntry
 	for _, base := range t.list(blsDir) {
 		e := bootEntry{file: path.Join(blsDir, base)}

@@ -21,7 +21,9 @@ type grubDefaults struct {
 
 // grubDefaults evaluates these files. Later ones may set the variables again, or build on
 // them.
-func (t *tree) grubDefaults() grubDefaults {
+func (t *tree) grubDefaults() grubDefaults { return t.defaults.get(t, t.readGRUBDefaults) }
+
+func (t *tree) readGRUBDefaults() grubDefaults {
 	d := grubDefaults{words: map[string][]sourced{}}
 	for _, file := range t.commandFiles() {
 		if whereOf(file) != deploy.GRUBDefaults {

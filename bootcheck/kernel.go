@@ -30,7 +30,9 @@ func spare(version string) bool {
 
 // kernels returns the versions that have a directory of modules, sorted by
 // bytes. A root whose /usr is not merged has them in /lib.
-func (t *tree) kernels() []kernel {
+func (t *tree) kernels() []kernel { return slices.Clone(t.versions.get(t, t.findKernels)) }
+
+func (t *tree) findKernels() []kernel {
 	var found []kernel
 	for _, root := range []string{"usr/lib/modules", "lib/modules"} {
 		for _, v := range t.list(root) {

@@ -31,6 +31,35 @@ type trouble struct {
 type tree struct {
 	fsys     fs.FS
 	troubles []trouble
+
+	// What many rules ask for.
+	commands    memo[[]string]
+	commandText memo[[]bootLine]
+	defaults    memo[grubDefaults]
+	blsEntries  memo[[]bootEntry]
+	versions    memo[[]kernel]
+}
+
+// memo is what was found out once, and the troubles on the way: each rule that asks has
+// them.
+type memo[T any] struct {
+	known    bool
+	value    T
+	troubles []trouble
+}
+
+// get returns the value; find is called the first time.
+func (m *memo[T]) get(t *tree, find func() T) T {
+	if !m.known {
+		before := t.troubles
+		t.troubles = nil
+		m.known, m.value = true, find()
+		m.troubles, t.troubles = t.troubles, before
+	}
+	for _, n := range m.troubles {
+		t.note(n.name, n.problem)
+	}
+	return m.value
 }
 
 // note adds a trouble, once: several looks may stumble over the same path.
