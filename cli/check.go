@@ -11,11 +11,12 @@ import (
 
 // checkOptions are the command check's.
 type checkOptions struct {
-	tree   treeOptions
-	format formatOption
-	boot   bootOptions
-	bases  []string
-	tls    tlsOptions
+	manifest string
+	tree     treeOptions
+	format   formatOption
+	boot     bootOptions
+	bases    []string
+	tls      tlsOptions
 	messageOptions
 }
 
@@ -23,6 +24,7 @@ func (o *checkOptions) add(g *groups) {
 	o.tree.add(g)
 	o.format.add(g, g.group("Image"))
 	o.boot.add(g, &o.tree.tree)
+	addManifest(g.group("Image"), &o.manifest)
 	addBase(g.group("Image"), &o.bases)
 	o.tls.add(g.group(tlsTitle))
 	o.messageOptions.add(g, true)
@@ -70,6 +72,9 @@ func (c *checkJob) judge(ctx context.Context, name string) error {
 	}
 	if len(c.bases) > 0 {
 		return usagef("leave out --base", "--base is for a layer, and %s is a tree", name)
+	}
+	if c.manifest != "" {
+		return usagef("leave out --manifest", "--manifest is for an image, and %s is a tree", name)
 	}
 	c.what = "an image of this tree"
 	c.app.warnUnprivileged()

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"sync/atomic"
@@ -22,7 +23,7 @@ func (c *checkJob) image(ctx context.Context, name string) error {
 		switch flag {
 		case "fix", "relabel":
 			return usagef("capture again with --"+flag, "--%s is for a tree: a finished image is not edited", flag)
-		case "deployer", "curtin", "firmware", "target", "base", "ca-cert", "fingerprint", "insecure", "json", "quiet", "progress":
+		case "deployer", "curtin", "firmware", "target", "base", "manifest", "ca-cert", "fingerprint", "insecure", "json", "quiet", "progress":
 		default:
 			return usagef("remove the flag: an image is checked as it is", "--%s is for a tree, and %s is an image", flag, name)
 		}
@@ -32,7 +33,7 @@ func (c *checkJob) image(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	chain, err := c.app.chain(ctx, client, c.bases, name)
+	chain, err := c.app.chain(ctx, client, c.bases, name, c.manifest)
 	if err != nil {
 		return err
 	}
@@ -63,10 +64,10 @@ func (c *checkJob) read(ctx context.Context, client *upload.Client, img *chained
 	bar := startProgress(c.app.term, c.progress, "read", func() (int64, int64) { return counted.n.Load(), 0 }, func() int64 { return size })
 	defer bar.stop()
 	if len(c.bases) == 0 {
-		return c.readImage(ctx, counted, nil, nil)
+		return c.readImage(ctx, counted, img, nil)
 	}
 	source := compare.NewSource(counted)
-	if kept, err = c.readImage(ctx, source, img.facts, kept); err != nil {
+	if kept, err = c.readImage(ctx, source, img, kept); err != nil {
 		return nil, err
 	}
 	if _, err := io.Copy(io.Discard, source); err != nil {
@@ -77,14 +78,14 @@ func (c *checkJob) read(ctx context.Context, client *upload.Client, img *chained
 }
 
 // readImage reads an image, or a layer over what is kept already.
-func (c *checkJob) readImage(ctx context.Context, in io.Reader, layer *manifest.Facts, kept *bootcheck.Image) (*bootcheck.Image, error) {
-	r, err := image.NewReader(in)
+func (c *checkJob) readImage(ctx context.Context, in io.Reader, img *chained, kept *bootcheck.Image) (*bootcheck.Image, error) {
+	r, err := image.NewIndexedReader(in, img.frames)
 	if err != nil {
 		return nil, c.unreadable(err)
 	}
 	defer r.Close()
 	if kept != nil {
-		err = kept.Over(ctx, r, deletedNames(layer))
+		err = kept.Over(ctx, r, deletedNames(img.facts))
 	} else if c.opt, err = c.boot.of(ctx, c.given, formatOf(r.Codec())); err != nil {
 		return nil, err
 	} else {
@@ -102,7 +103,11 @@ func (c *checkJob) unreadable(err error) error {
 	if isSourceError(err) {
 		return err
 	}
-	return &failure{ExitVerify, fmt.Errorf("%s: %w", c.what, err), "nothing was checked: the image must be complete"}
+	hint := "nothing was checked: the image must be complete"
+	if wrong := (*compress.FrameError)(nil); errors.As(err, &wrong) {
+		hint = "nothing was checked: the MANIFEST is of another image, or was changed; image-capture verify says more"
+	}
+	return &failure{ExitVerify, fmt.Errorf("%s: %w", c.what, err), hint}
 }
 
 // formatOf is the format of an image by its codec, as far as it says who takes it:

@@ -13,7 +13,6 @@ import (
 	"image-capture/entry"
 	"image-capture/image"
 	"image-capture/image/extract"
-	"image-capture/manifest"
 	"image-capture/upload"
 )
 
@@ -58,8 +57,10 @@ func (o *extractOptions) run(ctx context.Context, a *App, _ *groups, args []stri
 	if err != nil {
 		return err
 	}
+	var frames []entry.Frame
 	if m != nil {
 		defer m.Close()
+		frames = m.frames()
 		opt.Manifest, e.manifest = m.Reader, m.name
 	}
 	in, size, err := a.open(ctx, client, args[0])
@@ -68,7 +69,7 @@ func (o *extractOptions) run(ctx context.Context, a *App, _ *groups, args []stri
 	}
 	defer in.Close()
 	counted := &countReader{r: in}
-	r, err := image.NewReader(counted)
+	r, err := image.NewIndexedReader(counted, frames)
 	if err != nil {
 		return e.broken(err)
 	}
@@ -79,13 +80,6 @@ func (o *extractOptions) run(ctx context.Context, a *App, _ *groups, args []stri
 	return e.report(ctx, err, patterns.unmatched())
 }
 
-// besideManifest is an open MANIFEST.
-type besideManifest struct {
-	*manifest.Reader
-	io.Closer
-	name string
-}
-
 // manifestFor opens the MANIFEST of an image: the given one, or the one beside it, and nil
 // where there is none.
 func (a *App) manifestFor(ctx context.Context, client *upload.Client, image, given string) (*besideManifest, error) {
@@ -93,12 +87,11 @@ func (a *App) manifestFor(ctx context.Context, client *upload.Client, image, giv
 	if in == nil {
 		return nil, err
 	}
-	r, err := manifest.Parse(in)
-	if err != nil {
-		in.Close()
-		return nil, &failure{ExitVerify, fmt.Errorf("MANIFEST %s: %w", name, err), ""}
+	m, err := parseAgain(in, name)
+	if err != nil && !isSourceError(err) {
+		err = &failure{ExitVerify, fmt.Errorf("MANIFEST %s: %w", name, err), ""}
 	}
-	return &besideManifest{r, in, name}, nil
+	return m, err
 }
 
 // openManifest opens the MANIFEST of an image as manifestFor does, and tells its name.

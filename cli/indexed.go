@@ -10,7 +10,9 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	"image-capture/entry"
 	"image-capture/image/index"
+	"image-capture/manifest"
 	"image-capture/upload"
 )
 
@@ -60,6 +62,47 @@ func (m *again) close() {
 	if m.file != nil {
 		m.file.Close()
 	}
+}
+
+// besideManifest is an open MANIFEST.
+type besideManifest struct {
+	*manifest.Reader
+	io.Closer
+	name string
+	text *again
+}
+
+// parseAgain parses a MANIFEST that is open, which it takes over.
+func parseAgain(in io.ReadCloser, name string) (*besideManifest, error) {
+	text, err := readAgain(in, name)
+	if err != nil {
+		return nil, err
+	}
+	first, err := text.open()
+	if err == nil {
+		var r *manifest.Reader
+		if r, err = manifest.Parse(first); err == nil {
+			return &besideManifest{r, closer(func() { first.Close(); text.close() }), name, text}, nil
+		}
+		first.Close()
+	}
+	text.close()
+	return nil, err
+}
+
+// frames are where those of the image begin; nil where the MANIFEST does not say, or is
+// broken, which whoever reads its entries tells.
+func (m *besideManifest) frames() []entry.Frame {
+	in, err := m.text.open()
+	if err != nil {
+		return nil
+	}
+	defer in.Close()
+	frames, err := manifest.Frames(in)
+	if err != nil {
+		return nil
+	}
+	return frames
 }
 
 // fileParts is an image in a file.

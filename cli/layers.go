@@ -10,6 +10,7 @@ import (
 
 	"image-capture/capture"
 	"image-capture/compare"
+	"image-capture/entry"
 	"image-capture/manifest"
 	"image-capture/upload"
 )
@@ -70,24 +71,29 @@ type chained struct {
 	name   string
 	facts  *manifest.Facts // of its MANIFEST, which a layer has
 	sha256 string          // of what was read
+	frames []entry.Frame
 }
 
 // chain puts a base and the layers over it together by their MANIFESTs: the last is name.
 // Without bases it is of name alone, and a layer is refused.
-func (a *App) chain(ctx context.Context, client *upload.Client, bases []string, name string) ([]*chained, error) {
+func (a *App) chain(ctx context.Context, client *upload.Client, bases []string, name, given string) ([]*chained, error) {
 	var list []*chained
 	for i, n := range append(slices.Clone(bases), name) {
 		if kindOfFile(n) == "MANIFEST" {
 			return nil, usagef("give the image", "%s is a MANIFEST, and the contents are in the image", n)
 		}
 		c := &chained{name: n}
-		m, err := a.manifestFor(ctx, client, n, "")
+		of := ""
+		if i == len(bases) {
+			of = given
+		}
+		m, err := a.manifestFor(ctx, client, n, of)
 		switch {
-		case err != nil && len(bases) > 0 || ctx.Err() != nil:
+		case err != nil && (len(bases) > 0 || given != "") || ctx.Err() != nil:
 			return nil, err
 		case err == nil && m != nil:
 			facts := m.Facts()
-			c.facts = &facts
+			c.facts, c.frames = &facts, m.frames()
 			m.Close()
 		}
 		layer := c.facts != nil && c.facts.Base != ""

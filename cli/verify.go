@@ -18,12 +18,14 @@ import (
 
 // verifyOptions are the command verify's.
 type verifyOptions struct {
-	bases []string
-	tls   tlsOptions
+	manifest string
+	bases    []string
+	tls      tlsOptions
 	messageOptions
 }
 
 func (o *verifyOptions) add(g *groups) {
+	addManifest(g.group("Image"), &o.manifest)
 	addBase(g.group("Image"), &o.bases)
 	o.tls.add(g.group(tlsTitle))
 	o.messageOptions.add(g, true)
@@ -34,6 +36,12 @@ func (o *verifyOptions) add(g *groups) {
 func (o *verifyOptions) run(ctx context.Context, a *App, _ *groups, args []string) error {
 	if len(args) != 1 && len(args) != 2 {
 		return usagef("image-capture verify IMAGE [MANIFEST]", "verify takes an image and its MANIFEST")
+	}
+	if o.manifest != "" {
+		if len(args) == 2 {
+			return usagef("leave out one of them", "the MANIFEST is given twice")
+		}
+		args = append(args, o.manifest)
 	}
 	if err := whichIsWhich("verify", args); err != nil {
 		return err
@@ -79,15 +87,18 @@ func (o *verifyOptions) run(ctx context.Context, a *App, _ *groups, args []strin
 
 // verify compares an image with its MANIFEST, in one pass.
 func (o *verifyOptions) verify(ctx context.Context, a *App, client *upload.Client, imageName, manifestName string) (*verification, error) {
-	m, _, err := a.open(ctx, client, manifestName)
+	in, _, err := a.open(ctx, client, manifestName)
 	if err != nil {
 		return nil, err
 	}
-	defer m.Close()
-	want, err := manifest.Parse(m)
+	m, err := parseAgain(in, manifestName)
+	if isSourceError(err) {
+		return nil, err
+	}
 	if err != nil {
 		return nil, &failure{ExitVerify, fmt.Errorf("MANIFEST %s: %w", manifestName, err), manifestHint(err)}
 	}
+	defer m.Close()
 	image, size, err := a.open(ctx, client, imageName)
 	if err != nil {
 		return nil, err
@@ -95,8 +106,8 @@ func (o *verifyOptions) verify(ctx context.Context, a *App, client *upload.Clien
 	defer image.Close()
 	source := compare.NewSource(image)
 	bar := startProgress(a.term, o.progress, "read", func() (int64, int64) { return source.Size(), 0 }, func() int64 { return size })
-	v := &verification{image: imageName, manifest: manifestName, facts: want.Facts()}
-	v.Result, err = compare.Image(ctx, source, want, v.differ)
+	v := &verification{image: imageName, manifest: manifestName, facts: m.Facts()}
+	v.Result, err = compare.Image(ctx, source, m.Reader, m.frames(), v.differ)
 	bar.stop()
 	v.sha256 = hex.EncodeToString(source.SHA256())
 	return v, err

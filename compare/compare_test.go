@@ -177,7 +177,7 @@ func compareImage(t testing.TB, img io.Reader, man []byte) ([]compare.Difference
 	m, err := manifest.Parse(bytes.NewReader(man))
 	require.NoError(t, err)
 	var found []compare.Difference
-	_, err = compare.Image(t.Context(), compare.NewSource(img), m, func(d compare.Difference) { found = append(found, d) })
+	_, err = compare.Image(t.Context(), compare.NewSource(img), m, nil, func(d compare.Difference) { found = append(found, d) })
 	return found, err
 }
 

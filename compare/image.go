@@ -80,9 +80,10 @@ func (s *Source) failed(err error) bool {
 
 // Image reads all of an image and compares it with its MANIFEST: entries, digests of
 // files, and size and digests of the whole. The error is one of ctx or of reading the
-// source; what is wrong with image or MANIFEST is a difference.
-func Image(ctx context.Context, src *Source, want *manifest.Reader, found func(Difference)) (Result, error) {
-	res, err := entriesOf(ctx, src, want, found)
+// source; what is wrong with image or MANIFEST is a difference. Frames are the index of the
+// MANIFEST, as manifest.Frames returns it: one that is wrong is a difference too.
+func Image(ctx context.Context, src *Source, want *manifest.Reader, frames []entry.Frame, found func(Difference)) (Result, error) {
+	res, err := entriesOf(ctx, src, want, frames, found)
 	if err != nil {
 		return res, err
 	}
@@ -103,7 +104,7 @@ func Image(ctx context.Context, src *Source, want *manifest.Reader, found func(D
 	return res, nil
 }
 
-func entriesOf(ctx context.Context, src *Source, want *manifest.Reader, found func(Difference)) (Result, error) {
+func entriesOf(ctx context.Context, src *Source, want *manifest.Reader, frames []entry.Frame, found func(Difference)) (Result, error) {
 	broken := func(err error) error {
 		if src.failed(err) {
 			return err
@@ -111,7 +112,7 @@ func entriesOf(ctx context.Context, src *Source, want *manifest.Reader, found fu
 		found(Difference{Field: BrokenImage, Got: err.Error()})
 		return nil
 	}
-	r, err := image.NewReader(src)
+	r, err := image.NewIndexedReader(src, frames)
 	if err != nil {
 		return Result{}, broken(err)
 	}

@@ -37,7 +37,7 @@ func noise(n int, seed uint64) []byte {
 
 // all is what a Reader makes of b, up to its end or an error.
 func all(b []byte) ([]byte, error) {
-	u, err := NewReader(bufio.NewReaderSize(bytes.NewReader(b), 4096), Gzip)
+	u, err := NewReader(bufio.NewReaderSize(bytes.NewReader(b), 4096), Gzip, nil)
 	if err != nil {
 		return nil, err
 	}

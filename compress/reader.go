@@ -2,11 +2,14 @@ package compress
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"runtime"
 	"sync"
+
+	"image-capture/entry"
 )
 
 const (
@@ -37,6 +40,7 @@ type Reader struct {
 	// err is why there are no more pieces, io.EOF at a whole end; valid when ordered
 	// is closed.
 	err    error
+	frames frameCheck
 	wait   sync.WaitGroup
 	closer sync.Once
 }
@@ -46,7 +50,11 @@ var ErrClosed = errors.New("image reader closed")
 
 // NewReader starts to decompress br, which is read ahead, to its end. The Reader has
 // to be closed, after which br is not read any more. Lzop, LZ4 and LZMA are not read so.
-func NewReader(br *bufio.Reader, codec Codec) (*Reader, error) {
+//
+// Frames are where those of the file are said to begin, in order; nil where nobody says
+// that. Gzip is cut into pieces there. What comes out does not depend on them: where they
+// are wrong, all of it comes, and then a *FrameError in place of io.EOF.
+func NewReader(br *bufio.Reader, codec Codec, frames []entry.Frame) (*Reader, error) {
 	jobs, n := 0, piecesAhead
 	switch codec {
 	case Zstd:
@@ -60,7 +68,8 @@ func NewReader(br *bufio.Reader, codec Codec) (*Reader, error) {
 	}
 	u := &Reader{
 		free: make(chan *piece, n), ordered: make(chan *piece, n), work: make(chan *piece, n),
-		stop: make(chan struct{}),
+		stop:   make(chan struct{}),
+		frames: frameCheck{said: frames},
 	}
 	for range n {
 		u.free <- &piece{done: make(chan struct{}, 1)}
@@ -77,7 +86,12 @@ func NewReader(br *bufio.Reader, codec Codec) (*Reader, error) {
 	case Bzip2:
 		fill = func() error { return u.bzip2(br) }
 	case None:
-		fill = func() error { return u.copy(br) }
+		fill = func() error {
+			for _, f := range frames {
+				u.frames.begin(f.Image, f.Image)
+			}
+			return u.copy(br)
+		}
 	case Zstd:
 		z, err := newZstdFrames(br, u, jobs)
 		if err != nil {
@@ -97,6 +111,9 @@ func NewReader(br *bufio.Reader, codec Codec) (*Reader, error) {
 		defer close(u.work)
 		defer close(u.ordered)
 		u.err = fill()
+		if u.err == io.EOF {
+			u.err = cmp.Or(u.frames.end(), io.EOF)
+		}
 	})
 	return u, nil
 }

@@ -30,6 +30,7 @@ type zstdFrames struct {
 	br     *bufio.Reader
 	u      *Reader
 	at     int64         // bytes of the image before the frame
+	tar    int64         // bytes decompressed before it
 	whole  *zstd.Decoder // for frames that are decoded at once
 	stream *zstd.Decoder // for the others; made when first wanted
 	table  tableCheck
@@ -107,8 +108,7 @@ func (z *zstdFrames) frame() error {
 		if p.in, err = appendUpTo(p.in, f, maxWholeFrame); err == nil {
 			// Only now, when all of the frame is there, is its size believed.
 			p.data = slices.Grow(p.data[:0], int(f.content))
-			z.table.add(f.size, int64(f.content))
-			z.at += f.size
+			z.passed(f.size, int64(f.content))
 			z.u.ordered <- p
 			z.u.work <- p
 			return nil
@@ -122,6 +122,14 @@ func (z *zstdFrames) frame() error {
 	p.in = nil
 	z.u.free <- p
 	return z.long(io.MultiReader(start, f), f)
+}
+
+// passed goes on to behind a frame.
+func (z *zstdFrames) passed(packed, unpacked int64) {
+	z.u.frames.begin(z.tar, z.at)
+	z.table.add(packed, unpacked)
+	z.at += packed
+	z.tar += unpacked
 }
 
 // long decodes a frame of any size as a stream.
@@ -145,8 +153,7 @@ func (z *zstdFrames) long(r io.Reader, f *zstdFrame) error {
 		// where it is not.
 		return cmp.Or(f.err, io.ErrUnexpectedEOF)
 	}
-	z.table.add(f.size, count.n)
-	z.at += f.size
+	z.passed(f.size, count.n)
 	return nil
 }
 

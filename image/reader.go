@@ -34,13 +34,18 @@ type Reader struct {
 // NewReader tells by the first bytes how an image is compressed and starts to
 // unpack it. What is not an image is an error that says what it looks like. The Reader
 // has to be closed, after which r is not read any more; Close does not close r.
-func NewReader(r io.Reader) (*Reader, error) {
+func NewReader(r io.Reader) (*Reader, error) { return NewIndexedReader(r, nil) }
+
+// NewIndexedReader is NewReader for an image of which somebody says where its frames begin,
+// such as manifest.Frames. Where that is wrong Next returns a *compress.FrameError in place
+// of io.EOF, after the same members.
+func NewIndexedReader(r io.Reader, frames []entry.Frame) (*Reader, error) {
 	br := bufio.NewReaderSize(r, inputBuffer)
 	codec, err := sniff(br)
 	if err != nil {
 		return nil, err
 	}
-	u, err := compress.NewReader(br, codec)
+	u, err := compress.NewReader(br, codec, frames)
 	if err != nil {
 		return nil, err
 	}
