@@ -35,6 +35,7 @@ var ours = map[string][]string{
 	"image/index":     {"compress", "image", "image/imagefs", "manifest", "rootfs"},
 	"compare":         {"image", "manifest"},
 	"manifest":        {},
+	"report":          {"bootcheck", "compare", "manifest"},
 	"identity":        {},
 	"nice":            {},
 	"pace":            {},
@@ -49,7 +50,7 @@ var ours = map[string][]string{
 	"upload/drptest": {},
 
 	"capture":     {"archive", "bootcheck", "compare", "compress", "database", "deploy", "durable", "edit", "identity", "manifest", "rootfs", "snapshot", "upload"},
-	"cli":         {"bootcheck", "bootcheck/hardware", "capture", "compare", "compress", "database", "deploy", "durable", "edit", "identity", "image", "image/extract", "image/imagefs", "image/index", "manifest", "nice", "rootfs", "snapshot", "upload"},
+	"cli":         {"bootcheck", "bootcheck/hardware", "capture", "compare", "compress", "database", "deploy", "durable", "edit", "identity", "image", "image/extract", "image/imagefs", "image/index", "manifest", "nice", "report", "rootfs", "snapshot", "upload"},
 	"cli/clitest": {},
 }
 

@@ -25,8 +25,29 @@ type Image struct {
 // options looks at. The reader is a new one; its errors, and what of the image has no
 // place in a tree, are returned: only a whole image is judged.
 func ReadImage(ctx context.Context, r *image.Reader, opt Options) (*Image, error) {
-	w := &watcher{modules: opt.Target != nil, linked: map[string]Wanted{}}
-	want := imagefs.Options{Interest: w.interest, Xattrs: []string{LabelAttr}}
+	w := newWatcher(opt)
+	return w.read(ctx, r, opt, w.interest)
+}
+
+// ReadImageBeside is ReadImage for who looks at the members too, in the same pass: beside
+// is called with each before its content is read, and may return what reads that.
+func ReadImageBeside(ctx context.Context, r *image.Reader, opt Options, beside func(m *entry.Member) func(io.Reader)) (*Image, error) {
+	w := newWatcher(opt)
+	return w.read(ctx, r, opt, func(name string, m *entry.Member) imagefs.Interest {
+		in, read := w.interest(name, m), beside(m)
+		if in.Make == nil && read != nil {
+			in.Make = func(content io.Reader) any { read(content); return nil }
+		}
+		return in
+	})
+}
+
+func newWatcher(opt Options) *watcher {
+	return &watcher{modules: opt.Target != nil, linked: map[string]Wanted{}}
+}
+
+func (w *watcher) read(ctx context.Context, r *image.Reader, opt Options, interest func(string, *entry.Member) imagefs.Interest) (*Image, error) {
+	want := imagefs.Options{Interest: interest, Xattrs: []string{LabelAttr}}
 	kept, err := imagefs.Read(ctx, r, want)
 	if err != nil {
 		return nil, err

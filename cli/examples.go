@@ -31,7 +31,11 @@ var examples = map[string][]example{
 		{"what is in an image, as tar -tv shows it", "image-capture list -l debian-12.tgz"},
 		{"the largest files", "image-capture list -l --sort size debian-12.tgz | head"},
 	},
-	"cat":        {{"one file of an image on a server", "image-capture cat http://192.168.124.1:8091/files/images/debian-12.tgz etc/os-release"}},
+	"cat": {{"one file of an image on a server", "image-capture cat http://192.168.124.1:8091/files/images/debian-12.tgz etc/os-release"}},
+	"report": {
+		{"what is in an image, and what takes the space", "image-capture report debian-12.tgz -o debian-12.html"},
+		{"how this server has grown since it was deployed", "image-capture report / --base gold.MANIFEST.txt -o server.html"},
+	},
 	"diff":       {{"how far has this server drifted from its gold image?", "image-capture diff gold.tgz /"}},
 	"prune":      {{"all but the newest five images of each kind go", "image-capture prune --keep 5 --yes"}},
 	"hooks":      {{"the archive for image-deploy/additional-tarballs", "image-capture hooks -o hooks.tgz"}},

@@ -111,8 +111,8 @@ func (v *verification) document() verified {
 	return doc
 }
 
-// report reports an image, the last, and the bases that it is over.
-func report(a *App, asJSON bool, all []*verification) error {
+// reportVerified reports an image, the last, and the bases that it is over.
+func reportVerified(a *App, asJSON bool, all []*verification) error {
 	if asJSON {
 		last := len(all) - 1
 		doc := all[last].document()
