@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"image-capture/bootcheck/hardware"
@@ -41,26 +42,39 @@ func checkDrivers(s *survey) {
 		s.info("", "not checked: it is not known which drivers are common for this architecture", "")
 		return
 	}
+	conf := s.moduleConfig()
 	for _, k := range kernels {
 		m, ok := s.modules(k)
 		if !ok {
 			continue
 		}
 		for _, g := range groups {
-			s.checkGroup(k, m, g)
+			s.checkGroup(k, m, conf, g)
 		}
 	}
 }
 
-func (s *survey) checkGroup(k kernel, m *hardware.Modules, g group) {
+func (s *survey) checkGroup(k kernel, m *hardware.Modules, conf *hardware.Config, g group) {
 	var missing []string
+	blocked := false
 	for _, name := range g.drivers {
-		if _, ok := m.Lookup(name); !ok {
+		mod, ok := m.Lookup(name)
+		if !ok {
 			missing = append(missing, name)
+			continue
+		}
+		// kmod loads none that is kept from it, and the machine is as one without.
+		if why, file := conf.Blocked(mod); why != "" {
+			blocked = true
+			problem := fmt.Sprintf("module %s %s, and drives %s", name, why, g.name)
+			if !slices.ContainsFunc(s.findings, func(f Finding) bool { return f.Rule == s.rule.name && f.Problem == problem }) { // of another kernel
+				s.warn(file, problem, "take that out of /"+file)
+			}
 		}
 	}
 	names := strings.Join(missing, ", ")
 	switch n := len(missing); {
+	case n == 0 && blocked: // told
 	case n == 0:
 		s.ok(k.dir, fmt.Sprintf("kernel %s has the drivers for %s", k.version, g.name))
 	case n == len(g.drivers):

@@ -3,6 +3,7 @@ package bootcheck
 import (
 	"cmp"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -78,10 +79,9 @@ func (s *survey) dracutHostOnly() (file, setting string) {
 }
 
 // initramfsToolsModules returns the file that sets MODULES, and its value, see
-// initramfs.conf(5) and mkinitramfs(8).
+// initramfs.conf(5).
 func (s *survey) initramfsToolsModules() (file, value string) {
-	names := append([]string{"etc/initramfs-tools/initramfs.conf"}, s.filled("usr/share/initramfs-tools/conf.d/*")...)
-	for _, name := range append(names, s.filled("etc/initramfs-tools/conf.d/*")...) {
+	for _, name := range append([]string{"etc/initramfs-tools/initramfs.conf"}, s.initramfsToolsSnippets()...) {
 		if !s.isFile(name) {
 			continue
 		}
@@ -93,6 +93,29 @@ func (s *survey) initramfsToolsModules() (file, value string) {
 		}
 	}
 	return file, value
+}
+
+// snippetName is for the names that mkinitramfs takes; what dpkg leaves beside a file is
+// none of them, "x.bak" is.
+var snippetName = regexp.MustCompile(`^[[:alnum:]][[:alnum:]._-]*$`)
+
+// initramfsToolsSnippets are the files that mkinitramfs(8) reads after initramfs.conf, in
+// its order: those of packages, then those in /etc, each of which hides the package's of
+// that name whatever it holds. See maybe_add_conf there.
+func (s *survey) initramfsToolsSnippets() (names []string) {
+	const vendor, etc = "usr/share/initramfs-tools/conf.d", "etc/initramfs-tools/conf.d"
+	for _, dir := range []string{vendor, etc} {
+		for _, base := range s.list(dir) {
+			if !snippetName.MatchString(base) || strings.Contains(base, ".dpkg-") {
+				continue
+			}
+			if _, masked := s.stat(path.Join(etc, base)); dir == vendor && masked {
+				continue
+			}
+			names = append(names, path.Join(dir, base))
+		}
+	}
+	return names
 }
 
 // mkinitcpioAutodetect says whether the hook that leaves other machines' drivers

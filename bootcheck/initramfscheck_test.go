@@ -90,6 +90,10 @@ func TestHostOnly(t *testing.T) {
 		{"initramfs-tools, most", rule, debian + "-- etc/initramfs-tools/initramfs.conf --\n#MODULES=dep\nMODULES=most\n", []string{"ok"}},
 		{"initramfs-tools, dep for the next", rule, debian + "-- etc/initramfs-tools/initramfs.conf --\nMODULES=most\n-- etc/initramfs-tools/conf.d/driver-policy --\nMODULES=dep\n",
 			[]string{"warn /etc/initramfs-tools/conf.d/driver-policy: initramfs-tools is set to make the next initramfs for one machine only: MODULES=dep"}},
+		{"initramfs-tools, hidden by an empty file", rule, debian + "-- usr/share/initramfs-tools/conf.d/x --\nMODULES=dep\n-- etc/initramfs-tools/conf.d/x --\n", []string{"ok"}},
+		{"initramfs-tools, left by dpkg or an editor", rule, debian + "-- etc/initramfs-tools/conf.d/x.dpkg-old --\nMODULES=dep\n-- etc/initramfs-tools/conf.d/x~ --\nMODULES=dep\n", []string{"ok"}},
+		{"initramfs-tools, a copy that it reads", rule, debian + "-- etc/initramfs-tools/conf.d/x.bak --\nMODULES=dep\n", []string{"warn /etc/initramfs-tools/conf.d/x.bak"}},
+		{"initramfs-tools, no word of it", rule, debian + "-- etc/initramfs-tools/initramfs.conf --\nMODULES=Dep\n", []string{"ok"}},
 		{"mkinitcpio", rule, arch + "HOOKS=(base udev autodetect modconf)\n", []string{"warn /etc/mkinitcpio.conf: mkinitcpio is set"}},
 		{"mkinitcpio, all", rule, arch + "#HOOKS=(base autodetect)\nHOOKS=(base udev)\n", []string{"ok"}},
 	})

@@ -334,6 +334,9 @@ func TestDrivers(t *testing.T) {
 			"warn " + dir + ": kernel " + full + " has none of the drivers for the network of physical servers: no ixgbe, i40e, ice, bnxt_en, mlx5_core, tg3 [install a newer kernel",
 			"ok"}},
 		{"no kernel", "", "", []string{"info: not checked: there is no kernel"}},
+		{"blacklisted", full, "-- etc/modprobe.d/x.conf --\nblacklist nvme\n-- etc/default/grub --\nGRUB_CMDLINE_LINUX=\"modprobe.blacklist=virtio_net\"\n", []string{
+			"warn /etc/modprobe.d/x.conf: module nvme is blacklisted, and drives the disks of physical servers", "ok",
+			"warn /etc/default/grub: module virtio_net is blacklisted, and drives virtual machines (virtio)"}},
 		{"another architecture", full, "-- usr/lib/systemd/systemd [elfbe=22] --\n", []string{"info: not checked: it is not known which drivers"}},
 		{"unreadable", full, "-- " + dir[1:] + "/modules.builtin [deny] --\n", []string{"warn " + dir + "/modules.builtin: cannot be read: permission denied"}},
 	} {
