@@ -49,7 +49,12 @@ func (p *prefetcher) asker(ctx context.Context) {
 func (p *prefetcher) ask(b *batch) {
 	for i := range b.items {
 		it := &b.items[i]
-		it.asked = it.node.WillNeed(func(size int64) int64 { return take(&p.asked, min(size, askAhead), allAskedAhead) })
+		it.asked = it.node.WillNeed(func(size int64) int64 {
+			if it.cloner != nil && size > maxSettled {
+				return 0 // its clone is read, which has nothing of it in the cache
+			}
+			return take(&p.asked, min(size, askAhead), allAskedAhead)
+		})
 	}
 }
 

@@ -224,10 +224,10 @@ func (w *encoder) stream(it *item) error {
 	if it.read {
 		return nil
 	}
-	now, err := it.content.Stat()
+	what, err := it.changedSince()
 	if err != nil {
 		w.unreadable(m.Path, err)
-	} else if what := cmp.Or(difference(&m.Entry, &now), it.cut()); what != "" {
+	} else if what = cmp.Or(what, it.cut()); what != "" {
 		w.sum.Changed = append(w.sum.Changed, entry.Note{Path: m.Path, Reason: what})
 	}
 	return nil

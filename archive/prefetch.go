@@ -41,6 +41,9 @@ type item struct {
 	at   time.Time // just before m was read
 	// content is open when the encoder has to read the file.
 	content *rootfs.Content
+	// cloner is that of the options; cloned says that content is a clone.
+	cloner *rootfs.Cloner
+	cloned bool
 	// data is what is stored of the file, when it was read already; own is the
 	// buffer of the pool that it lies in, if any.
 	data   []byte
@@ -130,7 +133,7 @@ func (p *prefetcher) walk(ctx context.Context, tree Tree) error {
 				return context.Cause(ctx)
 			}
 		}
-		cur.items = append(cur.items, item{node: n, pace: p.pace, over: ctx.Done()})
+		cur.items = append(cur.items, item{node: n, pace: p.pace, over: ctx.Done(), cloner: p.opt.Clone})
 		if len(cur.items) == batchNames {
 			submit()
 		}
@@ -247,6 +250,9 @@ func (p *prefetcher) read(b *batch, it *item) {
 	it.ask()
 	if it.content == nil || e.Nlink > 1 && p.links.known(e.ID) {
 		return // nothing to read, or a later name of a file that is stored already
+	}
+	if it.cloner != nil && (e.Size > maxSettled || it.fresh() || it.cloner.First(e.Path)) {
+		it.clone()
 	}
 	for try := 1; try < tries && it.fresh(); try++ {
 		time.Sleep(entry.Tick)

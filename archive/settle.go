@@ -19,12 +19,15 @@ func (it *item) look() {
 	if it.content != nil {
 		it.content.Close()
 	}
-	it.at = time.Now()
+	it.at, it.cloned = time.Now(), false
 	it.content, it.lost, it.err = it.node.Read(&it.m.Entry)
 }
 
+// clone has a clone read in place of the file, where that can be.
+func (it *item) clone() { it.cloned = it.cloner.Clone(it.content, &it.m.Entry) }
+
 // fresh says that another change than the last before the look could go unseen.
-func (it *item) fresh() bool { return it.m.Fresh(it.at) }
+func (it *item) fresh() bool { return !it.cloned && it.m.Fresh(it.at) }
 
 // settle reads a file of at most maxSettled bytes into buf until it held still
 // while it was read, and takes its digest if that is wanted. The file stays unread, with err or without, when it cannot be
@@ -36,12 +39,11 @@ func (it *item) settle(buf []byte, digest bool) {
 		if it.err != nil {
 			return
 		}
-		now, err := it.content.Stat()
+		what, err := it.changedSince()
 		if err != nil {
 			it.err = err
 			return
 		}
-		what := difference(e, &now)
 		if what == "" && it.fresh() {
 			what = "was written to just before it was read, and maybe meanwhile"
 		}
@@ -55,13 +57,31 @@ func (it *item) settle(buf []byte, digest bool) {
 			}
 			return
 		}
-		time.Sleep(entry.Tick)
+		if it.cloner == nil {
+			time.Sleep(entry.Tick)
+		}
 		// All of it again: the attributes belong to the content.
 		if it.look(); it.content == nil {
 			return
 		}
+		if it.cloner != nil {
+			it.clone()
+		}
 	}
 	it.data, it.sparse, it.short = nil, nil, false
+}
+
+// changedSince reports how the file changed since the look, or "". What is written to a
+// file does not change its clone.
+func (it *item) changedSince() (string, error) {
+	if it.cloned {
+		return "", nil
+	}
+	now, err := it.content.Stat()
+	if err != nil {
+		return "", err
+	}
+	return difference(&it.m.Entry, &now), nil
 }
 
 // readStored reads what is to be stored of a file: all of it, or its data without

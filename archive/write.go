@@ -11,6 +11,7 @@ import (
 	"image-capture/compress"
 	"image-capture/edit"
 	"image-capture/entry"
+	"image-capture/rootfs"
 )
 
 // Tree is what is archived: in practice an *edit.Tree.
@@ -36,6 +37,10 @@ type Options struct {
 	SkipFileDigests bool
 	// Skip names files that are never captured, with the reason.
 	Skip map[entry.FileID]string
+	// Clone, if not nil, clones files before they are read: those that are not read whole
+	// before their header is written, those that change while they are read, and those
+	// that it names.
+	Clone *rootfs.Cloner
 	// Member, if not nil, is called with each member when it is in the archive, in
 	// order, by one goroutine. The member is not used again.
 	Member func(*entry.Member) error
