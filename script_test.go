@@ -57,6 +57,9 @@ var scriptCommands = map[string]func(ts *testscript.TestScript, neg bool, args [
 	"ls":      cmdLs,
 	"gomtree": cmdGomtree,
 	"tmpfs":   cmdTmpfs,
+	"loopfs":  cmdLoopfs,
+
+	"loopmount": cmdLoopmount,
 }
 
 // double is the endpoint of a script.
@@ -425,6 +428,31 @@ func cmdGomtree(ts *testscript.TestScript, neg bool, args []string) {
 	if err := ts.Exec(tool, args...); (err == nil) == neg {
 		ts.Fatalf("gomtree: %v", err)
 	}
+}
+
+// cmdLoopfs is "loopfs TYPE SIZE DIR": it makes a filesystem in a file and mounts it at a
+// directory, for the rest of the script.
+func cmdLoopfs(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: loopfs TYPE SIZE DIR")
+	}
+	image := filepath.Join(of(ts).t.TempDir(), "disk")
+	dir := ts.MkAbs(args[2])
+	ts.Check(os.MkdirAll(dir, 0o755))
+	ts.Check(ts.Exec("truncate", "-s", args[1], image))
+	ts.Check(ts.Exec("mkfs."+args[0], "-q", image))
+	ts.Check(ts.Exec("mount", "-o", "loop", image, dir))
+	ts.Defer(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
+}
+
+// cmdLoopmount is "loopmount OLD DIR OPTIONS": the filesystem that is mounted at OLD is
+// mounted at DIR too.
+func cmdLoopmount(ts *testscript.TestScript, neg bool, args []string) {
+	old, dir := ts.MkAbs(args[0]), ts.MkAbs(args[1])
+	source, err := exec.Command("findmnt", "-no", "SOURCE", "--nofsroot", old).Output()
+	ts.Check(err)
+	ts.Check(ts.Exec("mount", "-o", args[2], strings.TrimSpace(string(source)), dir))
+	ts.Defer(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
 }
 
 // cmdTmpfs is "tmpfs DIR SIZE": a filesystem of that size, until the script's end.

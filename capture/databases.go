@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"image-capture/database"
+	"image-capture/snapshot"
 )
 
 // Database is a server that runs on the tree's host, and whose data is captured.
@@ -20,6 +21,8 @@ type Held string
 const (
 	NotHeld   Held = ""      // it is read while the server writes
 	HeldHooks Held = "hooks" // the user's hooks are run around the reading
+	HeldFiles Held = "files" // each of its files is read as it is at one moment
+	HeldWhole Held = "whole" // all is read as it is at one moment
 )
 
 // databases are the servers that run and whose data is captured.
@@ -63,12 +66,30 @@ func (s *Source) captures(path string) bool {
 	return captured
 }
 
-// reportDatabases names what runs, before a hook stops it.
-func (h *here) reportDatabases() {
-	for _, d := range h.src.databases() {
+// findDatabases names what runs, before a hook stops it, and what is done about it.
+func (h *here) findDatabases() {
+	h.databases = h.src.databases()
+	for i := range h.databases {
+		d := &h.databases[i]
+		switch h.choiceAt(d.Path).Mode {
+		case snapshot.Btrfs:
+			d.Held = HeldWhole
+		case snapshot.Reflink:
+			d.Held = HeldFiles
+		}
 		if h.opt.Hooks.Pre != "" {
 			d.Held = HeldHooks
 		}
-		h.events.Database(d)
+		h.events.Database(*d)
 	}
+}
+
+// ofDatabase says whether a path is one of a server that ran.
+func (h *here) ofDatabase(path string) bool {
+	for _, d := range h.databases {
+		if strings.HasPrefix(path, d.Path+"/") {
+			return true
+		}
+	}
+	return false
 }

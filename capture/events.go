@@ -5,6 +5,7 @@ import (
 	"image-capture/edit"
 	"image-capture/entry"
 	"image-capture/rootfs"
+	"image-capture/snapshot"
 	"image-capture/upload"
 )
 
@@ -36,6 +37,16 @@ type Events interface {
 	Database(d Database)
 	// Secrets are those that will be in the image.
 	Secrets(list []bootcheck.Secret)
+
+	// Snapshot is what is done about a filesystem.
+	Snapshot(c snapshot.Choice)
+	// Removed is something that a capture which was killed had left on the host.
+	Removed(what string)
+	// NotHeld is a filesystem, or a subvolume, of which no snapshot could be made, and why.
+	NotHeld(path, reason string)
+	// NotCloned says that files were read as they are, and not as clones, and why; path
+	// is the first of them. None: all that are below path will be.
+	NotCloned(path string, files int, reason string)
 	// Hook is a hook of Steady that is run now; which is pre-hook or post-hook.
 	Hook(which, command string)
 	// LeftBehind is something that could not be removed from the host, and the command that
@@ -104,6 +115,18 @@ func (Silent) Database(Database) {}
 
 // Secrets does nothing.
 func (Silent) Secrets([]bootcheck.Secret) {}
+
+// Snapshot is for Events.
+func (Silent) Snapshot(snapshot.Choice) {}
+
+// Removed is for Events.
+func (Silent) Removed(string) {}
+
+// NotHeld is for Events.
+func (Silent) NotHeld(_, _ string) {}
+
+// NotCloned is for Events.
+func (Silent) NotCloned(string, int, string) {}
 
 // Hook is for Events.
 func (Silent) Hook(_, _ string) {}

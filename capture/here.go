@@ -10,6 +10,7 @@ import (
 	"image-capture/bootcheck"
 	"image-capture/entry"
 	"image-capture/manifest"
+	"image-capture/snapshot"
 )
 
 // here is an Origin on this machine.
@@ -17,7 +18,11 @@ type here struct {
 	opt    Options
 	events Events
 	held   held
-	mounts map[string]bool // mount points whose decision was reported
+	// choices say what is done about each filesystem, the root's first; databases are
+	// servers that ran when the tree was checked.
+	choices   []snapshot.Choice
+	databases []Database
+	mounts    map[string]bool // mount points whose decision was reported
 
 	src *Source // opened for the check, and taken by the first walk
 	// generalized and fixes are edits that were made, for each tree that is opened: of
@@ -49,7 +54,10 @@ func (h *here) Check(ctx context.Context) (c Checked, err error) {
 		return c, err
 	}
 	h.reportMounts(h.src)
-	h.reportDatabases()
+	if err := h.choose(); err != nil {
+		return c, err
+	}
+	h.findDatabases()
 	c.Source = h.opt.Host + ":" + h.src.root.Path()
 	c.Used, _ = h.src.mounts.Used()
 	c.Inodes = h.src.mounts.Inodes()
@@ -114,12 +122,20 @@ func (h *here) Estimate(ctx context.Context) int64 {
 
 // open opens the tree, for the first walk with the one that was checked.
 func (h *here) open() (*Source, error) {
-	src := h.src
-	h.src = nil
-	if src != nil {
-		return src, nil
+	if src := h.src; src != nil {
+		h.src = nil
+		if h.held.mounts == nil {
+			return src, nil
+		}
+		src.Close() // what is read is elsewhere
 	}
-	src, err := h.opt.Open()
+	var src *Source
+	var err error
+	if h.held.mounts != nil {
+		src, err = h.opt.openFrom(h.held.root, h.held.mounts)
+	} else {
+		src, err = h.opt.Open()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +162,7 @@ func (h *here) Walk(ctx context.Context, w io.Writer, skip map[entry.FileID]stri
 	sum, err := archive.Write(ctx, w, src, archive.Options{
 		Codec: codecs[h.opt.Format], Level: h.opt.Level, Jobs: h.opt.Jobs,
 		Skip: h.skip(skip), ReadRate: h.opt.ReadRate, SkipFileDigests: h.opt.SkipFileDigests,
-		Progress: &p.Progress,
+		Progress: &p.Progress, Clone: h.held.cloner,
 		Member: func(m *entry.Member) error {
 			h.events.Captured(m.Path)
 			return add(m)

@@ -37,14 +37,36 @@ func (t Tree) Open() (*Source, error) {
 		root.Close()
 		return nil, &OptionError{OptionRoot, err}
 	}
+	return s.prepare(t, s.decideMounts)
+}
+
+// openFrom is Open by decisions that were made, as they say where each place is read from;
+// the root is read from a directory of its own.
+func (t Tree) openFrom(from string, mounts *rootfs.Mounts) (*Source, error) {
+	root, err := rootfs.OpenFrom(t.Root, from)
+	if err != nil {
+		return nil, &OptionError{OptionRoot, err}
+	}
+	s := &Source{root: root, mounts: mounts.Copy()}
+	return s.prepare(t, func(Tree) error { return s.root.Enter(s.mounts) })
+}
+
+// prepare plans the edits, and has decide enter what is captured. After an error the root
+// is closed.
+func (s *Source) prepare(t Tree, decide func(Tree) error) (*Source, error) {
+	var err error
 	if s.plan, err = t.plan(); err == nil {
-		err = s.decideMounts(t)
+		s.plan.LookIn(s.root.FS())
+		err = decide(t)
+	}
+	if err == nil {
+		err = s.ready()
 	}
 	if err == nil && t.AddCurtin == CurtinHooks {
 		err = s.addHooks("curtin", deploy.Hooks())
 	}
 	if err != nil {
-		root.Close()
+		s.root.Close()
 		return nil, err
 	}
 	return s, nil
@@ -65,7 +87,6 @@ func empty(path string) error {
 }
 
 func (s *Source) decideMounts(t Tree) error {
-	s.plan.LookIn(s.root.FS())
 	const tries = 5 // on a host where something is mounted just now
 	err := rootfs.ErrMountsChanged
 	for try := 0; try < tries && errors.Is(err, rootfs.ErrMountsChanged); try++ {
@@ -83,10 +104,12 @@ func (s *Source) decideMounts(t Tree) error {
 			err = s.root.Enter(s.mounts)
 		}
 	}
+	return err
+}
+
+// ready puts together what was planned and entered.
+func (s *Source) ready() error {
 	s.Tree = edit.NewTree(s.root, s.mounts, s.plan)
-	if err != nil {
-		return err
-	}
 	if tag := s.RootTag(); tag != "" {
 		return optionErrorf(OptionExcludeIfPresent, "%s has %s in it: nothing would be captured", s.root.Path(), tag)
 	}

@@ -9,7 +9,7 @@ import (
 
 func (e events) Database(d capture.Database) {
 	what := databaseText(d)
-	if d.Held == capture.NotHeld {
+	if d.Held == capture.NotHeld || d.Held == capture.HeldFiles {
 		e.term.warn(databaseHint(d), "%s", what)
 		return
 	}
@@ -18,7 +18,7 @@ func (e events) Database(d capture.Database) {
 
 func (e jsonEvents) Database(d capture.Database) {
 	f := fields{"name": d.Name, "path": d.Path, "pid": d.PID, "unit": d.Unit, "held": string(d.Held), "text": databaseText(d)}
-	if d.Held == capture.NotHeld {
+	if d.Held == capture.NotHeld || d.Held == capture.HeldFiles {
 		f["hint"] = e.term.words(databaseHint(d))
 	}
 	e.term.emit("database", f)
@@ -29,16 +29,24 @@ func databaseText(d capture.Database) string {
 	switch d.Held {
 	case capture.HeldHooks:
 		return text + "it is read between the hooks"
+	case capture.HeldFiles:
+		return text + "each of its files is read as it is at one moment, but not all at the same"
+	case capture.HeldWhole:
+		return text + "it is read from the snapshot, which a clone finds as after a power cut"
 	}
 	return text + "its files are read while it writes to them, and what a clone has of them may be of no use"
 }
 
 // databaseHint is what to type.
 func databaseHint(d capture.Database) string {
+	first := ""
+	if d.Held == capture.NotHeld {
+		first = "try --snapshot auto, or "
+	}
 	if d.Unit == "" {
-		return "stop it meanwhile, by --pre-hook and --post-hook, or leave its files out: --exclude " + entry.ShellWord(d.Path+"/*")
+		return first + "stop it meanwhile, by --pre-hook and --post-hook, or leave its files out: --exclude " + entry.ShellWord(d.Path+"/*")
 	}
 	unit := entry.ShellWord(d.Unit)
-	return fmt.Sprintf("stop it meanwhile: --pre-hook %s --post-hook %s, or leave its files out: --exclude %s",
+	return first + fmt.Sprintf("stop it meanwhile: --pre-hook %s --post-hook %s, or leave its files out: --exclude %s",
 		entry.ShellWord("systemctl stop "+unit), entry.ShellWord("systemctl start "+unit), entry.ShellWord(d.Path+"/*"))
 }

@@ -134,6 +134,7 @@ func known(err error) (d diagnosis, ok bool) {
 		memory     *capture.MemoryError
 		hook       *snapshot.HookError
 		base       *capture.BaseError
+		cannot     *snapshot.CannotError
 		exists     *durable.ExistsError
 		busy       *durable.BusyError
 		noManifest *capture.NoManifestError
@@ -169,6 +170,8 @@ func known(err error) (d diagnosis, ok bool) {
 		return diagnosis{ExitEndpoint, "delete the MANIFEST there; see whether a folder has the image's name, " + lookAtEndpoint, ""}, true
 	case errors.As(err, &profile):
 		return diagnoseProfile(errors.Unwrap(profile)), true
+	case errors.As(err, &cannot):
+		return diagnosis{ExitUsage, "use --snapshot auto, or none", ""}, true
 	case errors.As(err, &hook) && !hook.Post:
 		return diagnosis{ExitFailed, "nothing was captured; the post-hook was run all the same", ""}, true
 	case errors.As(err, &hook):

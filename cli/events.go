@@ -10,6 +10,7 @@ import (
 	"image-capture/edit"
 	"image-capture/entry"
 	"image-capture/rootfs"
+	"image-capture/snapshot"
 )
 
 // events prints what happens on the way.
@@ -77,6 +78,30 @@ func (e events) Layered(l capture.Layer) {
 
 func (e events) NoManifest() {
 	e.term.warn("add --manifest FILE", "no MANIFEST is written, because the image does not go to a regular file")
+}
+
+func (e events) Snapshot(c snapshot.Choice) {
+	if text, warn := snapshotText(c); warn {
+		e.term.warn("", "%s", text)
+	} else {
+		e.term.say("%s", text)
+	}
+}
+
+func (e events) Removed(what string) {
+	e.term.say("removed %s, which a capture that was killed had left", what)
+}
+
+func (e events) NotHeld(path, reason string) {
+	e.term.warn("", "no snapshot of %s: %s", path, reason)
+}
+
+func (e events) NotCloned(path string, files int, reason string) {
+	if files == 0 {
+		e.term.warn("", "files of %s cannot be cloned, and are read as they are: %s", path, reason)
+		return
+	}
+	e.term.warn("", "%s could not be cloned, and was read as it is: %s: %s", count(files, "file"), path, reason)
 }
 
 func (e events) Hook(which, command string) { e.term.say("%s: %s", which, command) }

@@ -12,6 +12,7 @@ import (
 	"image-capture/edit"
 	"image-capture/entry"
 	"image-capture/rootfs"
+	"image-capture/snapshot"
 )
 
 // fields are those of one line of --progress json, besides event and time.
@@ -78,6 +79,11 @@ type jsonEvents struct{ events }
 
 func (e jsonEvents) Mount(m rootfs.Mount) {
 	e.term.emit("mount", fields{"path": m.Path, "captured": m.Captured, "fstype": m.FSType, "source": m.Source, "reason": m.Reason})
+}
+
+func (e jsonEvents) Snapshot(c snapshot.Choice) {
+	text, _ := snapshotText(c)
+	e.term.emit("snapshot", fields{"path": c.Path, "mode": string(c.Mode), "fstype": c.FSType, "source": c.Source, "reason": c.Not, "text": text})
 }
 
 func (e jsonEvents) Hook(which, command string) {

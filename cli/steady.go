@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 
 	"image-capture/capture"
@@ -10,10 +11,15 @@ import (
 )
 
 // steadyOptions say what is done so that the tree holds still.
-type steadyOptions struct{ hooks snapshot.Hooks }
+type steadyOptions struct {
+	hooks    snapshot.Hooks
+	snapshot string
+}
 
 func (o *steadyOptions) add(g *groups) {
 	s := g.group("Consistency (of a system that runs)")
+	s.StringVar(&o.snapshot, "snapshot", "none", "read what does not change meanwhile, by `MODE`: btrfs (read-only snapshots of subvolumes), reflink (files are cloned before they are read), auto (the first of these that each filesystem can have), or none: nothing is written to the source")
+	g.oneOf("snapshot", &o.snapshot, snapshot.Modes()...)
 	s.StringVar(&o.hooks.Pre, "pre-hook", "", "run `COMMAND` by sh -c before the tree is read, such as one that stops a database or has it write all down; when it fails nothing is captured")
 	s.StringVar(&o.hooks.Post, "post-hook", "", "run `COMMAND` by sh -c after the tree was read: always, also when the capture fails or is killed")
 }
@@ -23,7 +29,18 @@ func (o *steadyOptions) of(a *App) capture.Steady {
 	if a.term.json {
 		w.Watcher = append(w.Watcher, "--progress=json")
 	}
-	return capture.Steady{Hooks: o.hooks, Watch: w}
+	return capture.Steady{Hooks: o.hooks, Snapshot: snapshot.Mode(o.snapshot), Watch: w}
+}
+
+// snapshotText says what is done about a filesystem; it is a warning where nothing can be.
+func snapshotText(c snapshot.Choice) (text string, warn bool) {
+	switch {
+	case c.Mode == snapshot.None:
+		return fmt.Sprintf("snapshot of %s: none, it is read as it is: %s", c.Place, c.What), !c.ReadOnly
+	case c.Not != "":
+		return fmt.Sprintf("snapshot of %s: %s: %s (%s)", c.Place, c.Mode, c.What, c.Not), false
+	}
+	return fmt.Sprintf("snapshot of %s: %s: %s", c.Place, c.Mode, c.What), false
 }
 
 // secretVariables are the environment variables that hold tokens or passwords.

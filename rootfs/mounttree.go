@@ -26,6 +26,10 @@ func newMountTree(infos []*MountInfo) mountTree {
 	return t
 }
 
+// MountAt returns which mount of a list a path leads to; nil for a path above all. The
+// path is absolute and without links.
+func MountAt(infos []*MountInfo, path string) *MountInfo { return newMountTree(infos).at(path) }
+
 // at goes down from mount to mount as the kernel does when it looks up a path: in
 // each, the first mount point on the way is entered. A mount on top of another,
 // or over the way to it, so hides it. The result is nil for a path above all.

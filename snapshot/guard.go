@@ -11,6 +11,8 @@ import (
 	"slices"
 	"sync"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // Guard knows what a capture has made on the host, and undoes it. It has told the watcher
@@ -26,6 +28,7 @@ type Guard struct {
 	mu   sync.Mutex
 	next int
 	open []promise // in the order made
+	fds  []int     // of what is made; closed before that is undone
 }
 
 type promise struct {
@@ -117,6 +120,20 @@ func (g *Guard) keep(ctx context.Context, id int) error {
 	return nil
 }
 
+// hold keeps a descriptor open until what is made is undone.
+func (g *Guard) hold(fd int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.fds = append(g.fds, fd)
+}
+
+// tool runs a program that makes something. The watcher waits for its end, too, so that
+// nothing is made after that has looked.
+func (g *Guard) tool(ctx context.Context, name string, args ...string) error {
+	_, err := g.host.tool(ctx, g.pipe, name, args...)
+	return err
+}
+
 // forget says that something is undone, or was never made.
 func (g *Guard) forget(id int) {
 	g.mu.Lock()
@@ -141,6 +158,10 @@ func (g *Guard) Close(ctx context.Context, failed func(*LeftError)) error {
 	ctx = context.WithoutCancel(ctx)
 	g.mu.Lock()
 	left := slices.Clone(g.open)
+	for _, fd := range g.fds {
+		_ = unix.Close(fd) // nothing was written
+	}
+	g.fds = nil
 	g.mu.Unlock()
 	var first error
 	for _, p := range slices.Backward(left) {

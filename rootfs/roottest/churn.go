@@ -78,13 +78,20 @@ func Churn(t testing.TB, path string, block int) {
 	})
 }
 
-// Torn says how a content of a churned file is of no one moment, or "".
-func Torn(content []byte) string {
+// Torn says how a content of a churned file is of no one moment, or "": that is between
+// two writes.
+func Torn(content []byte) string { return torn(content, len(content)/churnBlocks) }
+
+// TornPage is Torn for a moment that may be within a write, as that of a power cut: between
+// two pages.
+func TornPage(content []byte) string { return torn(content, 4096) }
+
+func torn(content []byte, block int) string {
 	if len(content) == 0 || len(content)%(8*churnBlocks) != 0 {
 		return fmt.Sprintf("it has %d bytes", len(content))
 	}
-	block, first, last := len(content)/churnBlocks, uint64(0), uint64(0)
-	for i := range churnBlocks {
+	first, last := uint64(0), uint64(0)
+	for i := range len(content) / block {
 		n := binary.LittleEndian.Uint64(content[i*block:])
 		for at := 0; at < block; at += 8 {
 			if k := binary.LittleEndian.Uint64(content[i*block+at:]); k != n {

@@ -1,0 +1,138 @@
+package snapshot
+
+import (
+	"fmt"
+	"os/exec"
+	"slices"
+	"strings"
+)
+
+// Mode is how a filesystem is made to hold still.
+type Mode string
+
+// The modes.
+const (
+	None    Mode = "none"    // it is read as it is
+	Auto    Mode = "auto"    // the first of the others that it can have, in this order
+	Btrfs   Mode = "btrfs"   // read-only snapshots of its subvolumes
+	Reflink Mode = "reflink" // its files are cloned before they are read
+)
+
+// Modes are all, as --snapshot has them.
+func Modes() []string {
+	return []string{string(None), string(Auto), string(Btrfs), string(Reflink)}
+}
+
+// Place is where a filesystem is captured.
+type Place struct {
+	Path string // in the tree, "." or "./home"
+	Dir  string // the same on this host: an absolute path without links
+	// Mount is the mount point that Dir is or lies in, and Root what of the filesystem is
+	// mounted there; see proc_pid_mountinfo(5).
+	Mount, Root    string
+	FSType, Source string
+	// ReadOnly says that nobody can write to the filesystem, MountReadOnly that nobody can
+	// at this mount point.
+	ReadOnly, MountReadOnly bool
+}
+
+// String names it for people.
+func (p Place) String() string {
+	s := p.Path + " (" + p.FSType
+	if strings.HasPrefix(p.Source, "/") {
+		s += " on " + p.Source
+	}
+	return s + ")"
+}
+
+// Choice is what is done about a place.
+type Choice struct {
+	Place
+	Mode Mode   // None: it is read as it is
+	What string // that is written to the host, or why nothing is done
+	Not  string // why not the modes before, of Auto
+}
+
+// Choose says what can be done about each place; nothing is written. For a mode but Auto
+// the error is a CannotError when no place can have it.
+func (h Host) Choose(mode Mode, places []Place) ([]Choice, error) {
+	var list []Choice
+	some := false
+	for _, p := range places {
+		c := h.choose(mode, p)
+		some = some || c.Mode != None || p.ReadOnly
+		list = append(list, c)
+	}
+	if !some && mode != Auto && mode != None {
+		e := &CannotError{Mode: mode}
+		for _, c := range list {
+			e.Why = append(e.Why, c.Place.String()+": "+c.What)
+		}
+		return list, e
+	}
+	return list, nil
+}
+
+// CannotError says that no filesystem that is captured can have a mode.
+type CannotError struct {
+	Mode Mode
+	Why  []string // of each place
+}
+
+func (e *CannotError) Error() string {
+	return fmt.Sprintf("no snapshot by %s: %s", e.Mode, strings.Join(e.Why, "; "))
+}
+
+func (h Host) choose(mode Mode, p Place) Choice {
+	c := Choice{Place: p, Mode: None}
+	if p.ReadOnly {
+		c.What = "mounted read-only"
+		return c
+	}
+	modes := []Mode{mode}
+	if mode == Auto {
+		modes = []Mode{Btrfs, Reflink}
+	}
+	var not []string
+	for _, m := range modes {
+		what, why := "", ""
+		switch m {
+		case Btrfs:
+			what, why = h.canBtrfs(p)
+		case Reflink:
+			what, why = canReflink(p)
+		}
+		if what != "" {
+			c.Mode, c.What, c.Not = m, what, strings.Join(not, "; ")
+			return c
+		}
+		if mode == Auto {
+			why = "no " + string(m) + ": " + why
+		}
+		not = append(not, why)
+	}
+	c.What = strings.Join(not, "; ")
+	return c
+}
+
+// ChooseAgain is for a choice of Auto that failed: files can be cloned, or nothing is done.
+func (h Host) ChooseAgain(c Choice) Choice {
+	return h.choose(Reflink, c.Place)
+}
+
+// canReflink goes by the name of the filesystem: that it can is seen when files are
+// cloned, which writes.
+func canReflink(p Place) (what, why string) {
+	if p.MountReadOnly {
+		return "", "mounted read-only here, so that no temp file can be made"
+	}
+	if slices.Contains([]string{"btrfs", "xfs", "bcachefs", "ocfs2"}, p.FSType) {
+		return "files over 1 MiB, files that change, and those of databases are cloned into temp files without a name before they are read", ""
+	}
+	return "", p.FSType + " cannot clone files"
+}
+
+func hasProgram(name string) bool {
+	_, err := exec.LookPath(name)
+	return err == nil
+}
