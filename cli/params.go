@@ -39,7 +39,7 @@ var Params = map[string]string{
 	"require-free":       "image-capture/require-free",
 	"rootfs-name":        "image-builder/upload-rootfs-name",
 	"save-profile":       "image-capture/save-profile",
-	"snapshot":         "image-capture/snapshot",
+	"snapshot":           "image-capture/snapshot",
 	"strict":             "image-capture/strict",
 	"tag":                "image-capture/tag",
 	"target":             "image-capture/target",
