@@ -20,9 +20,10 @@ import (
 
 // listOptions are the command list's.
 type listOptions struct {
-	long bool
-	sort string
-	tls  tlsOptions
+	long  bool
+	sort  string
+	bases []string
+	tls   tlsOptions
 	messageOptions
 }
 
@@ -30,6 +31,7 @@ func (o *listOptions) add(g *groups) {
 	s := g.group("List")
 	s.BoolVarP(&o.long, "long", "l", false, "show mode, owner, size, time and link of each entry, as tar -tv does")
 	s.StringVar(&o.sort, "sort", "image", "`ORDER` of the entries: image, as they are in it, or size, the largest first")
+	addBase(s, &o.bases)
 	g.oneOf("sort", &o.sort, "image", "size")
 	o.tls.add(g.group(tlsTitle))
 	o.messageOptions.add(g, false)
@@ -52,7 +54,7 @@ func (o *listOptions) run(ctx context.Context, a *App, _ *groups, args []string)
 	if err != nil {
 		return err
 	}
-	from, err := a.listed(ctx, client, name)
+	from, err := o.listed(ctx, a, client, name)
 	if err != nil {
 		return err
 	}
@@ -87,6 +89,23 @@ func (l *listed) close() {
 	for _, c := range slices.Backward(l.closers) {
 		c.Close()
 	}
+}
+
+// listed opens what is listed; with --base a layer and its base as one image.
+func (o *listOptions) listed(ctx context.Context, a *App, client *upload.Client, name string) (*listed, error) {
+	if len(o.bases) == 0 {
+		return a.listed(ctx, client, name)
+	}
+	s, err := a.entriesOver(ctx, client, name, o.bases)
+	if err != nil {
+		return nil, err
+	}
+	l := &listed{s.stream, name, name, []io.Closer{closer(s.close)}}
+	if len(s.chain) < 2 {
+		l.close()
+		return nil, usagef("leave out --base", "--base is for layers, and %s is none, as far as a MANIFEST says it", name)
+	}
+	return l, nil
 }
 
 // listed opens the MANIFEST of an image, or what the name is of: a MANIFEST, or an image

@@ -80,6 +80,29 @@ func (p *pruneJob) decide(list []*upload.Pair) {
 		}
 		p.plan = append(p.plan, line)
 	}
+	p.keepBases(list)
+}
+
+// keepBases keeps what layers that stay are over: without it they are worth nothing.
+func (p *pruneJob) keepBases(list []*upload.Pair) {
+	deleted := map[string]*pruned{}
+	for i := range p.plan {
+		if line := &p.plan[i]; line.Action == "delete" && line.Image != "" {
+			deleted[line.Image] = line
+		}
+	}
+	for again := true; again; {
+		again = false
+		for _, k := range list {
+			base := deleted[k.Base()]
+			if base == nil || deleted[p.folder+"/"+k.Image] != nil {
+				continue
+			}
+			base.Action, base.Reason = "keep", "the base of "+k.Name()
+			delete(deleted, base.Image)
+			again = true // it may be a layer itself
+		}
+	}
 }
 
 // nameOrTail is what tells the files of one capture from those of others: date and ident,

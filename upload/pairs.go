@@ -34,6 +34,10 @@ type Pair struct {
 	said manifest.Facts // by the MANIFEST
 }
 
+// Base is the path under files/ of the image that this one is a layer over, as its MANIFEST
+// says; "" for none.
+func (k Pair) Base() string { return k.said.Base }
+
 // Name is the one to show and to match with patterns.
 func (k Pair) Name() string {
 	switch {
