@@ -1,14 +1,13 @@
 // Package snapshot makes a tree hold still while it is captured: commands of the user's
 // run before and after (hooks), files are cloned before they are read (reflink), and
-// snapshots of btrfs and LVM are read in place of what is mounted.
+// snapshots of btrfs are read in place of what is mounted.
 //
 // All of that writes to the host. What is made is removed again, whatever happens: by the
 // Guard that made it; if its process is killed, by the watcher, a process that outlives
 // it; and if that is killed too, by the next capture that makes snapshots, which finds
-// them by name (see Sweep).
+// them by name (see SweepBtrfs).
 //
-// Nothing is ever frozen by hand: a freeze outlives the process that asked for it. LVM
-// freezes a file system in the kernel, for the moment that a snapshot takes.
+// Nothing is ever frozen by hand: a freeze outlives the process that asked for it.
 package snapshot
 
 import (
@@ -34,10 +33,6 @@ type Undo struct {
 	Group int `json:"group,omitempty"`
 	// Subvolume is the path of a snapshot of btrfs: it is deleted.
 	Subvolume string `json:"subvolume,omitempty"`
-	// Volume is a snapshot of LVM, as VG/LV: it is removed.
-	Volume string `json:"volume,omitempty"`
-	// Mount is a directory that was made to mount something on: both are removed.
-	Mount string `json:"mount,omitempty"`
 }
 
 // String says what it is, for people.
@@ -47,12 +42,8 @@ func (u Undo) String() string {
 		return "the post-hook"
 	case u.Group != 0:
 		return fmt.Sprintf("the hook of process group %d", u.Group)
-	case u.Subvolume != "":
-		return "the btrfs snapshot " + u.Subvolume
-	case u.Volume != "":
-		return "the LVM snapshot " + u.Volume
 	}
-	return "the mount point " + u.Mount
+	return "the btrfs snapshot " + u.Subvolume
 }
 
 // Command is what a person can type to undo it.
@@ -62,12 +53,8 @@ func (u Undo) Command() string {
 		return u.Hook
 	case u.Group != 0:
 		return fmt.Sprintf("kill -- -%d", u.Group)
-	case u.Subvolume != "":
-		return "btrfs subvolume delete " + entry.ShellWord(u.Subvolume)
-	case u.Volume != "":
-		return "lvremove -f " + entry.ShellWord(u.Volume)
 	}
-	return "umount " + entry.ShellWord(u.Mount) + "; rmdir " + entry.ShellWord(u.Mount)
+	return "btrfs subvolume delete " + entry.ShellWord(u.Subvolume)
 }
 
 // do undoes it. That nothing is there any more is no error.
@@ -77,14 +64,8 @@ func (u Undo) do(ctx context.Context, h Host) error {
 		return h.hook(ctx, u.Hook, nil)
 	case u.Group != 0:
 		return endGroup(u.Group)
-	case u.Subvolume != "":
-		return h.deleteSubvolume(ctx, u.Subvolume)
-	case u.Volume != "":
-		return h.removeVolume(ctx, u.Volume)
-	case u.Mount != "":
-		return unmount(u.Mount)
 	}
-	return nil
+	return h.deleteSubvolume(ctx, u.Subvolume)
 }
 
 // Host is how programs of the host are run.
@@ -169,15 +150,6 @@ func endGroup(group int) error {
 	return nil
 }
 
-// unmount takes away what is mounted on a directory that was made for it, and then that.
-func unmount(dir string) error {
-	_ = syscall.Unmount(dir, syscall.MNT_DETACH) // usually nothing is mounted any more
-	if err := os.Remove(dir); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	return nil
-}
-
 // tool runs a program of the host and returns what it printed. keep, if not nil, stays
 // open in it: so the watcher waits for it. The error can be a ToolError.
 func (h Host) tool(ctx context.Context, keep *os.File, name string, args ...string) (string, error) {
@@ -186,7 +158,7 @@ func (h Host) tool(ctx context.Context, keep *os.File, name string, args ...stri
 	}
 	// Once begun it is not killed: half of what it does might be done. It is quick.
 	cmd := exec.Command(name, args...)
-	cmd.Env = append(h.environ(cmd), "LC_ALL=C", "LVM_SUPPRESS_FD_WARNINGS=1")
+	cmd.Env = append(h.environ(cmd), "LC_ALL=C")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if keep != nil {
 		cmd.ExtraFiles = []*os.File{keep}
