@@ -24,13 +24,15 @@ type Task struct {
 	Generalize      []identity.Operation
 	Hooks           snapshot.Hooks
 	Snapshot        snapshot.Mode
+	FindSecrets     bool
+	RefuseSecrets   bool
 }
 
 // Task is the Origin's part of the options.
 func (o Options) Task() Task {
 	return Task{
 		Tree: o.Tree, Format: o.Format, Level: o.Level, Jobs: o.Jobs, ReadRate: o.ReadRate, SkipFileDigests: o.SkipFileDigests,
-		Check: o.Check, Boot: o.Boot, Fix: o.Fix, Generalize: o.Generalize, Hooks: o.Hooks, Snapshot: o.Snapshot,
+		Check: o.Check, Boot: o.Boot, Fix: o.Fix, Generalize: o.Generalize, Hooks: o.Hooks, Snapshot: o.Snapshot, FindSecrets: o.FindSecrets, RefuseSecrets: o.RefuseSecrets,
 	}
 }
 
@@ -38,6 +40,6 @@ func (o Options) Task() Task {
 func (t Task) Options() Options {
 	return Options{
 		Tree: t.Tree, Format: t.Format, Level: t.Level, Jobs: t.Jobs, ReadRate: t.ReadRate, SkipFileDigests: t.SkipFileDigests,
-		Check: t.Check, Boot: t.Boot, Fix: t.Fix, Generalize: t.Generalize, Steady: Steady{Hooks: t.Hooks, Snapshot: t.Snapshot},
+		Check: t.Check, Boot: t.Boot, Fix: t.Fix, Generalize: t.Generalize, Steady: Steady{Hooks: t.Hooks, Snapshot: t.Snapshot}, FindSecrets: t.FindSecrets, RefuseSecrets: t.RefuseSecrets,
 	}
 }

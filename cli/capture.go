@@ -17,6 +17,7 @@ import (
 	"image-capture/compress"
 	"image-capture/identity"
 	"image-capture/manifest"
+	"image-capture/remote"
 )
 
 // captureOptions are the command capture's.
@@ -42,12 +43,14 @@ type captureOptions struct {
 	upload      bool
 	result      string
 	dryRun      bool
+	remote      remoteOptions
 	verbose     bool
 	messageOptions
 }
 
 func (o *captureOptions) add(g *groups) {
 	o.tree.add(g)
+	o.remote.add(g)
 
 	s := g.group("Image")
 	o.format.add(g, s)
@@ -118,13 +121,21 @@ func (o *captureOptions) run(ctx context.Context, a *App, g *groups, args []stri
 	if len(args) != 1 {
 		return usagef("image-capture ROOT, such as image-capture / or image-capture /mnt; image-capture --help lists commands and flags", "capture takes one argument, the root")
 	}
-	a.warnUnprivileged()
+	root, err := o.remote.of(g, args[0])
+	if err != nil {
+		return err
+	}
+	if o.boot.elsewhere = o.remote.to != nil; !o.boot.elsewhere {
+		a.warnUnprivileged()
+	}
 	var res capture.Result
-	opt, err := o.options(ctx, a, g, args[0])
-	if err == nil {
-		before := o.load.lower(a, g, args[0])
+	opt, err := o.options(ctx, a, g, root)
+	if err == nil && !o.boot.elsewhere {
+		before := o.load.lower(a, g, root)
 		opt.Steady.Watch.Start = before.Start
 		defer func() { _ = before.Restore() }()
+	}
+	if err == nil {
 		var done func()
 		if opt.Base, done, err = o.layer.open(ctx, a, &o.store.tls); err == nil {
 			defer done()
@@ -135,6 +146,11 @@ func (o *captureOptions) run(ctx context.Context, a *App, g *groups, args []stri
 		if none := (*manifest.NoLayersError)(nil); errors.As(perr, &none) {
 			err = usagef("capture base and layer as tgz, and give --base the MANIFEST of the base; or leave out --profile and --save-profile", "%w", none)
 		}
+	}
+	if err == nil && o.boot.elsewhere {
+		var leave func()
+		opt.Origin, leave, err = o.remote.origin(ctx, a, remote.Job{Task: opt.Task(), TargetSelf: o.boot.target == targetSelf, Nice: o.load.wish(g)}, a.events(o.progress, o.verbose))
+		defer leave()
 	}
 	if err == nil && o.dryRun {
 		return o.forecast(ctx, a, opt)

@@ -7,6 +7,7 @@ import (
 
 	"image-capture/bootcheck"
 	"image-capture/capture"
+	"image-capture/remote"
 )
 
 // checkOptions are the command check's.
@@ -17,11 +18,13 @@ type checkOptions struct {
 	boot     bootOptions
 	bases    []string
 	tls      tlsOptions
+	remote   remoteOptions
 	messageOptions
 }
 
 func (o *checkOptions) add(g *groups) {
 	o.tree.add(g)
+	o.remote.add(g)
 	o.format.add(g, g.group("Image"))
 	o.boot.add(g, &o.tree.tree)
 	addManifest(g.group("Image"), &o.manifest)
@@ -61,6 +64,16 @@ type checkJob struct {
 
 // judge judges what the argument names: a directory is a root, all else an image.
 func (c *checkJob) judge(ctx context.Context, name string) error {
+	name, err := c.remote.of(c.given, name)
+	if err != nil {
+		return err
+	}
+	if c.remote.to != nil && (len(c.bases) > 0 || c.manifest != "") {
+		return usagef("leave them out", "--base and --manifest are for an image, and %s is a tree", name)
+	}
+	if c.remote.to != nil {
+		return c.host(ctx, name)
+	}
 	if name == "-" || isURL(name) {
 		return c.image(ctx, name)
 	}
@@ -76,16 +89,8 @@ func (c *checkJob) judge(ctx context.Context, name string) error {
 	if c.manifest != "" {
 		return usagef("leave out --manifest", "--manifest is for an image, and %s is a tree", name)
 	}
-	c.what = "an image of this tree"
 	c.app.warnUnprivileged()
-	format, err := c.format.format()
-	if err != nil {
-		return err
-	}
-	if c.opt, err = c.boot.of(ctx, c.given, format); err != nil {
-		return err
-	}
-	tree, err := c.tree.of(ctx, name)
+	tree, err := c.treeAt(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -97,6 +102,52 @@ func (c *checkJob) judge(ctx context.Context, name string) error {
 	c.report, c.fixed, err = src.Judge(ctx, c.opt, c.boot.fix, func(f bootcheck.Fix) { c.app.events(c.progress, false).Fixed(f, capture.ByFix) })
 	return err
 }
+
+// treeAt is the tree that is judged, and fills in how.
+func (c *checkJob) treeAt(ctx context.Context, root string) (capture.Tree, error) {
+	c.what = "an image of this tree"
+	format, err := c.format.format()
+	if err != nil {
+		return capture.Tree{}, err
+	}
+	if c.opt, err = c.boot.of(ctx, c.given, format); err != nil {
+		return capture.Tree{}, err
+	}
+	return c.tree.of(ctx, root)
+}
+
+// host judges a tree on another host.
+func (c *checkJob) host(ctx context.Context, root string) error {
+	c.boot.elsewhere = true
+	tree, err := c.treeAt(ctx, root)
+	if err != nil {
+		return err
+	}
+	task := capture.Options{Tree: tree, Boot: c.opt, Fix: c.boot.fix}.Task()
+	events := fixedOnly{told: c.app.events(c.progress, false)}
+	origin, leave, err := c.remote.origin(ctx, c.app, remote.Job{Task: task, TargetSelf: c.boot.target == targetSelf}, events)
+	defer leave()
+	if err != nil {
+		return err
+	}
+	checked, err := origin.Check(ctx)
+	if err != nil {
+		return err
+	}
+	if checked.Report == nil {
+		return &remote.ProtocolError{What: "no report"}
+	}
+	c.report, c.fixed = *checked.Report, checked.Fixes
+	return nil
+}
+
+// fixedOnly is for who wants to hear of edits alone.
+type fixedOnly struct {
+	capture.Silent
+	told capture.Events
+}
+
+func (f fixedOnly) Fixed(fix bootcheck.Fix, by capture.By) { f.told.Fixed(fix, by) }
 
 // checkDocument is the document of --json. The README says what is in it.
 type checkDocument struct {

@@ -165,6 +165,8 @@ func pick(args []string) (cmd command, rest []string, err error) {
 		word = "version"
 	case watchWord:
 		return command{name: word, options: func() options { return watchOptions{} }}, args[1:], nil
+	case serveWord:
+		return command{name: word, options: func() options { return serveOptions{} }}, args[1:], nil
 	case cobra.ShellCompRequestCmd:
 		// All that follows is the user's line, flags too.
 		return command{name: word, options: func() options { return completeOptions{} }}, append([]string{"--"}, args[1:]...), nil

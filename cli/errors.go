@@ -38,7 +38,7 @@ const exitHelp = `Exit codes:
   4  incomplete: files could not be read (with --strict also: files changed), or entries not be extracted as they are
   5  the endpoint refused the token, or a claim is missing
   6  the name is taken, here or on the endpoint
-  7  the endpoint failed, or did not store what was sent
+  7  the endpoint failed, or did not store what was sent; or the connection to the host broke
   8  verification failed, diff found a difference, or the image cannot be read
   9  interrupted
 `
@@ -83,6 +83,7 @@ type diagnosis struct {
 }
 
 const (
+	asRoot         = "run as root"
 	filesClaims    = `give the task ExtraClaims: scope files, action "post, get", specific "*"`
 	profileClaims  = `give the task ExtraClaims: scope profiles, action "create, update", specific "*"; or store the printed Profile with drpcli profiles create`
 	otherName      = "use another name (--rootfs-name, --manifest-name, --upload-path)"
@@ -112,7 +113,7 @@ func diagnose(err error) diagnosis {
 	case errors.Is(err, syscall.ENOSPC):
 		return diagnosis{ExitFailed, "free some space, or send the image to the endpoint without --output", ""}
 	case errors.Is(err, os.ErrPermission):
-		return diagnosis{ExitFailed, "run as root", ""}
+		return diagnosis{ExitFailed, asRoot, ""}
 	}
 	return diagnosis{code: ExitFailed}
 }
@@ -211,7 +212,7 @@ func known(err error) (d diagnosis, ok bool) {
 	case errors.As(err, &other):
 		return diagnosis{ExitEndpoint, "delete the file there, and look at the endpoint's disk and log", ""}, true
 	}
-	return diagnosis{}, false
+	return knownRemote(err)
 }
 
 // diagnoseOption names the flag of an option.
@@ -219,7 +220,7 @@ func diagnoseOption(e *capture.OptionError) diagnosis {
 	switch e.Option {
 	case capture.OptionRoot:
 		if errors.Is(e, os.ErrPermission) {
-			return diagnosis{ExitFailed, "run as root", ""}
+			return diagnosis{ExitFailed, asRoot, ""}
 		}
 		if empty := (*capture.EmptyRootError)(nil); errors.As(e, &empty) {
 			return diagnosis{ExitUsage, "mount the root filesystem there first; findmnt lists the mount points", ""}

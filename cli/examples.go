@@ -15,7 +15,7 @@ var examples = map[string][]example{
 		{"the tree at /mnt, as two files in the current directory", "image-capture /mnt --add-curtin"},
 		{"a running server without its identity, stored on the endpoint", "image-capture / --generalize --upload --token-file token --endpoint https://192.168.124.1:8092"},
 		{"only what differs from an earlier image", "image-capture /mnt --base gold.MANIFEST.txt --output update.tgz --deletions update.deletions"},
-		{"through ssh, into a file here", "ssh server sudo image-capture / -o - --format tar-zst --manifest /dev/null > server.tar.zst"},
+		{"another host, through ssh, into a file here", "image-capture ssh://admin@server/ --sudo --format tar-zst -o server.tar.zst"},
 	},
 	"check": {
 		{"would an image of this tree boot under UEFI?", "image-capture check /mnt --firmware uefi"},

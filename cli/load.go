@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"image-capture/nice"
+	"image-capture/remote"
 )
 
 // loadOptions say how little of the host a capture takes.
@@ -23,12 +24,26 @@ func (o *loadOptions) add(g *groups, rates *rateOption) {
 
 // lower lowers the priority. The result is nil where it stays.
 func (o *loadOptions) lower(a *App, g *groups, root string) *nice.Before {
-	asked := g.set("nice")
-	if asked && !o.nice || !asked && !runs(root) {
+	return lower(a, o.wish(g), root)
+}
+
+// wish is what the user said: yes, no, or nothing.
+func (o *loadOptions) wish(g *groups) remote.Wish {
+	switch {
+	case !g.set("nice"):
+		return remote.Default
+	case o.nice:
+		return remote.Yes
+	}
+	return remote.No
+}
+
+func lower(a *App, wish remote.Wish, root string) *nice.Before {
+	if wish == remote.No || wish == remote.Default && !runs(root) {
 		return nil
 	}
 	before, err := nice.Lower()
-	if err != nil && asked {
+	if err != nil && wish == remote.Yes {
 		a.term.warn("", "--nice: %v", err)
 	}
 	return before

@@ -90,7 +90,12 @@ const bootTitle = "Boot check"
 type bootOptions struct {
 	deployer, curtin, firmware, target string
 	fix                                bool
+	// elsewhere says that the tree is on another host: which is what self is then.
+	elsewhere bool
 }
+
+// targetSelf is the machine that the tree is on.
+const targetSelf = "self"
 
 func (o *bootOptions) add(g *groups, t *capture.Tree) {
 	s := g.group(bootTitle)
@@ -100,7 +105,7 @@ func (o *bootOptions) add(g *groups, t *capture.Tree) {
 	s.StringVar(&o.deployer, "deployer", "", "check for the deployer `NAME`, image-deploy or eikon (if not given: image-deploy for tgz, eikon for other formats)")
 	s.StringVar(&o.curtin, "curtin", string(deploy.RackN202), "the `GENERATION` of curtin that image-deploy runs (its Param curtin/version): "+generations())
 	s.StringVar(&o.firmware, "firmware", "", "firmware of the machines, `NAME` uefi, bios or both: the check fails if the image does not boot under it (if not given: under one of the two is enough)")
-	s.StringVar(&o.target, "target", "", "check the drivers for the machine that `FILE` describes, by its modaliases or its gohai-inventory as JSON; self is this machine")
+	s.StringVar(&o.target, "target", "", "check the drivers for the machine that `FILE` describes, by its modaliases or its gohai-inventory as JSON; self is the machine that ROOT is on")
 	s.BoolVar(&o.fix, "fix", false, "make the safe edits that findings offer: in the image, never in the source")
 	s.BoolVar(&t.Relabel, "relabel", false, "add /.autorelabel to the image, so that SELinux relabels all files at the first boot")
 }
@@ -148,7 +153,10 @@ func (o *bootOptions) readTarget(ctx context.Context) (*hardware.Target, error) 
 	switch o.target {
 	case "":
 		return nil, nil
-	case "self":
+	case targetSelf:
+		if o.elsewhere {
+			return nil, nil // it looks at itself
+		}
 		t, err := hardware.Self(os.DirFS("/sys"))
 		if err != nil {
 			return nil, fmt.Errorf("--target self: %w", err)

@@ -13,7 +13,7 @@ need="bsdtar:libarchive-tools tar:tar rsync:rsync find:findutils python3:python3
 	mkfs.ext4:e2fsprogs mke2fs:e2fsprogs tune2fs:e2fsprogs debugfs:e2fsprogs filefrag:e2fsprogs mkfs.btrfs:btrfs-progs mkfs.xfs:xfsprogs xfs_logprint:xfsprogs
 	mksquashfs:squashfs-tools mkswap:util-linux unshare:util-linux fincore:util-linux-extra setpriv:util-linux lsblk:util-linux blkid:util-linux
 	losetup:mount swapon:mount ip:iproute2
-	sshd:openssh-server openssl:openssl jq:jq curl:curl debootstrap:debootstrap qemu-system-x86_64:qemu-system-x86 qemu-aarch64:qemu-user
+	sshd:openssh-server sudo:sudo tcsh:tcsh nsenter:util-linux openssl:openssl jq:jq curl:curl debootstrap:debootstrap qemu-system-x86_64:qemu-system-x86 qemu-aarch64:qemu-user
 	/usr/share/bash-completion/bash_completion:bash-completion zsh:zsh fish:fish man:man-db mandoc:mandoc
 	modprobe:kmod depmod:kmod modinfo:kmod dracut:dracut-core
 	systemd-machine-id-setup:systemd /lib/systemd/system-generators/systemd-cryptsetup-generator:systemd"

@@ -1,0 +1,238 @@
+package remote
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/gob"
+	"errors"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"image-capture/capture"
+	"image-capture/entry"
+)
+
+// Service is the side on the host.
+type Service struct {
+	// Mark is what begins the first line on stdout; see Options.Words.
+	Mark string
+	Hello
+	// Prepare completes the options of a job.
+	Prepare func(*capture.Options, Job) error
+	// Explain makes of an error what the user is told.
+	Explain func(context.Context, error) *Error
+}
+
+// errGone ends all when nobody listens any more.
+var errGone = errors.New("the other side is gone")
+
+// Serve does what it is told on in, until that ends or is silent, and writes what comes of
+// it to out. It closes nothing, and returns soon: what cannot be stopped must not keep the
+// process alive.
+func (s Service) Serve(ctx context.Context, in io.Reader, out io.Writer) error {
+	closeOnExec()
+	if _, err := io.WriteString(out, s.Mark+" agent\n"); err != nil {
+		return err
+	}
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	srv := &server{Service: s, send: newSender(out), orders: make(chan order)}
+	_ = srv.send.keepAlive(aliveEvery, func() { end(errGone) }) // for as long as the process lives
+	if err := srv.send.message(&report{Hello: &s.Hello}); err != nil {
+		end(errGone)
+	}
+	go srv.listen(ctx, in, end) // it may be in a read for ever: the process ends then
+	ended := make(chan struct{})
+	go func() { // waited for below, but not for ever
+		defer close(ended)
+		srv.work(ctx)
+	}()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+		timer := time.NewTimer(patience)
+		defer timer.Stop()
+		select {
+		case <-ended:
+		case <-timer.C:
+		}
+	}
+	if srv.finished.Load() {
+		return nil
+	}
+	return context.Cause(ctx)
+}
+
+// closeOnExec keeps what sh and sudo left open from the programs that are run here.
+func closeOnExec() {
+	names, _ := os.ReadDir("/proc/self/fd")
+	for _, n := range names {
+		if fd, err := strconv.Atoi(n.Name()); err == nil && fd > 2 {
+			unix.CloseOnExec(fd)
+		}
+	}
+}
+
+type server struct {
+	Service
+	send   *sender
+	orders chan order
+	origin capture.Origin
+	// current cancels what is being done.
+	current atomic.Pointer[context.CancelFunc]
+	// total says that somebody wants to know how much there is to walk.
+	total atomic.Bool
+	// finished says that the other side wants no more.
+	finished atomic.Bool
+}
+
+// listen reads orders. The end of in, or silence, ends all.
+func (s *server) listen(ctx context.Context, in io.Reader, end context.CancelCauseFunc) {
+	defer end(errGone)
+	defer close(s.orders)
+	watch := time.AfterFunc(silence, func() { end(errGone) })
+	defer watch.Stop()
+	recv := newReceiver(bufio.NewReader(in))
+	for {
+		var o order
+		kind, _, err := recv.next(&o)
+		if err != nil {
+			return
+		}
+		watch.Reset(silence)
+		switch {
+		case kind != messageFrame:
+		case o.Verb == cancel:
+			if c := s.current.Load(); c != nil {
+				(*c)()
+			}
+		case o.Verb == total:
+			s.total.Store(true)
+		default:
+			select {
+			case s.orders <- o:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+// work does what is ordered, one after the other.
+func (s *server) work(ctx context.Context) {
+	defer func() {
+		if s.origin != nil {
+			s.origin.Close()
+		}
+	}()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case o, more := <-s.orders:
+			if !more || o.Verb == end {
+				s.finished.Store(more)
+				return
+			}
+			d, err := s.do(ctx, o)
+			if err != nil {
+				d.Error = s.Explain(ctx, err)
+			}
+			if s.send.message(&report{Done: &d}) != nil {
+				return
+			}
+		}
+	}
+}
+
+func (s *server) do(ctx context.Context, o order) (d done, err error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	s.current.Store(&stop)
+	defer s.current.Store(nil)
+	if o.Verb == begin && o.Job != nil {
+		opt := o.Job.Task.Options()
+		opt.Host = s.Host
+		if err := s.Prepare(&opt, *o.Job); err != nil {
+			return d, err
+		}
+		s.origin = capture.Here(opt, &relay{server: s})
+		return d, nil
+	}
+	if s.origin == nil {
+		return d, &ProtocolError{"an order before the job"}
+	}
+	switch o.Verb {
+	case ready:
+		err = s.origin.Ready(ctx)
+	case check:
+		var c capture.Checked
+		c, err = s.origin.Check(ctx)
+		d.Checked = &c
+	case estimate:
+		d.Bytes = s.origin.Estimate(ctx)
+	case hold:
+		err = s.origin.Hold(ctx)
+	case release:
+		err = s.origin.Release(ctx)
+	case preview:
+		var f capture.Forecast
+		f, err = s.origin.Preview(ctx)
+		d.Forecast = &f
+	case walk:
+		b := &batch{send: s.send}
+		var w capture.Walked
+		if w, err = s.origin.Walk(ctx, s.send, nil, b.add); err == nil {
+			err = b.flush()
+		}
+		d.Walked = &w
+	default:
+		err = &ProtocolError{"the order " + strconv.Quote(o.Verb)}
+	}
+	return d, err
+}
+
+// batch sends entries, many in a message.
+type batch struct {
+	send *sender
+	list []entry.Member
+	size int
+}
+
+func (b *batch) add(m *entry.Member) error {
+	const most, mostSize = 512, 256 << 10
+	c := *m
+	c.Xattrs = slices.Clone(m.Xattrs)
+	for _, x := range m.Xattrs {
+		b.size += len(x.Name) + len(x.Value)
+	}
+	c.SHA256, c.SparseSHA256 = bytes.Clone(m.SHA256), bytes.Clone(m.SparseSHA256)
+	b.list = append(b.list, c)
+	if b.size += len(m.Path) + len(m.Link) + len(m.HardLink); len(b.list) < most && b.size < mostSize {
+		return nil
+	}
+	return b.flush()
+}
+
+func (b *batch) flush() error {
+	if len(b.list) == 0 {
+		return nil
+	}
+	err := b.send.message(&report{Members: b.list})
+	b.list, b.size = b.list[:0], 0
+	return err
+}
+
+// encoded is a value as gob of its own.
+func encoded(v any) ([]byte, error) {
+	var b bytes.Buffer
+	err := gob.NewEncoder(&b).Encode(v)
+	return b.Bytes(), err
+}
