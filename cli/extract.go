@@ -62,6 +62,9 @@ func (o *extractOptions) run(ctx context.Context, a *App, _ *groups, args []stri
 		defer m.Close()
 		frames = m.frames()
 		opt.Manifest, e.manifest = m.Reader, m.name
+		if f := m.Facts(); f.Base != "" {
+			a.term.warn("extract its base first, delete those names, and add --overwrite", "%s is a layer over %s: the names that its MANIFEST lists as deleted (%d) are not deleted", args[0], f.Base, len(f.Deleted))
+		}
 	}
 	in, size, err := a.open(ctx, client, args[0])
 	if err != nil {
