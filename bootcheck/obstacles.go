@@ -23,9 +23,11 @@ type Entries struct {
 	// inodes counts the names of those that have more in the source than an image gives.
 	inodes map[entry.FileID]uint64
 	// esp are the names below /boot/efi as vfat compares them.
-	esp    map[string]espName
-	seed   maphash.Seed
-	seeded bool
+	esp map[string]espName
+	// padding counts the zeros that follow gzip data.
+	padding int64
+	seed    maphash.Seed
+	seeded  bool
 }
 
 // EntrySource goes through the entries of an image.

@@ -52,6 +52,7 @@ func (w *watcher) read(ctx context.Context, r *image.Reader, opt Options, intere
 	if err != nil {
 		return nil, err
 	}
+	w.entries.padding = r.Padding()
 	return &Image{kept, &w.entries, opt, want}, nil
 }
 

@@ -91,5 +91,8 @@ func checkUnpack(s *survey) {
 		}
 		s.report(t.level, name, problem, t.hint)
 	}
+	if entries.padding > 0 {
+		s.warn("", fmt.Sprintf("%d bytes of zeros follow the gzip data: tar and gzip pass over them, and other readers may stop there", entries.padding), "write the image to a file, not to a device, or cut the zeros off")
+	}
 	s.fine(before, "", "GNU tar, ext4, and vfat at /boot/efi take all entries")
 }

@@ -107,6 +107,9 @@ func (c *checkJob) unreadable(err error) error {
 	if wrong := (*compress.FrameError)(nil); errors.As(err, &wrong) {
 		hint = "nothing was checked: the MANIFEST is of another image, or was changed; image-capture verify says more"
 	}
+	if wrong := (*image.DiskError)(nil); errors.As(err, &wrong) {
+		hint = "mount it, and capture what is in it, such as by mount -o loop,ro FILE /mnt; image-capture /mnt"
+	}
 	return &failure{ExitVerify, fmt.Errorf("%s: %w", c.what, err), hint}
 }
 

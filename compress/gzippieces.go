@@ -66,12 +66,16 @@ func newGzipPieces(br *bufio.Reader, u *Reader, jobs int) *gzipPieces {
 // run unpacks gzip members up to the end of the image. Each is checked against its
 // CRC and size; what follows one must be another one or the end. Members are taken one
 // by one, because a multistream gzip.Reader takes an end within the name in a header
-// for the end of the stream.
+// for the end of the stream. Zeros up to the end are passed over, as gzip does: tapes and
+// block devices pad with them.
 func (g *gzipPieces) run() error {
 	z := new(gzip.Reader)
 	for first := true; ; first = false {
 		if more, err := g.in.fill(1); !more {
 			return err // io.EOF where it may be
+		}
+		if !first && g.in.left[0] == 0 {
+			return g.padding()
 		}
 		err := z.Reset(&g.in) // reads the header and no more
 		if err == nil {
@@ -86,6 +90,26 @@ func (g *gzipPieces) run() error {
 			return err
 		}
 		return fmt.Errorf("decompress gzip: %w", err)
+	}
+}
+
+// padding reads to the end, where only zeros may come.
+func (g *gzipPieces) padding() error {
+	for {
+		select {
+		case <-g.u.stop:
+			return ErrClosed
+		default:
+		}
+		more, err := g.in.fill(1)
+		if !more {
+			return err
+		}
+		if len(bytes.TrimLeft(g.in.left, "\x00")) > 0 {
+			return errors.New("decompress gzip: zeros follow a member, and then something else")
+		}
+		g.u.padding += int64(len(g.in.left))
+		g.in.left = g.in.left[:0]
 	}
 }
 

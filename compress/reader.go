@@ -41,8 +41,10 @@ type Reader struct {
 	// is closed.
 	err    error
 	frames frameCheck
-	wait   sync.WaitGroup
-	closer sync.Once
+	// padding counts the zeros that followed gzip data; valid when ordered is closed.
+	padding int64
+	wait    sync.WaitGroup
+	closer  sync.Once
 }
 
 // ErrClosed is the error of a Reader that was closed before the end.
@@ -133,6 +135,9 @@ func (u *Reader) Next() ([]byte, error) {
 	u.cur = p
 	return p.data, p.err
 }
+
+// Padding returns how many bytes of zeros came after gzip data, when Next returned io.EOF.
+func (u *Reader) Padding() int64 { return u.padding }
 
 // Close ends the decompression and waits for it.
 func (u *Reader) Close() {

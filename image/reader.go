@@ -77,6 +77,15 @@ func (r *Reader) Codec() compress.Codec { return r.codec }
 // io.EOF, all of them, as in Summary.Unpacked.
 func (r *Reader) Unpacked() int64 { return r.in.off }
 
+// Padding returns how many bytes of zeros follow the gzip data of an image that was read
+// to its end: GNU tar, gzip and the deployers pass over them.
+func (r *Reader) Padding() int64 {
+	if u, ok := r.in.from.(*compress.Reader); ok {
+		return u.Padding()
+	}
+	return 0
+}
+
 // TakeDigests has the digest of each file taken, as the capture takes it, while its
 // content is read or passed over. It is to be called before Next.
 func (r *Reader) TakeDigests() { r.hash = sha256.New() }
@@ -122,6 +131,11 @@ func (r *Reader) Next() (*entry.Member, error) {
 func (r *Reader) explain(err error) error {
 	if err == io.EOF || err == compress.ErrClosed {
 		return err
+	}
+	if r.last == "" && r.name == "" {
+		if what := disk(r.in.head); what != "" {
+			return &DiskError{what}
+		}
 	}
 	cut := errors.Is(err, io.ErrUnexpectedEOF)
 	switch {

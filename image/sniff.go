@@ -22,9 +22,6 @@ var magics = []struct{ magic, what string }{
 	{"07070", "a cpio archive"},
 	{"\xc7\x71", "a cpio archive"},
 	{"!<arch>\n", "an ar archive"},
-	{"hsqs", "a squashfs image"},
-	{"QFI\xfb", "a qcow2 disk image"},
-	{"KDMV", "a VMDK disk image"},
 	{"\x7fELF", "an ELF program"},
 }
 
@@ -44,11 +41,18 @@ func sniff(br *bufio.Reader) (compress.Codec, error) {
 		return codec, nil
 	case compress.StartsZstd(b):
 		return compress.Zstd, nil
-	case len(b) == blockSize && (string(b[257:262]) == "ustar" || isHeader(b) || isZero(b)):
+	case len(b) == blockSize && (string(b[257:262]) == "ustar" || isHeader(b)):
 		return compress.None, nil
 	case codec == compress.Bzip2 && len(b) > 4 && b[3] >= '1' && b[3] <= '9' && (b[4] == '1' || b[4] == 0x17):
 		// Only now: a file in a plain tar may have such a name.
 		return codec, nil
+	}
+	head, _ := br.Peek(diskHead)
+	if what := disk(head); what != "" {
+		return 0, &DiskError{what}
+	}
+	if len(b) == blockSize && isZero(b) {
+		return compress.None, nil
 	}
 	for _, m := range magics {
 		if bytes.HasPrefix(b, []byte(m.magic)) {

@@ -15,6 +15,7 @@ type tarStream struct {
 	buf  []byte // what is left of the current piece
 	off  int64  // bytes of tar that were taken
 	tmp  [blockSize]byte
+	head []byte // the first bytes, for what they tell when they are of no tar
 }
 
 // fill makes sure that buf has something.
@@ -25,6 +26,9 @@ func (s *tarStream) fill() error {
 			return err
 		}
 		s.buf = b
+		if n := diskHead - len(s.head); n > 0 {
+			s.head = append(s.head, b[:min(n, len(b))]...)
+		}
 	}
 	return nil
 }
