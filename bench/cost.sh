@@ -5,7 +5,8 @@
 set -euo pipefail
 
 agent=$(realpath "$1") root=$(realpath "$2") seconds=${3:-15} rounds=${4:-3} cpus=$(nproc)
-bin=$(ls -d /usr/lib/postgresql/*/bin | tail -n 1)
+bins=(/usr/lib/postgresql/*/bin)
+bin=${bins[-1]}
 work=$(mktemp -d)
 chmod 755 "$work"
 as() { (cd "$work" && setpriv --reuid=postgres --regid=postgres --init-groups "$@"); }
@@ -15,7 +16,7 @@ stop() {
 }
 trap stop EXIT
 install -d -o postgres -g postgres "$work/data" "$work/socket"
-as "$bin/initdb" -D "$work/data" >/dev/null
+as "$bin/initdb" -A trust -D "$work/data" >/dev/null
 # A session of its own, as a service has it.
 as setsid "$bin/pg_ctl" -D "$work/data" -w -o "-k $work/socket -c listen_addresses= -c shared_buffers=256MB" start >/dev/null
 pg=(-h "$work/socket" -U postgres postgres)
@@ -30,7 +31,7 @@ capture() { "$agent" "$root" --format tar-zst --check off --quiet --default-excl
 during() {
 	export agent root work cpus
 	export -f image copy capture
-	setsid bash -c 'trap "exit" TERM; while :; do "$@"; done' _ "$@" &
+	setsid bash -c 'trap "exit" TERM; while :; do "$@"; done' _ "$@" 2>/dev/null &
 	local pid=$! r
 	sleep 1
 	r=$(rate)
