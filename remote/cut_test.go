@@ -1,0 +1,72 @@
+package remote_test
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"image-capture/cli"
+)
+
+// TestCut: a connection that breaks, at any moment, leaves nothing: no process, no file and
+// no mount on the host, and no file here.
+func TestCut(t *testing.T) {
+	h, tree := host(t), root(t)
+	before, dir := h.state(t), t.TempDir()
+	cuts := 4
+	if os.Getenv("IMAGE_CAPTURE_NIGHTLY") != "" {
+		cuts = 20
+	}
+	for i := range cuts {
+		cmd := h.command(h.url("root", tree), "-o", dir+"/x.tgz", "--check", "off", "--limit-rate", "read=100K", "--quiet")
+		var errs bytes.Buffer
+		cmd.Stderr = &errs
+		require.NoError(t, cmd.Start())
+		if i == 0 { // in the middle of the walk, for sure; later ones anywhere
+			for len(h.processes(t)) < 3 {
+				time.Sleep(50 * time.Millisecond)
+			}
+			time.Sleep(time.Second)
+		} else {
+			time.Sleep(time.Duration(rand.IntN(4000)) * time.Millisecond)
+		}
+		if i%2 == 0 { // the server's side ends, here or there
+			h.there(t, `for p in /proc/[0-9]*; do case $(tr "\0" " " <$p/cmdline) in "sshd: "*) [ $p = /proc/1 ] || kill -9 ${p#/proc/};; esac; done 2>/dev/null; :`)
+		} else {
+			require.NoError(t, cmd.Process.Kill())
+		}
+		if err := cmd.Wait(); i%2 == 0 {
+			if _, ended := err.(*exec.ExitError); ended {
+				require.Equal(t, cli.ExitEndpoint, cmd.ProcessState.ExitCode(), errs.String())
+			}
+			list, err := os.ReadDir(dir)
+			require.NoError(t, err)
+			require.Empty(t, list)
+		} else {
+			require.NoError(t, os.RemoveAll(dir)) // of the one that was killed
+			require.NoError(t, os.Mkdir(dir, 0o700))
+		}
+		h.settled(t, before)
+	}
+}
+
+// TestLooks: a check and a dry run say what they say on the host itself.
+func TestLooks(t *testing.T) {
+	h, tree := host(t), root(t)
+	before := h.state(t)
+	for _, args := range [][]string{{"check"}, {"check", "--json", "--fix"}, {"capture", "--dry-run"}, {"capture", "--dry-run", "--json"}} {
+		code, there, _ := h.run(t, append(args, h.url("root", tree))...)
+		here, _ := exec.Command(h.agent, append(args, tree)...).Output()
+		require.NotEmpty(t, here)
+		own := regexp.MustCompile(`(?m)^.*("filename"|free).*\n`) // names are new each time, and disks fill
+		require.Equal(t, own.ReplaceAllString(string(here), ""), own.ReplaceAllString(there, ""), args)
+		require.Contains(t, []int{cli.ExitDone, cli.ExitCheck}, code)
+	}
+	h.settled(t, before)
+}
