@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -173,19 +172,28 @@ func (d *drift) run(ctx context.Context, a *App, sides [2]*diffSide) error {
 			}
 		}
 	}
-	if err == nil && d.opt.json {
-		_, err = fmt.Fprintf(out, "%s],\n  \"entries\": %d, \"not_compared\": %d, \"added\": %d, \"removed\": %d, \"changed\": %d, \"edited\": %d, \"unreadable\": %d\n}\n",
-			map[bool]string{true: "\n  "}[d.all() > 0], res.Entries, res.Undigested, d.counts["added"], d.counts["removed"], d.counts["changed"], d.counts["edited"], d.unreadable)
-	}
-	if ferr := out.Flush(); err == nil {
-		err = cmp.Or(d.err, ferr)
+	if err == nil {
+		err = d.err
 	}
 	if err != nil {
-		return d.failed(sides, err)
+		err = d.failed(sides, err)
+	} else {
+		if res.Undigested > 0 {
+			a.term.warn("capture without --file-digests=false", "files of the same size whose content was not compared, as there is no digest: %d", res.Undigested)
+		}
+		err = d.verdict(sides)
 	}
-	if res.Undigested > 0 {
-		a.term.warn("capture without --file-digests=false", "files of the same size whose content was not compared, as there is no digest: %d", res.Undigested)
+	if d.opt.json {
+		d.end(ctx, out, res, err)
 	}
+	if ferr := out.Flush(); err == nil {
+		err = ferr
+	}
+	return err
+}
+
+// verdict is the error of sides that differ.
+func (d *drift) verdict(sides [2]*diffSide) error {
 	if n := d.counts["added"] + d.counts["removed"] + d.counts["changed"]; n > 0 {
 		return &failure{ExitVerify, fmt.Errorf("%s and %s differ: %d added, %d removed, %d changed", sides[0].name, sides[1].name, d.counts["added"], d.counts["removed"], d.counts["changed"]), ""}
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -85,11 +86,7 @@ type changedField struct {
 
 // document prints changes as they come: there may be a million.
 func (d *drift) document(out io.Writer, sides [2]*diffSide) func(change) {
-	quote := func(s string) string {
-		b, _ := json.Marshal(entry.Printable(s)) // a string always can be
-		return string(b)
-	}
-	fmt.Fprintf(out, "{\n  \"a\": %s,\n  \"b\": %s,\n  \"changes\": [", quote(sides[0].name), quote(sides[1].name))
+	fmt.Fprintf(out, "{\n  \"a\": %s,\n  \"b\": %s,\n  \"changes\": [", quoted(sides[0].name), quoted(sides[1].name))
 	separator := "\n    "
 	return func(c change) {
 		doc := changedEntry{Path: entry.Printable(c.Path), Kind: c.kind, Type: c.Type.String(), Edited: entry.Printable(c.edited)}
@@ -108,4 +105,19 @@ func (d *drift) document(out io.Writer, sides [2]*diffSide) func(change) {
 		}
 		separator = ",\n    "
 	}
+}
+
+// end closes the document, also of a comparison that failed in the middle.
+func (d *drift) end(ctx context.Context, out io.Writer, res compare.DiffResult, err error) {
+	if d.all() > 0 {
+		fmt.Fprint(out, "\n  ")
+	}
+	fmt.Fprintf(out, "],\n  \"entries\": %d, \"not_compared\": %d, \"added\": %d, \"removed\": %d, \"changed\": %d, \"edited\": %d, \"unreadable\": %d",
+		res.Entries, res.Undigested, d.counts["added"], d.counts["removed"], d.counts["changed"], d.counts["edited"], d.unreadable)
+	code, _, told := conclude(ctx, err)
+	fmt.Fprintf(out, ",\n  \"exit_code\": %d", code)
+	if told != nil {
+		fmt.Fprintf(out, ",\n  \"error\": %s", quoted(strings.Join(joined(told), "; ")))
+	}
+	fmt.Fprint(out, "\n}\n")
 }
