@@ -73,7 +73,7 @@ mkdir "$work/images"
 # capture IMAGE makes work/images/IMAGE, hooks and all. The check must say ok for UEFI,
 # or fail (and so for the whole, by its exit code) for the root without a loader.
 capture() {
-	case $1 in *-root-word*) capture_root_word "$1" && return ;; esac
+	case $1 in *-root-word* | *-data*) capture_broken "$1" && return ;; esac
 	local image=$1 root=${1%%[.-]*} format=tgz verdict=ok code=0 want=0 mode=enforce flags=()
 	case $image in *.tar.zst) format=tar-zst ;; esac
 	case $image in *-no-uefi.*) flags=("${without[@]}") verdict=fail want=3 mode=warn ;; esac
@@ -84,15 +84,26 @@ capture() {
 	quiet "$build/$image.capture.log" "$agent" "$build/golden-$root" --format "$format" --firmware both --add-curtin --check $mode ${flags[@]+"${flags[@]}"} --output "$work/images/$image" --manifest "$work/$image.txt" --progress off
 }
 
-# capture_root_word IMAGE is for the root whose command line names another machine's root.
-# The check must say that it does not boot, by that; and that it does, once --fix was at it.
-capture_root_word() {
-	local image=$1 root=$work/root-word want='no (the command line keeps the source.s root=' flags=() code=0
-	case $image in *-fix.*) want=yes flags=(--fix) ;; esac
-	if [ ! -d "$root" ]; then
-		cp -a --reflink=auto "$build/golden-12" "$root"
-		sed -i 's/^GRUB_CMDLINE_LINUX="/&root=UUID=01234567-89ab-cdef-0123-456789abcdef /' "$root/etc/default/grub.d/50-golden.cfg"
-	fi
+# capture_broken IMAGE is for a root in which something of another machine stays: root-word
+# has its root= on the command line, data its /data in fstab. The check must say that it
+# does not boot, by that; and that it does, once --fix was at it.
+capture_broken() {
+	local image=$1 broken want flags=() code=0 gone=01234567-89ab-cdef-0123-456789abcdef root
+	broken=${1#*-} broken=${broken%%.*} broken=${broken%-fix}
+	root=$work/$broken
+	[ -d "$root" ] || cp -a --reflink=auto "$build/golden-12" "$root"
+	case $broken in
+	root-word)
+		want='no (the command line keeps the source.s root='
+		sed -i "s/^GRUB_CMDLINE_LINUX=\"\(root=[^ ]* \)\?/GRUB_CMDLINE_LINUX=\"root=UUID=$gone /" "$root/etc/default/grub.d/50-golden.cfg"
+		;;
+	data)
+		want='no (fstab waits for the source.s /data' flags=(--deployer eikon)
+		# Not for the ten minutes of the golden root.
+		grep -q ' /data ' "$root/etc/fstab" || echo "UUID=76543210-89ab-cdef-0123-456789abcdef /data ext4 x-systemd.device-timeout=5s 0 2" >>"$root/etc/fstab"
+		;;
+	esac
+	case $image in *-fix.*) want=yes flags+=(--fix) ;; esac
 	"$agent" check "$root" --format tgz ${flags[@]+"${flags[@]}"} >"$build/$image.check.log" 2>&1 || code=$?
 	grep -q "^boots under BIOS: $want" "$build/$image.check.log" || { cat "$build/$image.check.log" >&2; fail "check of $image (exit code $code) does not say that it boots: $want"; }
 	quiet "$build/$image.capture.log" "$agent" "$root" --format tgz --check warn ${flags[@]+"${flags[@]}"} --output "$work/images/$image" --manifest "$work/$image.txt" --progress off
@@ -178,9 +189,10 @@ boot() {
 	in_turn "$here/boot.sh" "$firmware" "$vars" "$log" "$report" "${disks[@]}" >"$job/$name.out" || true
 	read -r outcome seconds <"$job/$name.out" || outcome=failed seconds=0
 	if option "$name" unbootable; then
-		# What the check foretold: the initramfs looks for the source's root.
-		if [ "$outcome" != failed ] || ! grep -aq 'UUID=01234567-89ab-cdef-0123-456789abcdef does not exist' "$log"; then
-			lost "$log" 40 "boot of $name: $outcome after $seconds s, and should not find its root, see $log"
+		# What the check foretold: the initramfs looks for the source's root, or the
+		# system waits for its /data.
+		if [ "$outcome" != failed ] || ! grep -aqE 'UUID=01234567-89ab-cdef-0123-456789abcdef does not exist|Dependency failed for .*/data|emergency mode' "$log"; then
+			lost "$log" 40 "boot of $name: $outcome after $seconds s, and should not get so far, see $log"
 			return
 		fi
 		rm "${disks[@]}"
