@@ -138,7 +138,7 @@ func TestDocsFlags(t *testing.T) {
 			has[m[2]] = true
 		}
 	}
-	for _, other := range []string{"help", "now", "showtrace", "config", "device", "exclude-backups", "exclude-vcs", "dry-run", "version", "target", "update-bls-cmdline", "no-hostonly", "scope"} {
+	for _, other := range []string{"help", "now", "showtrace", "config", "device", "exclude-backups", "exclude-vcs", "dry-run", "version", "target", "update-bls-cmdline", "no-hostonly", "scope", "machine-id", "logs"} {
 		has[other] = true
 	}
 	pages, err := filepath.Glob("../docs/*.md")
