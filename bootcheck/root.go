@@ -9,6 +9,10 @@ import (
 // system is in a store of its own, or that start by something else than a kernel in
 // /boot and GRUB.
 func checkRoot(s *survey) {
+	if dir := s.subRoot(); dir != "" {
+		s.stop(Both, dir, "the root is in this folder: its etc and usr belong at the top of the image", "capture that folder").brief = "the root is in a folder of the image"
+		return
+	}
 	kind, at, makes := s.rootKind()
 	if kind == "" {
 		s.ok("", "an ordinary root: files that a package manager has put in place")
@@ -16,6 +20,33 @@ func checkRoot(s *survey) {
 	}
 	s.warn(at, kind+": "+makes, "deploy it by its own installer").brief = kind
 	s.doubts(deploys|boots, Both, kind)
+}
+
+// subRoot returns the folder that holds a root, where the top has none: what comes of a
+// capture, or a tar, from a directory further up.
+func (s *survey) subRoot() string {
+	if s.isDir("etc") || s.isDir("usr") {
+		return ""
+	}
+	const deepest, most = 4, 64
+	dirs := []string{"."}
+	for range deepest {
+		var next []string
+		for _, dir := range dirs {
+			for _, base := range s.list(dir) {
+				name := path.Join(dir, base)
+				if info, ok := s.lstat(name); !ok || !info.IsDir() || len(next) == most {
+					continue
+				}
+				if s.isDir(path.Join(name, "etc")) && s.isDir(path.Join(name, "usr")) {
+					return name
+				}
+				next = append(next, name)
+			}
+		}
+		dirs = next
+	}
+	return ""
 }
 
 // rootKind returns what the root is, the path that tells, and what a deployer makes of
