@@ -54,7 +54,7 @@ func (o *remoteOptions) of(g *groups, root string) (string, error) {
 func (o *remoteOptions) connect(ctx context.Context, a *App) (*remote.Host, error) {
 	name := o.to.Name()
 	opt := remote.Options{
-		To: *o.to, Sudo: o.sudo, Words: []string{serveWord}, Version: versionText(), Program: o.program,
+		To: *o.to, Sudo: o.sudo, Words: []string{serveWord}, Version: versionText(), Program: o.program, Secrets: secretVariables,
 		Say: func(line string) { a.term.say("%s: %s", name, line) },
 	}
 	for _, s := range o.ssh {

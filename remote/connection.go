@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -33,6 +34,10 @@ func dial(ctx context.Context, opt Options, command string) (*connection, error)
 		return nil, err
 	}
 	c := &connection{cmd: exec.Command(program, append(args, command)...), ended: make(chan struct{})}
+	c.cmd.Env = slices.DeleteFunc(c.cmd.Environ(), func(v string) bool {
+		name, _, _ := strings.Cut(v, "=")
+		return slices.Contains(opt.Secrets, name)
+	})
 	var theirs []*os.File
 	defer func() {
 		for _, f := range theirs {

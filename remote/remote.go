@@ -29,6 +29,9 @@ type Options struct {
 	To Destination
 	// Args are for ssh, before all others: what they set counts.
 	Args []string
+	// Secrets are the environment variables that ssh does not get: its configuration may
+	// send any to the host (SendEnv).
+	Secrets []string
 	// Sudo runs the program as root where the user is another.
 	Sudo bool
 	// Ask asks the user for what sudo wants to know, and does not show the answer. nil:

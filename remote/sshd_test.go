@@ -106,6 +106,7 @@ Host *
  IdentityFile %s/user_key
  IdentitiesOnly yes
  # What must not matter:
+ SendEnv RS_*
  RequestTTY force
  RemoteCommand false
 `, s.port, s.port, dir, dir, dir), 0o644)

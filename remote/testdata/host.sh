@@ -66,6 +66,7 @@ PermitRootLogin yes
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 MaxStartups 100
+AcceptEnv *
 Banner /run/banner
 Subsystem sftp internal-sftp
 Match User forced
