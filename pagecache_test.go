@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -30,10 +31,17 @@ func TestPageCacheAsFound(t *testing.T) {
 	}
 	roottest.Need(t, cached("archive") == "0" && cached("small") == "0", "a filesystem on a disk below TMPDIR")
 	sh(t, root, "cat database > /dev/null")
-	require.Equal(t, "209715200", cached("database"))
+	held := func() int {
+		n, err := strconv.Atoi(cached("database"))
+		require.NoError(t, err)
+		return n
+	}
+	before := held()
+	require.InEpsilon(t, 200*mib, before, 0.05)
 	r := runHere(t.Context(), nil, root, "--format", "tar-zst", "--output", filepath.Join(t.TempDir(), "image.tar.zst"))
 	require.Zero(t, r.code, r.stderr)
-	require.Equal(t, "209715200", cached("database"))
+	// A machine short of memory gives some pages up by itself.
+	require.InEpsilon(t, before, held(), 0.05)
 	require.Equal(t, "0", cached("archive"))
 	require.Equal(t, "0", cached("small"))
 }

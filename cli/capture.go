@@ -119,11 +119,11 @@ const allOperations = "all"
 
 func (o *captureOptions) run(ctx context.Context, a *App, g *groups, args []string) error {
 	if len(args) != 1 {
-		return usagef("image-capture ROOT, such as image-capture / or image-capture /mnt; image-capture --help lists commands and flags", "capture takes one argument, the root")
+		return refused(ctx, a, o, usagef("image-capture ROOT, such as image-capture / or image-capture /mnt; image-capture --help lists commands and flags", "capture takes one argument, the root"))
 	}
 	root, err := o.remote.of(g, args[0])
 	if err != nil {
-		return err
+		return refused(ctx, a, o, err)
 	}
 	if o.boot.elsewhere = o.remote.to != nil; !o.boot.elsewhere {
 		a.warnUnprivileged()

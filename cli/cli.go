@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"image-capture/capture"
 	"image-capture/entry"
 
 	"github.com/spf13/cobra"
@@ -126,7 +127,7 @@ func (a *App) run(ctx context.Context, cmd command, opt options, g *groups, args
 		_, err = fmt.Fprint(a.stdout, usage(cmd, g))
 		return err
 	case err != nil:
-		return usagef("image-capture "+cmd.name+" --help lists the flags", "%w", err)
+		return refused(ctx, a, opt, usagef("image-capture "+cmd.name+" --help lists the flags", "%w", err))
 	}
 	if cmd.name == "capture" && len(rest) > 1 && rest[0] == "capture" {
 		rest = rest[1:] // flags came before the command
@@ -143,9 +144,17 @@ func (a *App) run(ctx context.Context, cmd command, opt options, g *groups, args
 		}
 	}
 	if err := g.valid(); err != nil {
-		return err
+		return refused(ctx, a, opt, err)
 	}
 	return opt.run(ctx, a, g, rest)
+}
+
+// refused lets a command that keeps its result in a file write there why it does not begin.
+func refused(ctx context.Context, a *App, opt options, err error) error {
+	if o, ok := opt.(*captureOptions); ok && o.result != "" {
+		return o.printResult(ctx, a, capture.Result{}, err)
+	}
+	return err
 }
 
 // pick finds the command. What is not a command is an argument of capture.

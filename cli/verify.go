@@ -146,7 +146,11 @@ func whichIsWhich(command string, args []string) error {
 }
 
 // kindOfFile looks at the first bytes of a file: "image", "MANIFEST", or "" for neither.
+// Those of a pipe can be read only once, and may never come.
 func kindOfFile(name string) string {
+	if info, err := os.Stat(name); err != nil || !info.Mode().IsRegular() {
+		return ""
+	}
 	f, err := os.Open(name)
 	if err != nil {
 		return ""

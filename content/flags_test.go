@@ -138,7 +138,7 @@ func TestDocsFlags(t *testing.T) {
 			has[m[2]] = true
 		}
 	}
-	for _, other := range []string{"help", "now", "showtrace", "config", "device", "exclude-backups", "exclude-vcs", "dry-run", "version", "target", "update-bls-cmdline", "no-hostonly", "scope", "machine-id", "logs"} {
+	for _, other := range []string{"help", "now", "showtrace", "config", "device", "exclude-backups", "exclude-vcs", "dry-run", "version", "target", "update-bls-cmdline", "no-hostonly", "scope", "machine-id", "logs", "tar"} {
 		has[other] = true
 	}
 	pages, err := filepath.Glob("../docs/*.md")
@@ -182,7 +182,7 @@ func TestArguments(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{
 		"--upload", "--files-url=http://192.168.124.1:8091", "--upload-path=images", "--rootfs-name=$TAG-rootfs-$DSTAMP-$RS_IMAGE_IDENT", "--manifest-name=$TAG-MANIFEST-$DSTAMP-$RS_IMAGE_IDENT",
-		"--exclude=./etc/default/grub", "--exclude=./boot/grub2/grub.cfg", "--add-curtin", "--format=tgz", "--level=default", "--check=warn",
+		"--exclude=./etc/default/grub", "--exclude=./boot/grub2/grub.cfg", "--add-curtin", "--format=tgz", "--level=default", "--check=warn", "--snapshot=none",
 	}, got)
 
 	got, stderr, err := args(t, map[string]any{
