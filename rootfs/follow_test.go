@@ -166,6 +166,10 @@ func TestFollowAsKernel(t *testing.T) {
 				}
 				var want entry.Entry
 				fd, werr := unix.Openat2(r.dir.fd, name, &how)
+				// Any rename or mount on the machine meanwhile; see openat2(2).
+				for werr == unix.EAGAIN {
+					fd, werr = unix.Openat2(r.dir.fd, name, &how)
+				}
 				if werr == nil {
 					_, err := statFD(fd, &want)
 					require.NoError(t, err)
