@@ -52,6 +52,9 @@ func (o *catOptions) run(ctx context.Context, a *App, _ *groups, args []string) 
 			return usagef("", "%s is the root of the image, and no file", arg)
 		}
 	}
+	if err := whichIsWhich("cat", args[:1]); err != nil {
+		return err
+	}
 	in, name, err := a.openManifest(ctx, client, c.image, o.manifest)
 	if err != nil {
 		return err

@@ -139,6 +139,8 @@ func whichIsWhich(command string, args []string) error {
 		return usagef("image-capture "+command+" IMAGE MANIFEST", "%s is a MANIFEST, not an image", args[0])
 	case command == "verify" && last == 0 && kinds[0] == "MANIFEST":
 		return usagef("image-capture verify IMAGE "+args[0], "%s is a MANIFEST, not an image", args[0])
+	case command == "cat" && kinds[0] == "MANIFEST":
+		return usagef("image-capture cat IMAGE --manifest "+args[0]+" PATH", "%s is a MANIFEST, which has no contents", args[0])
 	case (command == "upload" || last == 1) && kinds[last] == "image":
 		return usagef(fmt.Sprintf("image-capture %s %s %s", command, args[0], manifestOf(args[0])), "%s is an image, not a MANIFEST", args[last])
 	}
