@@ -95,7 +95,13 @@ func TestFollowManyLinks(t *testing.T) {
 	view := Follow(open(t, dir).FS())
 	_, err := view.Stat("l40")
 	require.NoError(t, err)
-	_, err = os.Stat(dir + "/l40")
+	// Where the kernel begins its walk anew, it goes on counting the links: on a busy
+	// machine it may say ELOOP once.
+	for range 20 {
+		if _, err = os.Stat(dir + "/l40"); err == nil {
+			break
+		}
+	}
 	require.NoError(t, err, "the kernel agrees")
 	_, err = view.Stat("l41")
 	require.ErrorIs(t, err, unix.ELOOP)

@@ -89,7 +89,10 @@ func TestPageCache(t *testing.T) {
 				require.NoError(t, f.Close())
 				readAll(t, r)
 				for name, pages := range before {
-					require.Equal(t, pages, resident(t, dir+"/"+name), name)
+					// Never more; a busy machine gives some pages up by itself.
+					after := resident(t, dir+"/"+name)
+					require.LessOrEqual(t, after, pages, name)
+					require.GreaterOrEqual(t, after, pages-pages/20, name)
 				}
 			})
 		}
