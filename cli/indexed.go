@@ -90,6 +90,22 @@ func parseAgain(in io.ReadCloser, name string) (*besideManifest, error) {
 	return nil, err
 }
 
+// standsFor is an error where an image is not the one that the MANIFEST describes, which
+// then says nothing of it. sent is the size that a server said, 0 where it did not.
+func (m *besideManifest) standsFor(image string, sent int64) error {
+	size := sent
+	if info, err := os.Stat(image); err == nil && info.Mode().IsRegular() && !isURL(image) {
+		size = info.Size()
+	} else if sent == 0 {
+		return nil
+	}
+	if size == m.Facts().Size {
+		return nil
+	}
+	return &failure{ExitVerify, fmt.Errorf("%s has %d bytes, and %s is the MANIFEST of an image of %d", image, size, m.name, m.Facts().Size),
+		"give the MANIFEST alone, or move it elsewhere to have the image read"}
+}
+
 // frames are where those of the image begin; nil where the MANIFEST does not say, or is
 // broken, which whoever reads its entries tells.
 func (m *besideManifest) frames() []entry.Frame {

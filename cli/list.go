@@ -116,9 +116,9 @@ func (a *App) listed(ctx context.Context, client *upload.Client, name string) (*
 		return nil, err
 	}
 	if m != nil {
-		if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() && info.Size() != m.Facts().Size {
+		if err := m.standsFor(name, 0); err != nil {
 			m.Close()
-			return nil, &failure{ExitVerify, fmt.Errorf("%s has %d bytes, and %s is the MANIFEST of an image of %d", name, info.Size(), m.name, m.Facts().Size), "list the MANIFEST alone, or move it elsewhere to list the image"}
+			return nil, err
 		}
 		return &listed{m, "MANIFEST " + m.name, m.name, []io.Closer{m}}, nil
 	}
@@ -127,7 +127,7 @@ func (a *App) listed(ctx context.Context, client *upload.Client, name string) (*
 		return nil, err
 	}
 	br := bufio.NewReaderSize(in, 64<<10)
-	if head, _ := br.Peek(6); string(head) == "#mtree" {
+	if beginsManifest(br) {
 		r, err := manifest.Parse(br)
 		if err != nil {
 			in.Close()

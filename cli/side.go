@@ -52,12 +52,12 @@ func (s *imageEntries) label() string {
 // is one.
 func (a *App) entriesOf(ctx context.Context, client *upload.Client, name string) (*imageEntries, error) {
 	s := &imageEntries{name: name}
-	in, _, err := a.open(ctx, client, name)
+	in, size, err := a.open(ctx, client, name)
 	if err != nil {
 		return nil, err
 	}
 	s.closers = append(s.closers, in)
-	if err := s.read(ctx, a, client, bufio.NewReaderSize(in, 64<<10)); err != nil {
+	if err := s.read(ctx, a, client, bufio.NewReaderSize(in, 64<<10), size); err != nil {
 		s.close()
 		return nil, err
 	}
@@ -68,8 +68,8 @@ func (a *App) entriesOf(ctx context.Context, client *upload.Client, name string)
 	return s, nil
 }
 
-func (s *imageEntries) read(ctx context.Context, a *App, client *upload.Client, in *bufio.Reader) error {
-	if head, _ := in.Peek(6); string(head) == "#mtree" {
+func (s *imageEntries) read(ctx context.Context, a *App, client *upload.Client, in *bufio.Reader, size int64) error {
+	if beginsManifest(in) {
 		r, err := manifest.Parse(in)
 		if err != nil {
 			return &failure{ExitVerify, fmt.Errorf("MANIFEST %s: %w", s.name, err), ""}
@@ -84,7 +84,7 @@ func (s *imageEntries) read(ctx context.Context, a *App, client *upload.Client, 
 	if m != nil {
 		s.closers = append(s.closers, m)
 		s.manifest(m.Reader)
-		return nil
+		return m.standsFor(s.name, size)
 	}
 	source := compare.NewSource(in)
 	r, err := image.NewReader(source)

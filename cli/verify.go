@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/hex"
@@ -162,12 +163,21 @@ func kindOfFile(name string) string {
 	n, _ := io.ReadFull(f, head)
 	head = head[:n]
 	switch {
-	case bytes.HasPrefix(head, []byte("#mtree")):
+	case bytes.HasPrefix(head, []byte(manifestMark)):
 		return "MANIFEST"
 	case compress.Sniff(head) == compress.Gzip, compress.StartsZstd(head), n == 512 && bytes.HasPrefix(head[257:], []byte("ustar")):
 		return "image"
 	}
 	return ""
+}
+
+// manifestMark begins every MANIFEST, as mtree(5) has it.
+const manifestMark = "#mtree"
+
+// beginsManifest looks at the first bytes, which stay to be read.
+func beginsManifest(r *bufio.Reader) bool {
+	head, _ := r.Peek(len(manifestMark))
+	return string(head) == manifestMark
 }
 
 // manifestOf returns the name of the MANIFEST that a capture wrote beside an
