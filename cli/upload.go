@@ -162,17 +162,41 @@ func (o *uploadOptions) sendImage(ctx context.Context, a *App, d *capture.Delive
 		if err == nil && info.Size() != facts.Size {
 			err = &failure{ExitVerify, fmt.Errorf("%s has %d bytes, its MANIFEST says %d", file, info.Size(), facts.Size), "give the image and the MANIFEST of the same capture"}
 		}
+		// A body that breaks off takes the image with it that it was to replace.
+		if err == nil && o.overwrite && n == 1 {
+			err = o.readWhole(ctx, a, f, file, facts)
+		}
 		if err != nil {
 			f.Close()
 			return nil, err
 		}
-		body := &checkedFile{r: f, name: file, size: facts.Size, left: facts.Size, want: facts.SHA256, sum: sha256.New()}
+		body := &checkedFile{r: f, name: file, size: facts.Size, left: facts.Size, want: facts.SHA256, sum: sha256.New(), replaces: o.overwrite}
 		body.bar = startProgress(a.term, o.progress, "sent", func() (int64, int64) { return body.sent.Load(), 0 }, info.Size)
 		if n == 1 {
 			a.events(o.progress, false).Sending(info.Size, true)
 		}
 		return body, nil
 	})
+}
+
+// readWhole makes sure that a file has the digest which its MANIFEST says.
+func (o *uploadOptions) readWhole(ctx context.Context, a *App, f *os.File, name string, facts manifest.Facts) error {
+	counted := &countReader{r: interruptibleReader{ctx, f}}
+	bar := startProgress(a.term, o.progress, "read", func() (int64, int64) { return counted.n.Load(), 0 }, func() int64 { return facts.Size })
+	sum := sha256.New()
+	_, err := io.CopyBuffer(sum, counted, make([]byte, 1<<20))
+	bar.stop()
+	if err == nil && hex.EncodeToString(sum.Sum(nil)) != facts.SHA256 {
+		err = otherImage(name, "nothing was stored")
+	}
+	if err == nil {
+		_, err = f.Seek(0, io.SeekStart)
+	}
+	return err
+}
+
+func otherImage(name, left string) error {
+	return &failure{ExitVerify, fmt.Errorf("the SHA-256 of %s is not the one in its MANIFEST; %s", name, left), "give the image and the MANIFEST of the same capture, or capture again"}
 }
 
 // checkedFile reads a file and, before its last bytes go out, makes sure that it
@@ -186,6 +210,8 @@ type checkedFile struct {
 	want string
 	sum  hash.Hash
 	sent atomic.Int64
+	// replaces says that something of that name may be on the endpoint.
+	replaces bool
 }
 
 func (c *checkedFile) Read(p []byte) (int, error) {
@@ -193,7 +219,11 @@ func (c *checkedFile) Read(p []byte) (int, error) {
 	c.sum.Write(p[:n])
 	c.left -= int64(n)
 	if c.left <= 0 && hex.EncodeToString(c.sum.Sum(nil)) != c.want {
-		return 0, &failure{ExitVerify, fmt.Errorf("the SHA-256 of %s is not the one in its MANIFEST; nothing was stored", c.name), "give the image and the MANIFEST of the same capture, or capture again"}
+		left := "nothing was stored"
+		if c.replaces { // it was right a moment ago
+			left = "it changed meanwhile, and the image that it was to replace may be lost"
+		}
+		return 0, otherImage(c.name, left)
 	}
 	c.sent.Add(int64(n))
 	return n, err
