@@ -22,6 +22,8 @@ type Base struct {
 	Entries compare.Stream
 	// Name and SHA256 are for the MANIFEST: of the uppermost image of the base.
 	Name, SHA256 string
+	// Files are those that Entries may be read from, and none that is written.
+	Files []string
 	// Under are the images that it is made of, for the Profile.
 	Under []manifest.Under
 	// Content compares files by their digests, so that all are read; else those of the

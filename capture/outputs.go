@@ -10,6 +10,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"image-capture/durable"
@@ -76,7 +77,7 @@ func (r *run) assign() error {
 	if opt.Manifest != "" {
 		o.manifest.name = opt.Manifest
 	}
-	return o.check(opt.Format)
+	return o.check(opt)
 }
 
 // given looks at the names that the user gave, before anything else is done or said.
@@ -87,7 +88,7 @@ func (r *run) given() error {
 		}
 	}
 	o := &outputs{image: output{name: r.opt.Image}, manifest: output{name: r.opt.Manifest}, profile: output{name: r.opt.Profile}, deletions: output{name: r.opt.Deletions}}
-	return o.check(r.opt.Format)
+	return o.check(r.opt)
 }
 
 // measureRoom warns before anything is read where a local image may not fit. What is in
@@ -116,7 +117,8 @@ var (
 )
 
 // check looks for names that cannot be meant.
-func (o *outputs) check(format manifest.Format) error {
+func (o *outputs) check(opt Options) error {
+	format := opt.Format
 	for _, f := range []manifest.Format{manifest.TGZ, manifest.TarZst, manifest.Tar} {
 		if f != format && strings.HasSuffix(o.image.name, f.Suffix()) {
 			return &FormatNameError{Name: o.image.name, Is: f, Format: format}
@@ -139,6 +141,9 @@ func (o *outputs) check(format manifest.Format) error {
 			if a != "" && filepath.Clean(a) == filepath.Clean(b) && !special(a) {
 				return optionErrorf(OptionOutputs, "%s is given twice: image, MANIFEST, Profile and deletions are files of their own", a)
 			}
+		}
+		if opt.Base != nil && slices.ContainsFunc(opt.Base.Files, func(b string) bool { return durable.Same(a, b) }) {
+			return optionErrorf(OptionOutputs, "%s is a file of the base, which the layer needs", a)
 		}
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -15,6 +16,7 @@ import (
 	"image-capture/bootcheck"
 	"image-capture/capture"
 	"image-capture/compress"
+	"image-capture/durable"
 	"image-capture/identity"
 	"image-capture/manifest"
 	"image-capture/remote"
@@ -125,6 +127,9 @@ func (o *captureOptions) run(ctx context.Context, a *App, g *groups, args []stri
 	if err != nil {
 		return refused(ctx, a, o, err)
 	}
+	if err := o.resultPlace(); err != nil {
+		return err
+	}
 	if o.boot.elsewhere = o.remote.to != nil; !o.boot.elsewhere {
 		a.warnUnprivileged()
 	}
@@ -167,6 +172,23 @@ func (o *captureOptions) run(ctx context.Context, a *App, g *groups, args []stri
 		return o.printResult(ctx, a, res, err)
 	}
 	return err
+}
+
+// resultPlace makes sure that --result can be written when all is done, and takes the place
+// of nothing that is read or written.
+func (o *captureOptions) resultPlace() error {
+	if o.result == "" {
+		return nil
+	}
+	if err := durable.Look(o.result); err != nil {
+		return err
+	}
+	for _, name := range []string{o.output, manifestOf(o.output), o.outputs.Manifest, o.outputs.Profile, o.outputs.Deletions} {
+		if name != "" && filepath.Clean(name) == filepath.Clean(o.result) {
+			return usagef("give another name", "--result %s is the name of another file of this capture", o.result)
+		}
+	}
+	return notRead("--result", o.result, filesOf(o.layer.bases))
 }
 
 // options turns flags into the options of a capture.

@@ -10,6 +10,7 @@ import (
 
 	"image-capture/capture"
 	"image-capture/compare"
+	"image-capture/durable"
 	"image-capture/entry"
 	"image-capture/manifest"
 	"image-capture/upload"
@@ -145,6 +146,24 @@ func (o *layerOptions) add(g *groups, deletions *string) {
 	})
 }
 
+// filesOf are the files that images may be read from: themselves, and their MANIFESTs.
+func filesOf(images []string) (files []string) {
+	for _, name := range images {
+		if name != "" && name != "-" && !isURL(name) {
+			files = append(files, name, manifestOf(name))
+		}
+	}
+	return files
+}
+
+// notRead refuses a name for what is written that is one of what is read.
+func notRead(flag, name string, files []string) error {
+	if i := slices.IndexFunc(files, func(f string) bool { return durable.Same(name, f) }); i >= 0 {
+		return usagef("give another name", "%s %s would replace %s, which is read", flag, name, files[i])
+	}
+	return nil
+}
+
 // open opens the base; nil without one.
 func (o *layerOptions) open(ctx context.Context, a *App, tls *tlsOptions) (*capture.Base, func(), error) {
 	n := len(o.bases)
@@ -164,6 +183,7 @@ func (o *layerOptions) open(ctx context.Context, a *App, tls *tlsOptions) (*capt
 		return nil, nil, usagef("give the base first, and then the layers over it", "--base: %s is not over %s", o.bases[n-1], o.bases[n-2])
 	}
 	b := &capture.Base{Entries: s.stream, Name: s.label(), SHA256: s.sha256, Content: o.content}
+	b.Files = filesOf(o.bases)
 	for _, f := range s.chain {
 		b.Under = append(b.Under, manifest.Under{Path: f.UploadTarball, Format: f.Format})
 	}

@@ -115,6 +115,16 @@ func Look(path string) error {
 	return nil
 }
 
+// Same says whether two names are of one file that is there.
+func Same(a, b string) bool {
+	one, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	other, err := os.Stat(b)
+	return err == nil && os.SameFile(one, other)
+}
+
 // planted says whether a file is one that another user may have put there for a
 // program of root's to write to: the rule of fs.protected_fifos and
 // fs.protected_regular, see proc_sys_fs(5), which are off on many systems.
