@@ -71,7 +71,7 @@ func (o *captureOptions) add(g *groups) {
 
 	s = g.group("Identity")
 	s.StringVar(&o.generalize, "generalize", "", "take the source's identity out of the image, by all operations that `LIST` chooses: names, or names with - before each for all but these; image-capture operations lists them")
-	s.Lookup("generalize").NoOptDefVal = allOperations
+	s.Lookup("generalize").NoOptDefVal = identity.All
 	s.BoolVar(&o.refuse, "refuse-secrets", false, "capture nothing, and exit with 3, when the image would hold private keys, passwords, tokens, keytabs or metadata of a cloud; hashes of passwords and SSH host keys, which every root has, do not count")
 
 	o.layer.add(g, &o.outputs.Deletions)
@@ -115,9 +115,6 @@ func (o *captureOptions) add(g *groups) {
 		return nil
 	})
 }
-
-// allOperations is --generalize without a list.
-const allOperations = "all"
 
 func (o *captureOptions) run(ctx context.Context, a *App, g *groups, args []string) error {
 	if len(args) != 1 {
@@ -217,7 +214,7 @@ func (o *captureOptions) options(ctx context.Context, a *App, g *groups, root st
 		return opt, err
 	}
 	if o.generalize != "" {
-		if opt.Generalize, err = identity.Select(strings.TrimPrefix(o.generalize, allOperations)); err != nil {
+		if opt.Generalize, err = identity.Select(o.generalize); err != nil {
 			return opt, usagef("image-capture operations lists them", "--generalize: %w", err)
 		}
 	}

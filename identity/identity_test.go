@@ -63,12 +63,15 @@ func TestSelect(t *testing.T) {
 	require.Contains(t, all, "machine-id")
 	require.NotContains(t, all, "root-authorized-keys", "nobody asked for it")
 	require.NotContains(t, all, "netplan-pins", "it has no edit")
+	require.Equal(t, all, names("all"))
+	require.Len(t, names("all,-machine-id"), len(all)-1)
 	require.Equal(t, []string{"machine-id", "mail"}, names("mail,machine-id"))
 	require.Equal(t, []string{"root-authorized-keys"}, names("root-authorized-keys"))
 	require.NotContains(t, names("-machine-id"), "machine-id")
 	require.Len(t, names("-machine-id, -mail"), len(all)-2)
 	require.Len(t, names("+root-authorized-keys,-mail"), len(all))
 	for list, want := range map[string]string{
+		"all,machine-id":   `"machine-id": give all operations with + or - before them, or none`,
 		"machin-id":        `"machin-id": there is no such operation`,
 		"-no":              `"-no": there is no such operation`,
 		"--mail":           `"--mail": there is no such operation`,

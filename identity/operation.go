@@ -78,14 +78,21 @@ func Of(rule string) []Operation {
 	return slices.DeleteFunc(Operations(), func(o Operation) bool { return o.Rule != rule || o.Judged })
 }
 
+// All is the word for every operation that has an edit and need not be named.
+const All = "all"
+
 // Select returns the operations that a list of names chooses, in the order of the
-// table. An empty list chooses all that have an edit and need not be named. Names
-// choose these alone; with a sign before each, "-" takes from all and "+" adds one that
-// must be named. An error names the word that is wrong.
+// table. An empty list, and All, choose all that have an edit and need not be named. Names
+// choose these alone; with a sign before each, also after All, "-" takes from all and "+"
+// adds one that must be named. An error names the word that is wrong.
 func Select(list string) ([]Operation, error) {
 	chosen := map[string]bool{}
 	words := strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
-	signed := len(words) == 0 || strings.ContainsAny(words[0][:1], "+-")
+	all := len(words) > 0 && words[0] == All
+	if all {
+		words = words[1:]
+	}
+	signed := all || len(words) == 0 || strings.ContainsAny(words[0][:1], "+-")
 	for _, o := range table {
 		chosen[o.Name] = signed && o.Op != "" && o.Scope != Named
 	}
