@@ -241,7 +241,7 @@ func (j *reportJob) changes(ctx context.Context, client *upload.Client) error {
 		return fmt.Errorf("--base: %w", err)
 	}
 	defer base.close()
-	now, err := compare.Sorted(&membersOf{j.members})
+	now, err := compare.Sorted(compare.List(j.members))
 	if err != nil {
 		return err
 	}
@@ -255,16 +255,4 @@ func (j *reportJob) changes(ctx context.Context, client *upload.Client) error {
 	}
 	j.page.Changes = c
 	return nil
-}
-
-// membersOf is a stream of a list.
-type membersOf struct{ list []*entry.Member }
-
-func (s *membersOf) Next() (*entry.Member, error) {
-	if len(s.list) == 0 {
-		return nil, io.EOF
-	}
-	m := s.list[0]
-	s.list = s.list[1:]
-	return m, nil
 }

@@ -29,12 +29,15 @@ func Sorted(s Stream) (Stream, error) {
 			last = append(last, m)
 		}
 	}
-	return &sorted{last}, nil
+	return List(last), nil
 }
 
-type sorted struct{ list []*entry.Member }
+// List is a stream of what is in memory.
+func List(list []*entry.Member) Stream { return &listStream{list} }
 
-func (s *sorted) Next() (*entry.Member, error) {
+type listStream struct{ list []*entry.Member }
+
+func (s *listStream) Next() (*entry.Member, error) {
 	if len(s.list) == 0 {
 		return nil, io.EOF
 	}

@@ -136,19 +136,30 @@ func (s *sender) Write(p []byte) (n int, err error) {
 }
 
 // keepAlive gives signs of life until stop is called, or the other side is gone.
-func (s *sender) keepAlive(every time.Duration, gone func()) (stop func()) {
+func (s *sender) keepAlive(gone func()) (stop func()) {
+	return every(aliveEvery, func() bool {
+		if s.alive() == nil {
+			return true
+		}
+		gone()
+		return false
+	})
+}
+
+// every calls do again and again until it returns false, or stop is called, which waits for
+// a call under way.
+func every(interval time.Duration, do func() bool) (stop func()) {
 	ended, stopped := make(chan struct{}), make(chan struct{})
 	go func() { // stop waits for it
 		defer close(stopped)
-		tick := time.NewTicker(every)
+		tick := time.NewTicker(interval)
 		defer tick.Stop()
 		for {
 			select {
 			case <-ended:
 				return
 			case <-tick.C:
-				if s.alive() != nil {
-					gone()
+				if !do() {
 					return
 				}
 			}

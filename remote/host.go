@@ -75,7 +75,7 @@ func (h *Host) start(ctx context.Context, opt Options) error {
 		return err
 	}
 	h.send, h.recv = newSender(h.in), newReceiver(h.lines)
-	h.stop = h.send.keepAlive(aliveEvery, func() {})
+	h.stop = h.send.keepAlive(func() {})
 	if err := h.greet(ctx, opt); err != nil {
 		h.stop()
 		return err

@@ -66,32 +66,19 @@ func (r *relay) ProfileWillFail(_, _ string) {}
 
 // Walking sends how far a walk is, until it ends.
 func (r *relay) Walking(p capture.Progress) func() {
-	const every = 500 * time.Millisecond
-	ended, stopped := make(chan struct{}), make(chan struct{})
-	send := func() {
+	const interval = 500 * time.Millisecond
+	send := func() bool {
 		var m progress
 		m.Bytes, m.Entries = p.Done()
 		if r.server.total.Load() {
 			m.Total = p.Total()
 		}
 		_ = r.server.send.message(&report{Progress: &m})
+		return true
 	}
-	go func() { // the returned function waits for it
-		defer close(stopped)
-		tick := time.NewTicker(every)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ended:
-				return
-			case <-tick.C:
-				send()
-			}
-		}
-	}()
+	stop := every(interval, send)
 	return func() {
-		close(ended)
-		<-stopped
+		stop()
 		send()
 	}
 }

@@ -44,7 +44,7 @@ func (s Service) Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	srv := &server{Service: s, send: newSender(out), orders: make(chan order)}
-	_ = srv.send.keepAlive(aliveEvery, func() { end(errGone) }) // for as long as the process lives
+	_ = srv.send.keepAlive(func() { end(errGone) }) // for as long as the process lives
 	if err := srv.send.message(&report{Hello: &s.Hello}); err != nil {
 		end(errGone)
 	}
