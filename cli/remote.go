@@ -14,6 +14,7 @@ import (
 	"golang.org/x/term"
 
 	"image-capture/capture"
+	"image-capture/entry"
 	"image-capture/remote"
 )
 
@@ -188,7 +189,11 @@ func knownRemote(err error) (d diagnosis, ok bool) {
 		}
 		return diagnosis{told.Code, told.Hint, ""}, true
 	case errors.As(err, &connect):
-		hint := "try ssh -T " + connect.Host + " true"
+		var words []string
+		for _, w := range connect.Try {
+			words = append(words, entry.ShellWord(w))
+		}
+		hint := "try " + strings.Join(words, " ")
 		switch {
 		case strings.Contains(connect.Said, "Host key verification failed"):
 			hint = "log in once with ssh, and compare the host's key"

@@ -85,7 +85,7 @@ func (o Options) arguments(ctx context.Context) ([]string, error) {
 	settled, err := exec.CommandContext(ctx, program, append(append([]string{"-G"}, args...), o.To.args()...)...).Output()
 	if err != nil {
 		if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && ctx.Err() == nil {
-			return nil, &ConnectError{o.To.Name(), exit.ExitCode(), lastLine(string(exit.Stderr))}
+			return nil, &ConnectError{Host: o.To.Name(), Status: exit.ExitCode(), Said: lastLine(string(exit.Stderr))}
 		}
 		return nil, err
 	}

@@ -20,6 +20,8 @@ type ConnectError struct {
 	Host   string
 	Status int    // of ssh, -1 when a signal ended it
 	Said   string // its last line on stderr
+	// Try is a command that shows whether ssh comes there.
+	Try []string
 }
 
 func (e *ConnectError) Error() string {

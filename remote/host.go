@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,6 +26,9 @@ type Host struct {
 // Connect brings the program to the host and starts it.
 func Connect(ctx context.Context, opt Options) (*Host, error) {
 	s, err := open(ctx, opt)
+	if connect := (*ConnectError)(nil); errors.As(err, &connect) {
+		connect.Try = slices.Concat([]string{program, "-T"}, opt.Args, opt.To.args(), []string{"true"})
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -101,6 +102,7 @@ func TestLogins(t *testing.T) {
 	var none *remote.ConnectError
 	require.ErrorAs(t, err, &none)
 	require.Contains(t, err.Error(), "Permission denied")
+	require.Subset(t, none.Try, []string{"-l", "nobody-there", "-p", strconv.Itoa(h.port), "true"}, "as it was tried")
 	opt := h.options(t, "root")
 	opt.To.Host = "localhost" // whose key is not known under that name
 	_, err = remote.Connect(t.Context(), opt)

@@ -94,7 +94,7 @@ func (s *shell) refused(said []string) error {
 	text := lastLine(strings.Join(said, "\n"))
 	words := s.errs.said()
 	if status == 255 && text == "" {
-		return &ConnectError{s.host, status, words}
+		return &ConnectError{Host: s.host, Status: status, Said: words}
 	}
 	all := strings.ToLower(strings.Join(said, "\n") + "\n" + words)
 	e := &ShellError{Host: s.host, Kind: Forced, Said: text}
@@ -111,7 +111,7 @@ func (s *shell) refused(said []string) error {
 	case status == 127:
 		e.Kind = NoSh
 	case status == -1 || status == 255:
-		return &ConnectError{s.host, status, e.Said}
+		return &ConnectError{Host: s.host, Status: status, Said: e.Said}
 	}
 	return e
 }
