@@ -44,6 +44,9 @@ func (o *reportOptions) add(g *groups) {
 		if o.output == "" {
 			return usagef("image-capture report IMAGE -o report.html", "report needs --output")
 		}
+		if o.output == "-" && o.json {
+			return usagef("use --output FILE, or leave out --json", "--json and --output - both write to stdout")
+		}
 		return nil
 	})
 }
@@ -86,7 +89,18 @@ func (o *reportOptions) run(ctx context.Context, a *App, g *groups, args []strin
 	if o.output == "-" {
 		return write(a.stdout)
 	}
-	return durable.Write(o.output, o.overwrite, write)
+	if err := durable.Write(o.output, o.overwrite, write); err != nil || !o.json {
+		return err
+	}
+	return writeJSON(a.stdout, reported{Page: entry.Printable(o.output), Entries: len(j.members), Counts: j.page.Check.Counts()})
+}
+
+// reported is the document of report --json. docs/formats.md says what is in it.
+type reported struct {
+	ExitCode int              `json:"exit_code"`
+	Page     string           `json:"page"`
+	Entries  int              `json:"entries"`
+	Counts   bootcheck.Counts `json:"counts"`
 }
 
 // reportJob is one run of the command.
