@@ -222,10 +222,15 @@ func (r *run) finish() error {
 	o.manifest.lost = lost
 	if err != nil {
 		var exists *durable.ExistsError
-		if !errors.As(err, &exists) {
-			err = fmt.Errorf("write %s: %w", cmp.Or(o.image.name, o.manifest.name), err)
+		switch {
+		case o.image.file.Named() && lost:
+			return &NoManifestError{Image: o.image.name, err: err}
+		case errors.As(err, &exists):
+			return err
+		case o.image.file.Named():
+			return fmt.Errorf("write %s: %w", o.manifest.name, err)
 		}
-		return err
+		return fmt.Errorf("write %s: %w", cmp.Or(o.image.name, o.manifest.name), err)
 	}
 	if unwritten != nil {
 		if o.image.name == "" {

@@ -30,6 +30,7 @@ type File struct {
 	// InPlace is set when the path is a device or a FIFO, which is written as it goes.
 	InPlace bool
 	done    bool
+	named   bool // it has its name, whatever failed then
 }
 
 // Create begins a file. One that exists is not replaced unless overwrite is set: then
@@ -179,12 +180,16 @@ func (f *File) Commit() error {
 		f.remove()
 		return err
 	}
+	f.named = true
 	// The lock ends here, when the file has its name.
 	if err := f.Close(); err != nil {
 		return err
 	}
 	return syncDir(filepath.Dir(f.path))
 }
+
+// Named says whether the file got its name, whatever failed after that.
+func (f *File) Named() bool { return f != nil && f.named }
 
 // publish gives the file its name.
 func (f *File) publish() error {

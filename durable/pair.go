@@ -12,7 +12,7 @@ import (
 // CommitPair gives an image and the file about it, its MANIFEST, their names, so that
 // at no moment a MANIFEST stands beside an image that it is not about: one that is
 // replaced goes aside first, then the image gets its name, then the new MANIFEST. When
-// the image fails, the old MANIFEST is put back; when only the MANIFEST fails, or
+// the image does not get its name, the old MANIFEST is put back; when only the MANIFEST fails, or
 // whole is false as it could not be written, the image stands without one.
 //
 // Either may be nil. lost says that the MANIFEST has not got its name.
@@ -25,7 +25,12 @@ func CommitPair(image, about *File, whole bool) (lost bool, err error) {
 		return true, err
 	}
 	if err := image.Commit(); err != nil {
-		aside.putBack()
+		// It may have its name all the same, and then the old MANIFEST is not about it.
+		if image.Named() {
+			aside.drop()
+		} else {
+			aside.putBack()
+		}
 		return true, err
 	}
 	defer aside.drop()
@@ -33,7 +38,7 @@ func CommitPair(image, about *File, whole bool) (lost bool, err error) {
 		return true, nil
 	}
 	err = about.Commit()
-	return err != nil, err
+	return err != nil && !about.Named(), err
 }
 
 func commitBoth(image, about *File, whole bool) (lost bool, err error) {
@@ -46,7 +51,7 @@ func commitBoth(image, about *File, whole bool) (lost bool, err error) {
 		return !whole, nil
 	}
 	err = about.Commit()
-	return err != nil, err
+	return err != nil && !about.Named(), err
 }
 
 // asideFile is a file that gave up its name for a moment.

@@ -6,13 +6,16 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"image-capture/durable"
+	"image-capture/rootfs/roottest"
 )
 
 func text(s string) func(io.Writer) error {
@@ -156,4 +159,50 @@ func TestPair(t *testing.T) {
 			require.Equal(t, row.image, content(t, image))
 		})
 	}
+}
+
+// TestPairNamedButNotDurable: when an image has its name and the folder cannot be made
+// durable, the old MANIFEST, which is about another, does not come back.
+func TestPairNamedButNotDurable(t *testing.T) {
+	roottest.NeedRoot(t)
+	dir := filepath.Join(t.TempDir(), "box")
+	const nobody = 65534
+	for _, above := range []string{filepath.Dir(dir), filepath.Dir(filepath.Dir(dir))} {
+		require.NoError(t, os.Chmod(above, 0o711))
+	}
+	require.NoError(t, os.Mkdir(dir, 0o700))
+	image, about := filepath.Join(dir, "a.tgz"), filepath.Join(dir, "a.txt")
+	for _, name := range []string{image, about} {
+		require.NoError(t, os.WriteFile(name, []byte("old"), 0o600))
+		require.NoError(t, os.Chown(name, nobody, nobody))
+	}
+	require.NoError(t, os.Chown(dir, nobody, nobody))
+	// Names can be made there, and it cannot be opened.
+	require.NoError(t, os.Chmod(dir, 0o300))
+
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread()    // no unlock: the thread ends with the goroutine
+		_ = unix.Setfsuid(nobody) // see setfsuid(2): of this thread only
+		var files [2]*durable.File
+		for i, name := range []string{image, about} {
+			f, err := durable.Create(t.Context(), name, true)
+			if err == nil {
+				err = f.Contain(text("new"))
+			}
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			files[i] = f
+		}
+		if lost, err := durable.CommitPair(files[0], files[1], true); !lost || !os.IsPermission(err) {
+			t.Error(lost, err)
+		}
+		files[1].Discard()
+	}()
+	<-done
+	require.Equal(t, "new", content(t, image))
+	require.Equal(t, []string{"a.tgz"}, names(t, dir))
 }
