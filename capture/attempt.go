@@ -39,7 +39,7 @@ func (r *run) walk(ctx context.Context, remote io.Writer) error {
 		return err
 	}
 	out := &tee{local: r.outputs.writer(ctx), remote: remote}
-	if a.sum, err = r.origin.Walk(ctx, out, r.skip(), a.spool.Add); err != nil {
+	if a.sum, err = r.origin.Walk(ctx, out, Mark{r.facts.Ident, r.facts.Date}, r.skip(), a.spool.Add); err != nil {
 		a.close()
 		return err
 	}

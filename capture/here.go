@@ -29,6 +29,7 @@ type here struct {
 	// Options.Generalize, and of the check.
 	generalized, fixes []bootcheck.Fix
 	layered            *layer // what differs from Options.Base, once that is known
+	mark               Mark   // for Options.Brand
 }
 
 // Here is the tree of the options on this machine. Of the options it takes all that is
@@ -125,7 +126,7 @@ func (h *here) open() (*Source, error) {
 	if src := h.src; src != nil {
 		h.src = nil
 		if h.held.mounts == nil {
-			return src, nil
+			return h.branded(src)
 		}
 		src.Close() // what is read is elsewhere
 	}
@@ -147,11 +148,23 @@ func (h *here) open() (*Source, error) {
 		src.Close()
 		return nil, err
 	}
+	return h.branded(src)
+}
+
+// branded plans the mark, where one is wanted. It is the last edit, as it is new for each walk.
+func (h *here) branded(src *Source) (*Source, error) {
+	if h.opt.Brand {
+		if err := src.brand(h.mark); err != nil {
+			src.Close()
+			return nil, err
+		}
+	}
 	return src, nil
 }
 
 // Walk walks the tree once.
-func (h *here) Walk(ctx context.Context, w io.Writer, skip map[entry.FileID]string, add func(*entry.Member) error) (Walked, error) {
+func (h *here) Walk(ctx context.Context, w io.Writer, mark Mark, skip map[entry.FileID]string, add func(*entry.Member) error) (Walked, error) {
+	h.mark = mark
 	src, err := h.openLayer(ctx)
 	if err != nil {
 		return Walked{}, err

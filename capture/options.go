@@ -41,6 +41,9 @@ type Options struct {
 	// where the check finds that safe.
 	Generalize []identity.Operation
 
+	// Brand writes the image's ident and date where people see them who log in to a clone.
+	Brand bool
+
 	// FindSecrets looks for what opens something to who gets the image; RefuseSecrets
 	// captures nothing then, but for what every root has.
 	FindSecrets, RefuseSecrets bool

@@ -27,9 +27,10 @@ type Origin interface {
 	// has ended or not. What fails then takes nothing from an image that is whole.
 	Release(ctx context.Context) error
 	// Walk walks the tree once and writes the image to w. add is given its entries, and
-	// keeps nothing of them; skip names what is never captured, and why. What of the tree
+	// keeps nothing of them; skip names what is never captured, and why; mark is for
+	// Options.Brand. What of the tree
 	// changed since another walk is seen: each opens it anew.
-	Walk(ctx context.Context, w io.Writer, skip map[entry.FileID]string, add func(*entry.Member) error) (Walked, error)
+	Walk(ctx context.Context, w io.Writer, mark Mark, skip map[entry.FileID]string, add func(*entry.Member) error) (Walked, error)
 	// Preview goes through the tree without making an image. Names and room of files are
 	// not in the result: they are not the Origin's.
 	Preview(ctx context.Context) (Forecast, error)

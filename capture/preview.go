@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -85,6 +86,7 @@ func (h *here) Preview(ctx context.Context) (f Forecast, err error) {
 	if err != nil {
 		return f, err
 	}
+	h.mark = Mark{manifest.NewIdent(), time.Now()} // as long as that of the image will be
 	src, err := h.openLayer(ctx)
 	if err != nil {
 		return f, err

@@ -22,6 +22,7 @@ type Task struct {
 	Boot            bootcheck.Options
 	Fix             bool
 	Generalize      []identity.Operation
+	Brand           bool
 	Hooks           snapshot.Hooks
 	Snapshot        snapshot.Mode
 	FindSecrets     bool
@@ -32,7 +33,7 @@ type Task struct {
 func (o Options) Task() Task {
 	return Task{
 		Tree: o.Tree, Format: o.Format, Level: o.Level, Jobs: o.Jobs, ReadRate: o.ReadRate, SkipFileDigests: o.SkipFileDigests,
-		Check: o.Check, Boot: o.Boot, Fix: o.Fix, Generalize: o.Generalize, Hooks: o.Hooks, Snapshot: o.Snapshot, FindSecrets: o.FindSecrets, RefuseSecrets: o.RefuseSecrets,
+		Check: o.Check, Boot: o.Boot, Fix: o.Fix, Generalize: o.Generalize, Brand: o.Brand, Hooks: o.Hooks, Snapshot: o.Snapshot, FindSecrets: o.FindSecrets, RefuseSecrets: o.RefuseSecrets,
 	}
 }
 
@@ -40,6 +41,6 @@ func (o Options) Task() Task {
 func (t Task) Options() Options {
 	return Options{
 		Tree: t.Tree, Format: t.Format, Level: t.Level, Jobs: t.Jobs, ReadRate: t.ReadRate, SkipFileDigests: t.SkipFileDigests,
-		Check: t.Check, Boot: t.Boot, Fix: t.Fix, Generalize: t.Generalize, Steady: Steady{Hooks: t.Hooks, Snapshot: t.Snapshot}, FindSecrets: t.FindSecrets, RefuseSecrets: t.RefuseSecrets,
+		Check: t.Check, Boot: t.Boot, Fix: t.Fix, Generalize: t.Generalize, Brand: t.Brand, Steady: Steady{Hooks: t.Hooks, Snapshot: t.Snapshot}, FindSecrets: t.FindSecrets, RefuseSecrets: t.RefuseSecrets,
 	}
 }

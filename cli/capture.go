@@ -33,6 +33,7 @@ type captureOptions struct {
 	check       string
 	boot        bootOptions
 	generalize  string
+	brand       bool
 	refuse      bool
 	layer       layerOptions
 	outputs     capture.Outputs
@@ -72,6 +73,7 @@ func (o *captureOptions) add(g *groups) {
 	s = g.group("Identity")
 	s.StringVar(&o.generalize, "generalize", "", "take the source's identity out of the image, by all operations that `LIST` chooses: names, or names with - before each for all but these; image-capture operations lists them")
 	s.Lookup("generalize").NoOptDefVal = identity.All
+	s.BoolVar(&o.brand, "brand", false, "write the image's ident and date into /etc/issue, /etc/issue.net and /etc/motd of the image, in the place of those of an earlier one")
 	s.BoolVar(&o.refuse, "refuse-secrets", false, "capture nothing, and exit with 3, when the image would hold private keys, passwords, tokens, keytabs or metadata of a cloud; hashes of passwords and SSH host keys, which every root has, do not count")
 
 	o.layer.add(g, &o.outputs.Deletions)
@@ -191,7 +193,7 @@ func (o *captureOptions) resultPlace() error {
 // options turns flags into the options of a capture.
 func (o *captureOptions) options(ctx context.Context, a *App, g *groups, root string) (capture.Options, error) {
 	opt := capture.Options{
-		Jobs: o.jobs, SkipFileDigests: !o.fileDigests, FindSecrets: o.upload, RefuseSecrets: o.refuse, Strict: o.strict, Fix: o.boot.fix,
+		Jobs: o.jobs, SkipFileDigests: !o.fileDigests, Brand: o.brand, FindSecrets: o.upload, RefuseSecrets: o.refuse, Strict: o.strict, Fix: o.boot.fix,
 		Check: map[string]capture.Mode{"warn": capture.Warn, "enforce": capture.Enforce, "off": capture.Off}[o.check],
 		Names: o.names, Tag: o.tag, Outputs: o.outputs,
 		EndpointURL: o.store.url(a), FilesURL: o.store.filesURL, SaveProfile: o.store.saveProfile, Version: versionText(),

@@ -9,6 +9,7 @@ var Params = map[string]string{
 	"attempts":           "image-capture/attempts",
 	"base":               "image-capture/base",
 	"base-content":       "image-capture/base-content",
+	"brand":              "image-capture/brand",
 	"ca-cert":            "image-capture/tls-ca",
 	"check":              "image-capture/check",
 	"curtin":             "image-capture/curtin",

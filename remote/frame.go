@@ -34,7 +34,8 @@ const (
 // order is a message to the host.
 type order struct {
 	Verb string
-	Job  *Job
+	Job  *Job         // of begin
+	Mark capture.Mark // of walk
 }
 
 // The verbs.

@@ -75,11 +75,11 @@ func (o *origin) Release(ctx context.Context) error {
 
 // Walk walks on the host. What is never captured is known there: skip has files of this
 // machine.
-func (o *origin) Walk(ctx context.Context, w io.Writer, _ map[entry.FileID]string, add func(*entry.Member) error) (capture.Walked, error) {
+func (o *origin) Walk(ctx context.Context, w io.Writer, mark capture.Mark, _ map[entry.FileID]string, add func(*entry.Member) error) (capture.Walked, error) {
 	s := &sink{out: w, sum: sha256.New(), add: add, events: o.events, far: &far{host: o.host}}
 	ended := o.events.Walking(s.far)
 	defer ended()
-	d, err := o.call(ctx, order{Verb: walk}, s)
+	d, err := o.call(ctx, order{Verb: walk, Mark: mark}, s)
 	if err != nil {
 		return capture.Walked{}, err
 	}

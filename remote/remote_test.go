@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -77,6 +78,22 @@ func same(t *testing.T, a, b string) {
 		return list
 	}
 	require.Equal(t, lines(a), lines(b))
+}
+
+// TestBrand: the host writes the mark of the image that is made here.
+func TestBrand(t *testing.T) {
+	h, tree := host(t), root(t)
+	image := filepath.Join(t.TempDir(), "image.tgz")
+	code, _, errs := h.run(t, h.url("root", tree), "--brand", "--check", "off", "-o", image)
+	require.Zero(t, code, errs)
+	text, err := os.ReadFile(strings.TrimSuffix(image, ".tgz") + ".MANIFEST.txt")
+	require.NoError(t, err)
+	_, after, _ := strings.Cut(string(text), "\n# ident: ")
+	ident, _, _ := strings.Cut(after, "\n")
+	require.Len(t, ident, 10)
+	motd, err := exec.Command("tar", "-xOzf", image, "./etc/motd").Output()
+	require.NoError(t, err)
+	require.Contains(t, string(motd), "IMAGE IDENTITY: "+ident+"\n")
 }
 
 // TestLogins: any shell will do, and whatever it prints. What gives no shell is named.

@@ -189,7 +189,7 @@ func (s *server) do(ctx context.Context, o order) (d done, err error) {
 	case walk:
 		b := &batch{send: s.send}
 		var w capture.Walked
-		if w, err = s.origin.Walk(ctx, s.send, nil, b.add); err == nil {
+		if w, err = s.origin.Walk(ctx, s.send, o.Mark, nil, b.add); err == nil {
 			err = b.flush()
 		}
 		d.Walked = &w
