@@ -143,7 +143,11 @@ func (a *App) run(ctx context.Context, cmd command, opt options, g *groups, args
 			a.term.warn("remove it; the next version will not accept it", "--%s has no effect any more: %s", name, why)
 		}
 	}
-	if err := g.valid(); err != nil {
+	err = g.valid()
+	if err == nil {
+		err = notElsewhere(cmd.name, rest)
+	}
+	if err != nil {
 		return refused(ctx, a, opt, err)
 	}
 	return opt.run(ctx, a, g, rest)

@@ -187,7 +187,11 @@ func knownRemote(err error) (d diagnosis, ok bool) {
 		if told.Hint == asRoot {
 			told.Hint = "log in as root, or add --sudo"
 		}
-		return diagnosis{told.Code, told.Hint, ""}, true
+		code := told.Code
+		if code <= ExitDone || code > ExitInterrupted { // no program of ours ends so
+			code = ExitFailed
+		}
+		return diagnosis{code, told.Hint, ""}, true
 	case errors.As(err, &connect):
 		var words []string
 		for _, w := range connect.Try {

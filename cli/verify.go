@@ -215,6 +215,9 @@ func (a *App) open(ctx context.Context, client *upload.Client, name string) (io.
 	if ctx.Err() != nil {
 		return nil, 0, context.Cause(ctx)
 	}
+	if far, ok := elsewhere(name); ok && err != nil {
+		return nil, 0, usagef(far.bring(), "%s is on another host, and files of this machine are read", name)
+	}
 	if err != nil {
 		return nil, 0, usagef("", "%w", err)
 	}

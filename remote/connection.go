@@ -157,6 +157,7 @@ type stderr struct {
 	ended chan struct{}
 
 	mu   sync.Mutex
+	told []string  // by the user, for sudo: never shown
 	part []byte    // of a line that has no end yet
 	at   time.Time // when something of it came
 	last string    // the last line that says something
@@ -194,7 +195,7 @@ func (s *stderr) take(text []byte) (lines []string) {
 		if !whole && len(s.part) <= longest {
 			break
 		}
-		if l := strings.TrimRight(string(s.part), "\r"); strings.TrimSpace(l) != "" {
+		if l := s.without(strings.TrimRight(string(s.part), "\r")); strings.TrimSpace(l) != "" {
 			lines, s.last = append(lines, l), l
 		}
 		s.part = s.part[:0]
@@ -212,6 +213,35 @@ func (s *stderr) prompt(moment time.Duration) string {
 		return ""
 	}
 	s.part = s.part[:0]
+	return s.without(text)
+}
+
+// keep has an answer of the user never shown, should the host repeat it.
+func (s *stderr) keep(answer string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.told = append(s.told, answer)
+}
+
+// without is a text without what the user answered. The lock is held.
+func (s *stderr) without(text string) string {
+	for _, answer := range s.told {
+		if answer != "" {
+			text = strings.ReplaceAll(text, answer, "[hidden]")
+		}
+	}
+	return text
+}
+
+// clean is a text of the host, fit to be shown: without what the user answered, and
+// bounded.
+func (s *stderr) clean(text string) string {
+	const most = 4 << 10
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if text = s.without(text); len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + "..."
+	}
 	return text
 }
 
@@ -219,7 +249,7 @@ func (s *stderr) prompt(moment time.Duration) string {
 func (s *stderr) said() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if l := strings.TrimSpace(string(s.part)); l != "" {
+	if l := strings.TrimSpace(s.without(string(s.part))); l != "" {
 		return l
 	}
 	return s.last

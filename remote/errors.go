@@ -6,7 +6,8 @@ import (
 )
 
 // Error is one of the program on the host. Code and Hint are what that program makes of
-// it; here they are handed on.
+// it. All is as the host sent it, but for the length and what was typed for sudo: Code may
+// be any number.
 type Error struct {
 	Code int
 	Text string

@@ -142,7 +142,7 @@ func (h *Host) greet(ctx context.Context, opt Options) error {
 		case kind == messageFrame && r.Hello != nil:
 			h.Hello = *r.Hello
 			if h.Version != opt.Version {
-				return &HostError{h.host, OtherAgent, fmt.Sprintf("%s, and this is %s", h.Version, opt.Version)}
+				return &HostError{h.host, OtherAgent, fmt.Sprintf("%s, and this is %s", h.errs.clean(h.Version), opt.Version)}
 			}
 			return nil
 		case kind != aliveFrame:

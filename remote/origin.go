@@ -189,7 +189,8 @@ func (o *origin) call(ctx context.Context, what order, s *sink) (done, error) {
 		case r.Done != nil && ctx.Err() != nil:
 			return done{}, context.Cause(ctx)
 		case r.Done != nil && r.Done.Error != nil:
-			return *r.Done, r.Done.Error
+			e := r.Done.Error
+			return *r.Done, &Error{e.Code, h.errs.clean(e.Text), h.errs.clean(e.Hint)}
 		case r.Done != nil:
 			return *r.Done, nil
 		}

@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"image-capture/entry"
 )
 
 // sudoCommand asks on stderr, and reads the answer as a line of stdin: never from an
@@ -40,10 +42,11 @@ func (h *Host) answerSudo(ctx context.Context, opt Options) (asked bool, err err
 	if opt.Ask == nil {
 		return true, &SudoError{Host: h.host, Terminal: true}
 	}
-	answer, err := opt.Ask(ctx, h.host+": "+strings.TrimSpace(prompt)+" ")
+	answer, err := opt.Ask(ctx, h.host+": "+entry.Printable(strings.TrimSpace(prompt))+" ")
 	if err != nil {
 		return true, err
 	}
+	h.errs.keep(answer)
 	if _, err := io.WriteString(h.in, answer+"\n"); err != nil {
 		return true, h.lost(-1)
 	}
