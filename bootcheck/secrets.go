@@ -3,8 +3,12 @@ package bootcheck
 import (
 	"context"
 	"io/fs"
+	"slices"
 
+	"image-capture/entry"
 	"image-capture/identity"
+	"image-capture/image"
+	"image-capture/image/imagefs"
 )
 
 // Secret is something in a tree that opens something to who gets the image.
@@ -15,8 +19,29 @@ type Secret struct {
 	Usual bool `json:"usual,omitempty"`
 }
 
+// Unusual are those of a list that not every root has.
+func Unusual(list []Secret) []Secret {
+	return slices.DeleteFunc(slices.Clone(list), func(s Secret) bool { return s.Usual })
+}
+
 // maxSecret is how much of a file is looked at.
 const maxSecret = 64 << 10
+
+// ReadSecrets reads an image to its end, in one pass, and finds the secrets that it has in
+// it. Errors are as those of [ReadImage].
+func ReadSecrets(ctx context.Context, r *image.Reader) ([]Secret, error) {
+	kept, err := imagefs.Read(ctx, r, imagefs.Options{Interest: func(name string, m *entry.Member) imagefs.Interest {
+		if identity.SecretsConcern(name) {
+			return imagefs.Interest{Meta: true, Content: maxSecret}
+		}
+		w := wantsUnlisted(name)
+		return imagefs.Interest{Meta: w.Attributes, Content: w.Content}
+	}})
+	if err != nil {
+		return nil, err
+	}
+	return Secrets(ctx, kept.Follow())
+}
 
 // Secrets finds them in a tree, in the order of the table, each path once, and after them
 // private keys in places that no row names. The view is as for [Check]: where it shows edits,

@@ -1,6 +1,9 @@
 package bootcheck
 
 import (
+	"archive/tar"
+	"bytes"
+	"io"
 	"io/fs"
 	"strings"
 	"testing"
@@ -9,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"image-capture/identity"
+	"image-capture/image"
 )
 
 // whole is a tree that is read, not an image: Wants bounds nothing.
@@ -44,6 +48,7 @@ machine a login b password c https://user:pass@host
 				img := parse(t, source)
 				img.add(t, txtar.Parse([]byte("-- "+name+" --\n"+texts)))
 				got := find(img)
+				require.Equal(t, got, inImage(t, name, texts), "an image is read once")
 				require.Len(t, got, 1)
 				require.Equal(t, name, got[0].Path)
 				if k.Holds == nil {
@@ -55,6 +60,27 @@ machine a login b password c https://user:pass@host
 			})
 		}
 	}
+}
+
+// inImage are the secrets of an image with one file.
+func inImage(t *testing.T, name, content string) []Secret {
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	for i, c := range name {
+		if c == '/' {
+			require.NoError(t, w.WriteHeader(&tar.Header{Name: "./" + name[:i+1], Typeflag: tar.TypeDir, Mode: 0o755}))
+		}
+	}
+	require.NoError(t, w.WriteHeader(&tar.Header{Name: "./" + name, Typeflag: tar.TypeReg, Mode: 0o600, Size: int64(len(content))}))
+	_, err := io.WriteString(w, content)
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	r, err := image.NewReader(&b)
+	require.NoError(t, err)
+	defer r.Close()
+	list, err := ReadSecrets(t.Context(), r)
+	require.NoError(t, err)
+	return list
 }
 
 func TestSecretsMore(t *testing.T) {

@@ -14,7 +14,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"slices"
 
 	"image-capture/bootcheck"
 	"image-capture/manifest"
@@ -133,7 +132,7 @@ func (r *run) check(ctx context.Context) (err error) {
 func (r *run) secrets() error {
 	found := r.checked.Secrets
 	if r.opt.RefuseSecrets {
-		if refused := slices.DeleteFunc(slices.Clone(found), func(s bootcheck.Secret) bool { return s.Usual }); len(refused) > 0 {
+		if refused := bootcheck.Unusual(found); len(refused) > 0 {
 			return &SecretsError{refused}
 		}
 	}

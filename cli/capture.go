@@ -74,7 +74,7 @@ func (o *captureOptions) add(g *groups) {
 	s.StringVar(&o.generalize, "generalize", "", "take the source's identity out of the image, by all operations that `LIST` chooses: names, or names with - before each for all but these; image-capture operations lists them")
 	s.Lookup("generalize").NoOptDefVal = identity.All
 	s.BoolVar(&o.brand, "brand", false, "write the image's ident and date into /etc/issue, /etc/issue.net and /etc/motd of the image, in the place of those of an earlier one")
-	s.BoolVar(&o.refuse, "refuse-secrets", false, "capture nothing, and exit with 3, when the image would hold private keys, passwords, tokens, keytabs or metadata of a cloud; hashes of passwords and SSH host keys, which every root has, do not count")
+	addRefuseSecrets(s, &o.refuse, "capture")
 
 	o.layer.add(g, &o.outputs.Deletions)
 	s = g.group("Output (without --output and --upload: two files in the current directory)")

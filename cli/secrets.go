@@ -3,20 +3,31 @@ package cli
 import (
 	"slices"
 
+	"github.com/spf13/pflag"
+
 	"image-capture/bootcheck"
 	"image-capture/capture"
 )
 
-const secretsHint = "leave them out (--exclude, --generalize), or store the image where nobody else reads"
+const (
+	secretsHint   = "leave them out (--exclude, --generalize), or store the image where nobody else reads"
+	madeAgainHint = "capture again without them (--exclude, --generalize)"
+)
 
-func (e events) Secrets(list []bootcheck.Secret) {
-	e.term.warn(secretsHint, "%s", secretsText(list))
+func (e events) Secrets(list []bootcheck.Secret) { e.term.secrets(list, "will hold", secretsHint) }
+
+func (e jsonEvents) Secrets(list []bootcheck.Secret) { e.term.secrets(list, "will hold", secretsHint) }
+
+// secrets warns of those that an image holds, or will hold.
+func (t *terminal) secrets(list []bootcheck.Secret, holds, hint string) {
+	text := "stored images can be read by all on the endpoint's network, and this one " + holds + " secrets: " + capture.SecretsText(list)
+	if t.json {
+		t.emit("secrets", fields{"secrets": slices.Clone(list), "text": text, "hint": t.words(hint)})
+		return
+	}
+	t.warn(hint, "%s", text)
 }
 
-func (e jsonEvents) Secrets(list []bootcheck.Secret) {
-	e.term.emit("secrets", fields{"secrets": slices.Clone(list), "text": secretsText(list), "hint": e.term.words(secretsHint)})
-}
-
-func secretsText(list []bootcheck.Secret) string {
-	return "stored images can be read by all on the endpoint's network, and this one will hold secrets: " + capture.SecretsText(list)
+func addRefuseSecrets(s *pflag.FlagSet, refuse *bool, verb string) {
+	s.BoolVar(refuse, "refuse-secrets", false, verb+" nothing, and exit with 3, when the image would hold private keys, passwords, tokens, keytabs or metadata of a cloud; hashes of passwords and SSH host keys, which every root has, do not count")
 }

@@ -13,7 +13,9 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"image-capture/bootcheck"
 	"image-capture/capture"
+	"image-capture/image"
 	"image-capture/manifest"
 )
 
@@ -22,6 +24,7 @@ type uploadOptions struct {
 	store      storeOptions
 	uploadPath string
 	overwrite  bool
+	refuse     bool
 	messageOptions
 }
 
@@ -31,6 +34,7 @@ func (o *uploadOptions) add(g *groups) {
 	s := g.group("Names")
 	addUploadPath(s, &o.uploadPath)
 	s.BoolVar(&o.overwrite, "overwrite", false, "replace files that exist on the endpoint")
+	addRefuseSecrets(g.group("Identity"), &o.refuse, "store")
 	o.messageOptions.add(g, true)
 }
 
@@ -163,8 +167,8 @@ func (o *uploadOptions) sendImage(ctx context.Context, a *App, d *capture.Delive
 			err = &failure{ExitVerify, fmt.Errorf("%s has %d bytes, its MANIFEST says %d", file, info.Size(), facts.Size), "give the image and the MANIFEST of the same capture"}
 		}
 		// A body that breaks off takes the image with it that it was to replace.
-		if err == nil && o.overwrite && n == 1 {
-			err = o.readWhole(ctx, a, f, file, facts)
+		if err == nil && n == 1 {
+			err = o.inspect(ctx, a, f, file, facts)
 		}
 		if err != nil {
 			f.Close()
@@ -179,20 +183,48 @@ func (o *uploadOptions) sendImage(ctx context.Context, a *App, d *capture.Delive
 	})
 }
 
-// readWhole makes sure that a file has the digest which its MANIFEST says.
-func (o *uploadOptions) readWhole(ctx context.Context, a *App, f *os.File, name string, facts manifest.Facts) error {
+// inspect makes sure, before anything is sent, that a file has the digest which its MANIFEST
+// says, and names the secrets in it.
+func (o *uploadOptions) inspect(ctx context.Context, a *App, f *os.File, name string, facts manifest.Facts) error {
 	counted := &countReader{r: interruptibleReader{ctx, f}}
 	bar := startProgress(a.term, o.progress, "read", func() (int64, int64) { return counted.n.Load(), 0 }, func() int64 { return facts.Size })
 	sum := sha256.New()
-	_, err := io.CopyBuffer(sum, counted, make([]byte, 1<<20))
+	source := io.TeeReader(counted, sum)
+	secrets, err := readSecrets(ctx, name, source)
+	if _, rerr := io.CopyBuffer(io.Discard, source, make([]byte, 1<<20)); rerr != nil {
+		err = rerr
+	}
 	bar.stop()
-	if err == nil && hex.EncodeToString(sum.Sum(nil)) != facts.SHA256 {
-		err = otherImage(name, "nothing was stored")
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case hex.EncodeToString(sum.Sum(nil)) != facts.SHA256:
+		return otherImage(name, "nothing was stored")
+	case err != nil:
+		return err
 	}
-	if err == nil {
-		_, err = f.Seek(0, io.SeekStart)
+	if refused := bootcheck.Unusual(secrets); o.refuse && len(refused) > 0 {
+		return &failure{ExitCheck, fmt.Errorf("%s holds secrets: %s; nothing was stored", name, capture.SecretsText(refused)), madeAgainHint + ", or leave out --refuse-secrets"}
 	}
+	if len(secrets) > 0 {
+		a.term.secrets(secrets, "holds", madeAgainHint+", or store it where nobody else reads")
+	}
+	_, err = f.Seek(0, io.SeekStart)
 	return err
+}
+
+// readSecrets finds those of an image, which is read as far as it goes.
+func readSecrets(ctx context.Context, name string, in io.Reader) ([]bootcheck.Secret, error) {
+	r, err := image.NewReader(in)
+	if err != nil {
+		return nil, unreadableImage(name, err)
+	}
+	defer r.Close()
+	list, err := bootcheck.ReadSecrets(ctx, r)
+	if err != nil {
+		return nil, unreadableImage(name, err)
+	}
+	return list, nil
 }
 
 func otherImage(name, left string) error {

@@ -12,7 +12,6 @@ package identity
 
 import (
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
@@ -122,52 +121,3 @@ var table = slices.Concat(
 	host, registrations, keys, []Operation{Initiator, Hostname, HostsName, SourceRoot},
 	[]Operation{DRPAgent, DRPAccess}, agents, overlays, clusters, []Operation{UnlistedID}, leases, traces, []Operation{UnlistedKey},
 )
-
-// where is the table's patterns by the first two parts of their paths, as far as these
-// are no patterns themselves.
-var where = func() map[string][][]string {
-	index := map[string][][]string{}
-	for _, o := range table {
-		if o.Name == UnlistedID.Name || o.Name == UnlistedKey.Name {
-			continue // they are for what no row names
-		}
-		for _, p := range slices.Concat(o.Paths, o.Unless) {
-			parts := strings.Split(p, "/")
-			key := parts[0]
-			if len(parts) > 1 && !strings.ContainsAny(parts[1], "*?[") {
-				key += "/" + parts[1]
-			}
-			index[key] = append(index[key], parts)
-		}
-	}
-	return index
-}()
-
-// Concerns says whether a path, as in io/fs, is one that the table names, leads to one,
-// or is directly in one.
-func Concerns(name string) bool {
-	parts := strings.Split(name, "/")
-	match := func(pattern []string) bool {
-		if len(parts) > len(pattern)+1 {
-			return false
-		}
-		for i := range min(len(parts), len(pattern)) {
-			if ok, _ := path.Match(pattern[i], parts[i]); !ok {
-				return false
-			}
-		}
-		return true
-	}
-	if slices.ContainsFunc(where[parts[0]], match) {
-		return true
-	}
-	if len(parts) > 1 {
-		return slices.ContainsFunc(where[parts[0]+"/"+parts[1]], match)
-	}
-	for key := range where {
-		if strings.HasPrefix(key, name+"/") {
-			return true
-		}
-	}
-	return false
-}
