@@ -25,6 +25,13 @@ func (s *survey) defaultKernel() (kernel, bool) {
 	default:
 		return kernel{}, false
 	}
+	if image := s.firstOfMenu(); image != "" {
+		i := slices.IndexFunc(list, func(k kernel) bool { return k.image == image })
+		if i < 0 { // a copy beside a kernel: which modules it is for its name does not tell
+			return kernel{}, false
+		}
+		return list[i], true
+	}
 	return slices.MaxFunc(list, func(a, b kernel) int { return compareVersions(a.version, b.version) }), true
 }
 

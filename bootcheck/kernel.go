@@ -239,6 +239,7 @@ func checkInitramfs(s *survey) {
 			s.warn("boot", problem+", and another kernel has one", s.initramfsHint(k))
 		}
 	}
+	s.checkMenu()
 }
 
 // initramfsHint says how to make the initramfs of a kernel.

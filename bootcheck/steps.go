@@ -110,7 +110,9 @@ func (s *survey) reliesOn(step string, fw Firmware) (file, by string) {
 			file = ""
 		}
 	case stepKernel:
-		file = first.image
+		if file = first.image; !known {
+			file = s.firstOfMenu()
+		}
 	case stepInitramfs:
 		if known {
 			file, _ = s.firstFilled(first.initramfsNames()...)
