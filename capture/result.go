@@ -13,8 +13,9 @@ type Result struct {
 	// Facts are those of the MANIFEST, as far as they are known; what was edited,
 	// omitted, changed and mounted is in them, each with its reason.
 	Facts manifest.Facts
-	// Manifest is the name of the local MANIFEST, when it is of something that is whole.
-	Manifest string
+	// Image and Manifest are the names of the local files, the MANIFEST's when it is of
+	// something that is whole; "" for none.
+	Image, Manifest string
 	// Whole says that an image was made, Complete that nothing is missing in it.
 	Whole, Complete bool
 	// Delivered says that image and MANIFEST are all where they belong.
@@ -47,7 +48,7 @@ func (r *run) result() Result {
 		res.Unreadable = r.image.sum.Unreadable
 		res.Complete = len(res.Unreadable) == 0
 		if r.delivery == nil || res.Stored || r.outputs.hasImage() {
-			res.Manifest = r.outputs.manifestName()
+			res.Image, res.Manifest = r.outputs.imageName(), r.outputs.manifestName()
 		}
 	}
 	return res

@@ -10,13 +10,11 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/sys/unix"
-	"golang.org/x/term"
-
 	"image-capture/bootcheck"
 	"image-capture/capture"
 	"image-capture/compress"
 	"image-capture/durable"
+	"image-capture/entry"
 	"image-capture/identity"
 	"image-capture/manifest"
 	"image-capture/remote"
@@ -163,8 +161,11 @@ func (o *captureOptions) run(ctx context.Context, a *App, g *groups, args []stri
 		res, err = capture.Run(ctx, opt, a.events(o.progress, o.verbose))
 	}
 	if err == nil || res.Delivered {
-		if perr := o.print(a, opt, res); err == nil {
-			err = perr
+		switch perr := o.print(a, opt, res); {
+		case perr != nil && err == nil:
+			err = unprinted(res, perr)
+		case perr != nil:
+			a.term.warn("", "%v", perr)
 		}
 	}
 	if o.json || o.result != "" {
@@ -251,26 +252,6 @@ func (o *captureOptions) options(ctx context.Context, a *App, g *groups, root st
 	return opt, err
 }
 
-// forImage says whether stdout can take an image.
-func forImage(stdout io.Writer) error {
-	f, ok := stdout.(*os.File)
-	if !ok {
-		return nil
-	}
-	if term.IsTerminal(int(f.Fd())) {
-		return usagef("redirect it, as in --output - > image.tgz; with ssh, leave out -t", "stdout is a terminal")
-	}
-	// Where it was closed, Go's runtime has put /dev/null in its place, open for reading
-	// too, which no shell does: all would go nowhere, and be a success.
-	var st unix.Stat_t
-	flags, err := unix.FcntlInt(f.Fd(), unix.F_GETFL, 0)
-	if err != nil || unix.Fstat(int(f.Fd()), &st) != nil ||
-		st.Mode&unix.S_IFMT == unix.S_IFCHR && st.Rdev == unix.Mkdev(1, 3) && flags&unix.O_ACCMODE == unix.O_RDWR {
-		return usagef("redirect it, as in --output - > image.tgz", "stdout is closed")
-	}
-	return nil
-}
-
 // print writes the block to stdout, or to stderr when the image is there, and the
 // Profile after it.
 func (o *captureOptions) print(a *App, opt capture.Options, res capture.Result) error {
@@ -305,6 +286,28 @@ func (o *captureOptions) print(a *App, opt capture.Options, res capture.Result) 
 		_, err = fmt.Fprintf(w, "\nProfile that deploys it:\n%s\n%s", "---", b)
 	}
 	return err
+}
+
+// elsewhere is for printsElsewhere.
+func (o *captureOptions) elsewhere() bool { return !o.json && !o.dryRun }
+
+// unprinted says of a summary that could not be printed what is there all the same.
+func unprinted(res capture.Result, err error) error {
+	var there []string
+	if res.Image != "" {
+		there = append(there, "the image is whole in "+res.Image)
+	}
+	if res.Stored {
+		there = append(there, "the image is stored as "+res.Facts.UploadTarball+", its MANIFEST as "+res.Facts.UploadManifest)
+	}
+	if res.Manifest != "" {
+		there = append(there, "its MANIFEST is in "+res.Manifest)
+	}
+	err = fmt.Errorf("the summary could not be printed: %w; %s", err, strings.Join(there, "; "))
+	if res.Manifest == "" {
+		return err
+	}
+	return &failure{ExitFailed, err, "the MANIFEST begins with it: grep '^# ' " + entry.ShellWord(res.Manifest)}
 }
 
 // verdict is the report in a few words.

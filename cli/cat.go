@@ -162,14 +162,14 @@ func (c *catJob) byIndex(ctx context.Context, text *again) (why string, err erro
 // print prints a content, of which little is first read whole.
 func (c *catJob) print(content io.Reader, size int64) error {
 	if size > checkedFirst {
-		_, err := io.Copy(c.app.image, content)
+		_, err := io.Copy(c.app.content(), content)
 		return err
 	}
 	b, err := io.ReadAll(content)
 	if err != nil {
 		return err
 	}
-	_, err = c.app.image.Write(b)
+	_, err = c.app.content().Write(b)
 	return err
 }
 
@@ -222,7 +222,7 @@ func (c *catJob) stream(ctx context.Context) error {
 		case err != nil:
 			c.errs[i] = err
 		default:
-			if _, err := c.app.image.Write(b); err != nil {
+			if _, err := c.app.content().Write(b); err != nil {
 				return err
 			}
 		}
@@ -267,7 +267,7 @@ func (c *catJob) streamOne(ctx context.Context, name string) error {
 				return fmt.Errorf("%s is in the image a second time", name)
 			}
 			found = true
-			if _, err := io.Copy(c.app.image, r.Content()); err != nil {
+			if _, err := io.Copy(c.app.content(), r.Content()); err != nil {
 				return err
 			}
 		}

@@ -11,7 +11,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"image-capture/capture"
@@ -43,22 +42,6 @@ func New(stdin io.Reader, stdout, stderr io.Writer, env func(string) string) *Ap
 		stdin: stdin, stdout: &untilClosed{w: stdout}, colour: colours(stdout, env), image: stdout,
 		term: newTerminal(stderr, env), env: env,
 	}
-}
-
-// untilClosed drops what is written to a pipe that nobody reads any more, as with
-// check ROOT | head: the exit code still says what there is to say.
-type untilClosed struct {
-	w     io.Writer
-	begun bool // something was written
-}
-
-func (u *untilClosed) Write(p []byte) (int, error) {
-	u.begun = true
-	n, err := u.w.Write(p)
-	if errors.Is(err, syscall.EPIPE) {
-		return len(p), nil
-	}
-	return n, err
 }
 
 // command is one of the verbs. Each has options of its own.
@@ -124,7 +107,9 @@ func (a *App) run(ctx context.Context, cmd command, opt options, g *groups, args
 	rest, err := g.parse(args)
 	switch {
 	case errors.Is(err, pflag.ErrHelp):
-		_, err = fmt.Fprint(a.stdout, usage(cmd, g))
+		if err = notClosed(a.image); err == nil {
+			_, err = fmt.Fprint(a.stdout, usage(cmd, g))
+		}
 		return err
 	case err != nil:
 		return refused(ctx, a, opt, usagef("image-capture "+cmd.name+" --help lists the flags", "%w", err))
@@ -146,6 +131,9 @@ func (a *App) run(ctx context.Context, cmd command, opt options, g *groups, args
 	err = g.valid()
 	if err == nil {
 		err = notElsewhere(cmd.name, rest)
+	}
+	if err == nil {
+		err = a.stdoutOpen(opt)
 	}
 	if err != nil {
 		return refused(ctx, a, opt, err)

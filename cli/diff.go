@@ -186,10 +186,7 @@ func (d *drift) run(ctx context.Context, a *App, sides [2]*diffSide) error {
 	if d.opt.json {
 		d.end(ctx, out, res, err)
 	}
-	if ferr := out.Flush(); err == nil {
-		err = ferr
-	}
-	return err
+	return flushed(out, err)
 }
 
 // verdict is the error of sides that differ.

@@ -93,15 +93,13 @@ func (o *captureOptions) printResult(ctx context.Context, a *App, res capture.Re
 		}
 		doc.Profile = p
 	}
-	code, hint, shown := conclude(ctx, err)
-	doc.ExitCode, doc.Hint = code, entry.Printable(a.term.words(hint))
-	doc.Temporary = code == ExitEndpoint && temporary(err)
-	if shown != nil {
-		doc.Error = entry.Printable(strings.Join(joined(shown), "; "))
-	}
+	doc.tell(ctx, a, err)
 	if o.json {
 		if werr := writeJSON(a.stdout, doc); werr != nil && err == nil {
-			err = werr
+			if err = werr; res.Delivered {
+				err = unprinted(res, werr)
+			}
+			doc.tell(ctx, a, err)
 		}
 	}
 	if o.result != "" {
@@ -111,6 +109,16 @@ func (o *captureOptions) printResult(ctx context.Context, a *App, res capture.Re
 		}
 	}
 	return err
+}
+
+// tell fills in how the command ends.
+func (doc *result) tell(ctx context.Context, a *App, err error) {
+	code, hint, shown := conclude(ctx, err)
+	doc.ExitCode, doc.Hint = code, entry.Printable(a.term.words(hint))
+	doc.Temporary = code == ExitEndpoint && temporary(err)
+	if shown != nil {
+		doc.Error = entry.Printable(strings.Join(joined(shown), "; "))
+	}
 }
 
 // temporary reports whether the endpoint may do later what it did not do now.

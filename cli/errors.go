@@ -122,6 +122,7 @@ func diagnose(err error) diagnosis {
 func known(err error) (d diagnosis, ok bool) {
 	var (
 		own        *failure
+		out        *stdoutError
 		option     *capture.OptionError
 		format     *capture.FormatNameError
 		check      *capture.CheckError
@@ -145,6 +146,11 @@ func known(err error) (d diagnosis, ok bool) {
 		other      *upload.MismatchError
 	)
 	switch {
+	case errors.As(err, &out) && !(errors.As(err, &own) && own.code == ExitFailed):
+		if errors.Is(out, syscall.ENOSPC) {
+			return diagnosis{ExitFailed, "free some space where stdout goes, or send it elsewhere", ""}, true
+		}
+		return diagnosis{ExitFailed, "", ""}, true
 	case errors.As(err, &own):
 		return diagnosis{own.code, own.hint, ""}, true
 	case errors.As(err, &option):

@@ -218,9 +218,14 @@ func (e *extraction) report(ctx context.Context, err error, unmatched []string) 
 	if e.opt.json {
 		return nil
 	}
-	_, err = fmt.Fprintf(e.app.stdout, "extracted %s of %s, %d bytes of content, to %s\n", entries(e.Entries), entry.Printable(e.image), e.Bytes, entry.Printable(e.opt.dir))
-	return err
+	if _, err = fmt.Fprintf(e.app.stdout, "extracted %s of %s, %d bytes of content, to %s\n", entries(e.Entries), entry.Printable(e.image), e.Bytes, entry.Printable(e.opt.dir)); err != nil {
+		return fmt.Errorf("extracted to %s: %s: %w", e.opt.dir, entries(e.Entries), err)
+	}
+	return nil
 }
+
+// elsewhere is for printsElsewhere.
+func (o *extractOptions) elsewhere() bool { return !o.json }
 
 func entriesThat(n int64, words string) string { return fmt.Sprintf("entries that %s: %d", words, n) }
 

@@ -19,6 +19,9 @@ func (o *hooksOptions) add(g *groups) {
 	s.BoolVar(&o.overwrite, "overwrite", false, "replace a file that exists")
 }
 
+// elsewhere is for printsElsewhere.
+func (o *hooksOptions) elsewhere() bool { return o.output != "-" }
+
 // run writes the archive for the Param image-deploy/additional-tarballs, whose index is
 // "07_hook": image-deploy unpacks it over the image, after its own.
 func (o *hooksOptions) run(_ context.Context, a *App, _ *groups, args []string) error {
@@ -31,5 +34,5 @@ func (o *hooksOptions) run(_ context.Context, a *App, _ *groups, args []string) 
 	if err := forImage(a.image); err != nil {
 		return err
 	}
-	return deploy.Tarball(a.image)
+	return deploy.Tarball(a.content())
 }

@@ -71,10 +71,7 @@ func (o *listOptions) run(ctx context.Context, a *App, _ *groups, args []string)
 	if o.json {
 		l.end(ctx, err)
 	}
-	if ferr := out.Flush(); err == nil {
-		err = ferr
-	}
-	return err
+	return flushed(out, err)
 }
 
 // listed is where entries come from.

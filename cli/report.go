@@ -51,6 +51,9 @@ func (o *reportOptions) add(g *groups) {
 	})
 }
 
+// elsewhere is for printsElsewhere.
+func (o *reportOptions) elsewhere() bool { return o.output != "-" && !o.json }
+
 // run writes a page about an image or a tree.
 func (o *reportOptions) run(ctx context.Context, a *App, g *groups, args []string) error {
 	if len(args) != 1 {
@@ -92,7 +95,10 @@ func (o *reportOptions) run(ctx context.Context, a *App, g *groups, args []strin
 	if err := durable.Write(o.output, o.overwrite, write); err != nil || !o.json {
 		return err
 	}
-	return writeJSON(a.stdout, reported{Page: entry.Printable(o.output), Entries: len(j.members), Counts: j.page.Check.Counts()})
+	if err := writeJSON(a.stdout, reported{Page: entry.Printable(o.output), Entries: len(j.members), Counts: j.page.Check.Counts()}); err != nil {
+		return fmt.Errorf("the page is in %s: %w", o.output, err)
+	}
+	return nil
 }
 
 // reported is the document of report --json. docs/formats.md says what is in it.

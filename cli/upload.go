@@ -74,11 +74,18 @@ func (o *uploadOptions) run(ctx context.Context, a *App, g *groups, args []strin
 	}
 	doc := sent{Image: names.Image, Manifest: names.Manifest, SHA256: facts.SHA256, Verified: d.Verified, ProfileSaved: o.store.saveProfile}
 	if o.json {
-		return writeJSON(a.stdout, doc)
+		err = writeJSON(a.stdout, doc)
+	} else {
+		_, err = fmt.Fprintf(a.stdout, "%16s  %s\n%16s  %s\n", "upload tarball:", names.Image, "upload manifest:", names.Manifest)
 	}
-	_, err = fmt.Fprintf(a.stdout, "%16s  %s\n%16s  %s\n", "upload tarball:", names.Image, "upload manifest:", names.Manifest)
+	if err != nil {
+		err = fmt.Errorf("%s and %s are stored: %w", names.Image, names.Manifest, err)
+	}
 	return err
 }
+
+// elsewhere is for printsElsewhere.
+func (o *uploadOptions) elsewhere() bool { return !o.json }
 
 // deliver sends what is on disk: image, MANIFEST, Profile.
 func (o *uploadOptions) deliver(ctx context.Context, a *App, d *capture.Delivery, args []string, facts manifest.Facts) error {

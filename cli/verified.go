@@ -69,7 +69,8 @@ func sentence(d compare.Difference) string {
 func isSourceError(err error) bool {
 	var remote *upload.Error
 	var local *os.PathError
-	return errors.As(err, &remote) || errors.As(err, &local) || errors.Is(err, context.Canceled)
+	var out *stdoutError // nor is that
+	return errors.As(err, &out) || errors.As(err, &remote) || errors.As(err, &local) || errors.Is(err, context.Canceled)
 }
 
 // verified is the document of verify --json.
