@@ -23,11 +23,11 @@ func (it *item) ask() {
 func (it *item) apply() error {
 	m := &it.m
 	if !it.read {
-		return fmt.Errorf("rewrite %s: it has %d bytes, and at most %d are rewritten", m.Path, m.Size, edit.MaxRewrite)
+		return fmt.Errorf("rewrite %s: it has %d bytes, and at most %d are rewritten", entry.Escape(m.Path), m.Size, edit.MaxRewrite)
 	}
 	b, err := it.node.Rewrite(it.expanded())
 	if err != nil {
-		return fmt.Errorf("rewrite %s: %w", m.Path, err)
+		return fmt.Errorf("rewrite %s: %w", entry.Escape(m.Path), err)
 	}
 	it.hold(b)
 	return nil

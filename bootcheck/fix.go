@@ -32,7 +32,7 @@ func (f Fix) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		Op   entry.Op `json:"verb"`
 		Path string   `json:"path"`
-	}{f.Op, entry.Printable("/" + f.Path)})
+	}{f.Op, entry.Escape("/" + f.Path)})
 }
 
 // Fixes returns the edits that the findings offer, in their order. Of two for one path

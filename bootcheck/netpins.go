@@ -101,7 +101,7 @@ func (s *survey) cloudNetworkOff() string {
 // cloudWrote says whether checkCloudNetwork has told of a file.
 func (s *survey) cloudWrote(name string) bool {
 	return slices.ContainsFunc(s.findings, func(f Finding) bool {
-		return f.Rule == s.rule.name && f.Path == entry.Printable("/"+name)
+		return f.Rule == s.rule.name && f.Path == entry.Escape("/"+name)
 	})
 }
 

@@ -104,7 +104,7 @@ func (s *survey) apply(r rule) {
 	for _, t := range s.troubles {
 		s.warn(t.name, t.problem, "")
 		if slices.Contains(decisive, r.name) {
-			s.doubts(deploys|boots, Both, entry.Printable("/"+t.name)+" could not be judged")
+			s.doubts(deploys|boots, Both, entry.Escape("/"+t.name)+" could not be judged")
 		}
 	}
 }
@@ -167,7 +167,7 @@ func (f *Finding) fix(op entry.Op, name string) { f.Fix = &Fix{Op: op, Path: nam
 func (s *survey) report(level Level, name, problem, hint string) *Finding {
 	f := Finding{Rule: s.rule.name, Level: level, Problem: entry.Printable(problem), Hint: entry.Printable(hint)}
 	if name != "" {
-		f.Path = entry.Printable("/" + name)
+		f.Path = entry.Escape("/" + name)
 	}
 	if level >= Warn {
 		f.Why = s.rule.why

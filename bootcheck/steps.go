@@ -131,7 +131,7 @@ func shown(name string) string {
 	if name == "" {
 		return ""
 	}
-	return entry.Printable("/" + name)
+	return entry.Escape("/" + name)
 }
 
 // answerOf puts the steps together: the first that is No counts, else the first that is not

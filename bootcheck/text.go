@@ -24,5 +24,5 @@ func (f Fix) String() string {
 	if f.Op == entry.AddFile {
 		does = "adds the empty file" // it has no content to give
 	}
-	return does + " " + entry.Printable("/"+f.Path)
+	return does + " " + entry.Escape("/"+f.Path)
 }

@@ -74,7 +74,7 @@ func TestUnpack(t *testing.T) {
 		{"blank at the end", list{efi("a ")}, "fail /boot/efi/a : has a name that vfat"},
 		{"control character", list{efi("a\tb")}, `fail /boot/efi/a\tb: has a name that vfat`},
 		{"plus and blank", list{efi("a + [b].c;d"), efi("d.e.f"), efi(".x")}, ""},
-		{"latin-1", list{efi("\xe4")}, `warn /boot/efi/\xe4: has a name that is not UTF-8`},
+		{"latin-1", list{efi("\xe4")}, `warn /boot/efi/\344: has a name that is not UTF-8`},
 		{"case", list{efi("A"), efi("a")}, "warn /boot/efi/a: is for vfat the same name"},
 		{"case above", list{member(esp+"/EFI", entry.Dir), efi("EFI/x"), member(esp+"/efi", entry.Dir), efi("efi/X")}, "warn /boot/efi/efi/X: is for vfat the same name"},
 		{"directories alone", list{member(esp+"/EFI", entry.Dir), efi("EFI/x"), member(esp+"/efi", entry.Dir), efi("efi/y")}, ""},

@@ -98,7 +98,7 @@ func (r *run) conclude() {
 	f.Size, f.UnpackedSize, f.Entries = s.Size, s.Unpacked, s.Entries
 	f.MD5, f.SHA256 = hex.EncodeToString(s.MD5), hex.EncodeToString(s.SHA256)
 	for _, m := range s.Mounts {
-		f.Mounts = append(f.Mounts, entry.Note{Path: m.Path, Reason: strings.TrimPrefix(m.String(), m.Path+" ")})
+		f.Mounts = append(f.Mounts, entry.Note{Path: m.Path, Reason: strings.TrimPrefix(m.String(), entry.Escape(m.Path)+" ")})
 	}
 	f.Edits, f.Deleted = s.Edits, s.Deleted
 	f.Omitted = append(append(f.Omitted, s.Unreadable...), s.Omitted...)

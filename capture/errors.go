@@ -34,7 +34,7 @@ func SecretsText(list []bootcheck.Secret) string {
 			parts = append(parts, fmt.Sprintf("and %d more", len(list)-i))
 			break
 		}
-		parts = append(parts, "/"+entry.Printable(s.Path)+" "+s.What)
+		parts = append(parts, "/"+entry.Escape(s.Path)+" "+s.What)
 	}
 	return strings.Join(parts, ", ")
 }

@@ -228,7 +228,7 @@ func (c *contentOf) find() error {
 			c.text, err = c.node.Rewrite(old)
 		}
 		if err != nil {
-			return fmt.Errorf("rewrite %s: %w", e.Path, err)
+			return fmt.Errorf("rewrite %s: %w", entry.Escape(e.Path), err)
 		}
 		c.held, c.size = true, int64(len(c.text))
 	case from != edit.Original:

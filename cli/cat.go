@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -47,10 +48,15 @@ func (o *catOptions) run(ctx context.Context, a *App, _ *groups, args []string) 
 	}
 	c := &catJob{app: a, client: client, image: args[0]}
 	for _, arg := range args[1:] {
-		c.names = append(c.names, strings.TrimPrefix(path.Clean("/"+arg), "/"))
-		if c.names[len(c.names)-1] == "" {
+		plain := strings.TrimPrefix(path.Clean("/"+arg), "/")
+		if plain == "" {
 			return usagef("", "%s is the root of the image, and no file", arg)
 		}
+		name, printed := entry.Unescape(plain)
+		if !printed {
+			name = plain
+		}
+		c.names, c.plain = append(c.names, name), append(c.plain, plain)
 	}
 	if err := whichIsWhich("cat", args[:1]); err != nil {
 		return err
@@ -82,7 +88,8 @@ type catJob struct {
 	app    *App
 	client *upload.Client
 	image  string
-	names  []string // as in io/fs
+	names  []string // what these are as list prints names, as in io/fs
+	plain  []string // as the user writes them
 	errs   []error  // of names
 }
 
@@ -101,9 +108,9 @@ func (c *catJob) missing() error {
 		var of *fs.PathError
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			list = append(list, fmt.Sprintf("%s has no %s", c.image, c.names[i]))
+			list = append(list, fmt.Sprintf("%s has no %s", c.image, c.plain[i]))
 		case errors.As(err, &of):
-			list = append(list, fmt.Sprintf("%s: %s: %v", c.image, c.names[i], of.Err))
+			list = append(list, fmt.Sprintf("%s: %s: %v", c.image, c.plain[i], of.Err))
 		case err != nil:
 			list = append(list, fmt.Sprintf("%s: %v", c.image, err))
 		}
@@ -127,11 +134,17 @@ func (c *catJob) byIndex(ctx context.Context, text *again) (why string, err erro
 	if !x.Any() {
 		return "its MANIFEST has no index", nil
 	}
-	files, errs, err := x.Files(c.names)
+	files, errs, err := x.Files(slices.Concat(c.names, c.plain))
 	if err != nil {
 		return "", wrongManifest(c.image, text.name, err)
 	}
-	c.errs = errs
+	n := len(c.names)
+	for i := range n {
+		if errors.Is(errs[i], fs.ErrNotExist) {
+			files[i], errs[i] = files[n+i], errs[n+i]
+		}
+	}
+	files, c.errs = files[:n], errs[:n]
 	src, why, err := c.app.parts(ctx, c.client, c.image)
 	if src == nil {
 		return why, err
@@ -178,8 +191,8 @@ func (c *catJob) print(content io.Reader, size int64) error {
 func (c *catJob) stream(ctx context.Context) error {
 	first := map[string]string{} // of hard links
 	wanted := map[string]bool{}
-	for _, name := range c.names {
-		wanted[name] = true
+	for i, name := range c.names {
+		wanted[name], wanted[c.plain[i]] = true, true
 	}
 	var names *imagefs.FS
 	err := c.read(ctx, func(r *image.Reader) (err error) {
@@ -207,6 +220,9 @@ func (c *catJob) stream(ctx context.Context) error {
 	c.errs = make([]error, len(c.names))
 	for i, name := range c.names {
 		real, err := names.Follow().Real(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			real, err = names.Follow().Real(c.plain[i])
+		}
 		var b []byte
 		if err == nil {
 			b, err = contentOf(names, real)

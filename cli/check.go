@@ -42,13 +42,14 @@ func (o *checkOptions) run(ctx context.Context, a *App, g *groups, args []string
 	if err := c.judge(ctx, args[0]); err != nil {
 		return err
 	}
-	if err := c.print(); err != nil {
+	var failed error
+	if c.report.Worst() == bootcheck.Fail {
+		failed = &failure{ExitCheck, fmt.Errorf("check: %s will not deploy with %s (%s)", c.what, c.opt.Deployer, verdict(c.report)), ""}
+	}
+	if err := c.print(a.ending(ctx, failed)); err != nil {
 		return err
 	}
-	if c.report.Worst() == bootcheck.Fail {
-		return &failure{ExitCheck, fmt.Errorf("check: %s will not deploy with %s (%s)", c.what, c.opt.Deployer, verdict(c.report)), ""}
-	}
-	return nil
+	return failed
 }
 
 // checkJob is one run of the command check.
@@ -151,7 +152,7 @@ func (f fixedOnly) Fixed(fix bootcheck.Fix, by capture.By) { f.told.Fixed(fix, b
 
 // checkDocument is the document of --json. The README says what is in it.
 type checkDocument struct {
-	ExitCode int                `json:"exit_code"`
+	ending
 	Deployer bootcheck.Deployer `json:"deployer"`
 	Firmware bootcheck.Firmware `json:"firmware"` // that was asked for
 	Worst    bootcheck.Level    `json:"worst"`
@@ -161,14 +162,10 @@ type checkDocument struct {
 }
 
 // print prints the report, the result of the command.
-func (c *checkJob) print() error {
+func (c *checkJob) print(e ending) error {
 	if c.json {
-		code := ExitDone
-		if c.report.Worst() == bootcheck.Fail {
-			code = ExitCheck
-		}
 		return writeJSON(c.app.stdout, checkDocument{
-			ExitCode: code,
+			ending:   e,
 			Deployer: c.opt.Deployer, Firmware: c.opt.Firmware, Worst: c.report.Worst(), Counts: c.report.Counts(),
 			Report: c.report, Fixed: c.fixed,
 		})

@@ -10,11 +10,9 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"time"
 
 	"image-capture/capture"
-	"image-capture/entry"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -31,6 +29,8 @@ type App struct {
 	image  io.Writer    // the same, for an image: there it is one
 	term   *terminal
 	env    func(string) string
+	// command is the name of the one that runs.
+	command string
 	// After and Jitter are those of upload.Attempts. Tests replace them.
 	After  func(time.Duration) <-chan time.Time
 	Jitter func(time.Duration) time.Duration
@@ -83,6 +83,7 @@ func commands() []command {
 func (a *App) Run(ctx context.Context, args []string) int {
 	a.term.json = wantsJSONLines(args)
 	cmd, args, err := pick(args)
+	a.command = cmd.name
 	if err == nil {
 		opt, g := cmd.options(), &groups{}
 		opt.add(g)
@@ -90,16 +91,13 @@ func (a *App) Run(ctx context.Context, args []string) int {
 			return ExitDone
 		}
 	}
-	code, hint, err := conclude(ctx, err)
-	if cmd.name != "capture" {
-		hint = strings.Replace(hint, otherName, otherFolder, 1)
-	}
+	code, hint, shown := a.conclude(ctx, err)
 	// With --json stdout gets a document, and nothing else: where there is something, the
 	// command has written its own.
 	if wantsJSON(args) && !a.stdout.begun {
-		_ = writeJSON(a.stdout, failed{code, entry.Printable(strings.Join(joined(err), "; ")), entry.Printable(a.term.words(hint))})
+		_ = writeJSON(a.stdout, a.ending(ctx, err))
 	}
-	a.term.fail(code, err, hint)
+	a.term.fail(code, shown, hint)
 	return code
 }
 

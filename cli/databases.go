@@ -17,7 +17,7 @@ func (e events) Database(d capture.Database) {
 }
 
 func (e jsonEvents) Database(d capture.Database) {
-	f := fields{"name": d.Name, "path": d.Path, "pid": d.PID, "unit": d.Unit, "held": string(d.Held), "text": databaseText(d)}
+	f := fields{"name": d.Name, "path": entry.Escape(d.Path), "pid": d.PID, "unit": d.Unit, "held": string(d.Held), "text": databaseText(d)}
 	if d.Held == capture.NotHeld || d.Held == capture.HeldFiles {
 		f["hint"] = e.term.words(databaseHint(d))
 	}
@@ -25,7 +25,7 @@ func (e jsonEvents) Database(d capture.Database) {
 }
 
 func databaseText(d capture.Database) string {
-	text := fmt.Sprintf("%s runs on %s (process %d): ", d.Name, d.Path, d.PID)
+	text := fmt.Sprintf("%s runs on %s (process %d): ", d.Name, entry.Escape(d.Path), d.PID)
 	switch d.Held {
 	case capture.HeldHooks:
 		return text + "it is read between the hooks"

@@ -184,7 +184,7 @@ func (d *drift) run(ctx context.Context, a *App, sides [2]*diffSide) error {
 		err = d.verdict(sides)
 	}
 	if d.opt.json {
-		d.end(ctx, out, res, err)
+		d.end(out, res, a.ending(ctx, err))
 	}
 	return flushed(out, err)
 }
@@ -209,7 +209,7 @@ func (d *drift) all() (n int64) {
 
 func (d *drift) cannotRead(a *App, n entry.Note) {
 	if d.unreadable++; d.unreadable <= mostDifferences {
-		a.term.warn("", "%s: %s", n.Path, n.Reason)
+		a.term.warn("", "%s: %s", entry.Escape(n.Path), n.Reason)
 	}
 }
 

@@ -19,9 +19,7 @@ import (
 
 // result is the document of capture --json. docs/formats.md says what is in it.
 type result struct {
-	ExitCode       int                 `json:"exit_code"`
-	Error          string              `json:"error,omitempty"`
-	Hint           string              `json:"hint,omitempty"`
+	ending
 	Temporary      bool                `json:"temporary,omitempty"` // the endpoint may do it later
 	Filename       string              `json:"filename"`
 	Ident          string              `json:"ident"`
@@ -53,8 +51,8 @@ type result struct {
 	Version        string              `json:"version"`
 }
 
-// jsonNote is a note whose path is escaped like those on stderr: JSON holds no
-// bytes that are not UTF-8.
+// jsonNote is a note whose path is escaped like all names: JSON holds no bytes that are
+// not UTF-8.
 type jsonNote struct {
 	Path   string `json:"path"`
 	Reason string `json:"reason"`
@@ -63,7 +61,7 @@ type jsonNote struct {
 func jsonNotes(list []entry.Note) []jsonNote {
 	var out []jsonNote
 	for _, n := range list {
-		out = append(out, jsonNote{entry.Printable(n.Path), entry.Printable(n.Reason)})
+		out = append(out, jsonNote{entry.Escape(n.Path), entry.Printable(n.Reason)})
 	}
 	return out
 }
@@ -73,11 +71,11 @@ func jsonNotes(list []entry.Note) []jsonNote {
 func (o *captureOptions) printResult(ctx context.Context, a *App, res capture.Result, err error) error {
 	f := res.Facts
 	doc := result{
-		Filename: entry.Printable(f.Filename), Ident: f.Ident, Size: f.Size, MD5: f.MD5,
+		Filename: entry.Escape(f.Filename), Ident: f.Ident, Size: f.Size, MD5: f.MD5,
 		UploadTarball: f.UploadTarball, UploadManifest: f.UploadManifest, SHA256: f.SHA256, Format: res.Profile.Format.String(),
-		Unpacked: f.UnpackedSize, Entries: f.Entries, Manifest: entry.Printable(res.Manifest), Stored: res.Stored, Verified: res.Verified,
+		Unpacked: f.UnpackedSize, Entries: f.Entries, Manifest: entry.Escape(res.Manifest), Stored: res.Stored, Verified: res.Verified,
 		Complete: res.Complete, ProfileSaved: res.ProfileSaved, System: res.System, Check: f.Check,
-		Mounts: jsonNotes(f.Mounts), Edits: jsonNotes(f.Edits), Base: entry.Printable(f.Base), BaseSHA256: f.BaseSHA256, Deleted: jsonNotes(f.Deleted), Omitted: jsonNotes(f.Omitted), Changed: jsonNotes(f.Changed),
+		Mounts: jsonNotes(f.Mounts), Edits: jsonNotes(f.Edits), Base: entry.Escape(f.Base), BaseSHA256: f.BaseSHA256, Deleted: jsonNotes(f.Deleted), Omitted: jsonNotes(f.Omitted), Changed: jsonNotes(f.Changed),
 		Version: versionText(),
 	}
 	if !f.Date.IsZero() {
@@ -113,12 +111,8 @@ func (o *captureOptions) printResult(ctx context.Context, a *App, res capture.Re
 
 // tell fills in how the command ends.
 func (doc *result) tell(ctx context.Context, a *App, err error) {
-	code, hint, shown := conclude(ctx, err)
-	doc.ExitCode, doc.Hint = code, entry.Printable(a.term.words(hint))
-	doc.Temporary = code == ExitEndpoint && temporary(err)
-	if shown != nil {
-		doc.Error = entry.Printable(strings.Join(joined(shown), "; "))
-	}
+	doc.ending = a.ending(ctx, err)
+	doc.Temporary = doc.ExitCode == ExitEndpoint && temporary(err)
 }
 
 // temporary reports whether the endpoint may do later what it did not do now.
@@ -127,12 +121,32 @@ func temporary(err error) bool {
 	return errors.As(err, &remote) && remote.Retryable()
 }
 
-// failed is the document of a command that has no other, as it failed before there was
-// anything to say.
-type failed struct {
+// ending is what a command ends with: it is in the document of each, and all of that of one
+// which fails before there is anything else to say.
+type ending struct {
 	ExitCode int    `json:"exit_code"`
-	Error    string `json:"error"`
+	Error    string `json:"error,omitempty"`
 	Hint     string `json:"hint,omitempty"`
+}
+
+// ending is what becomes of a command's error.
+func (a *App) ending(ctx context.Context, err error) ending {
+	code, hint, shown := a.conclude(ctx, err)
+	e := ending{ExitCode: code, Hint: entry.Printable(a.term.words(hint))}
+	if shown != nil {
+		e.Error = entry.Printable(strings.Join(joined(shown), "; "))
+	}
+	return e
+}
+
+// tail are the fields of an ending, for a document that is written as it comes.
+func (e ending) tail() string {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	_ = enc.Encode(e) // strings and numbers only
+	return strings.Trim(b.String(), "{} \n")
 }
 
 // wantsJSON reads --json from arguments that may not be right otherwise.

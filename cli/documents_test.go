@@ -52,17 +52,23 @@ func place(t *testing.T) string {
 // included, and its exit code is that of the process.
 func TestDocumentsOfFailures(t *testing.T) {
 	dir := place(t)
+	image, err := os.ReadFile(filepath.Join(dir, "a.tgz"))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "cut.tgz"), image[:len(image)/2], 0o600))
 	for _, args := range []string{
 		"capture --json", "capture none --json", "capture root --json --level x", "capture --json --nonsense root", "capture root --json --insecure",
 		"check --json", "check none --json", "check names.txt --json", "check --nonsense --json", "check root --json",
 		"verify --json", "verify none.tgz --json", "verify a.tgz names.txt --json", "verify names.txt a.MANIFEST.txt --json", "verify --nonsense --json",
 		"upload --json", "upload a.tgz --json", "upload a.tgz a.MANIFEST.txt --json", "prune --json", "prune --json --keep -1", "operations x --json",
+		"list --json", "list a.tgz none --json", "list root --json", "list cut.tgz --json", "extract a.tgz none -C y --json", "extract none.tgz --json",
+		"diff a.tgz cut.tgz --json", "diff a.tgz --json", "diff a.tgz empty --json", "report a.tgz --json", "report none -o x.html --json",
+		"capture root --json -o a.tgz", "capture root --json --dry-run -o a.tgz", "capture root --json --dry-run --check enforce",
 	} {
 		got := runIn(t, dir, strings.Fields(args)...)
 		require.NotZero(t, got.code, args)
 		var doc struct {
 			ExitCode    int `json:"exit_code"`
-			Error       string
+			Error, Hint string
 			Findings    []any
 			Differences []string
 		}
@@ -70,7 +76,10 @@ func TestDocumentsOfFailures(t *testing.T) {
 		require.NoError(t, d.Decode(&doc), "%s: %s", args, got.out)
 		require.False(t, d.More(), args) // one document
 		require.Equal(t, got.code, doc.ExitCode, args)
-		require.True(t, doc.Error != "" || doc.Findings != nil || doc.Differences != nil, args)
+		require.NotEmpty(t, doc.Error, args)
+		// The hint that people see is in the document, and no other: it is on the last line.
+		_, hint, _ := strings.Cut(got.err[strings.LastIndex("\n"+strings.TrimSuffix(got.err, "\n"), "\n"):], "hint: ")
+		require.Equal(t, strings.TrimSuffix(hint, "\n"), doc.Hint, args)
 	}
 	var doc struct {
 		OK        bool

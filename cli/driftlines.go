@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -20,6 +19,7 @@ func (d *drift) line(out io.Writer) func(change) {
 		var parts []string
 		content := false
 		for _, f := range c.Fields {
+			f = escaped(f)
 			word := fieldWord(f.Field)
 			switch {
 			case word == "content" && f.Field != compare.Size:
@@ -40,7 +40,7 @@ func (d *drift) line(out io.Writer) func(change) {
 		if c.edited != "" {
 			parts = append(parts, c.edited)
 		}
-		text := fmt.Sprintf("%-8s%s", c.kind, entry.Printable(c.Path))
+		text := fmt.Sprintf("%-8s%s", c.kind, entry.Escape(c.Path))
 		if len(parts) > 0 {
 			text += ": " + entry.Printable(strings.Join(parts, ", "))
 		}
@@ -86,11 +86,12 @@ type changedField struct {
 
 // document prints changes as they come: there may be a million.
 func (d *drift) document(out io.Writer, sides [2]*diffSide) func(change) {
-	fmt.Fprintf(out, "{\n  \"a\": %s,\n  \"b\": %s,\n  \"changes\": [", quoted(sides[0].name), quoted(sides[1].name))
+	fmt.Fprintf(out, "{\n  \"a\": %s,\n  \"b\": %s,\n  \"changes\": [", quotedName(sides[0].name), quotedName(sides[1].name))
 	separator := "\n    "
 	return func(c change) {
-		doc := changedEntry{Path: entry.Printable(c.Path), Kind: c.kind, Type: c.Type.String(), Edited: entry.Printable(c.edited)}
+		doc := changedEntry{Path: entry.Escape(c.Path), Kind: c.kind, Type: c.Type.String(), Edited: entry.Printable(c.edited)}
 		for _, f := range c.Fields {
+			f = escaped(f)
 			if w := fieldWord(f.Field); !slices.Contains(doc.What, w) {
 				doc.What = append(doc.What, w)
 			}
@@ -108,16 +109,11 @@ func (d *drift) document(out io.Writer, sides [2]*diffSide) func(change) {
 }
 
 // end closes the document, also of a comparison that failed in the middle.
-func (d *drift) end(ctx context.Context, out io.Writer, res compare.DiffResult, err error) {
+func (d *drift) end(out io.Writer, res compare.DiffResult, e ending) {
 	if d.all() > 0 {
 		fmt.Fprint(out, "\n  ")
 	}
 	fmt.Fprintf(out, "],\n  \"entries\": %d, \"not_compared\": %d, \"added\": %d, \"removed\": %d, \"changed\": %d, \"edited\": %d, \"unreadable\": %d",
 		res.Entries, res.Undigested, d.counts["added"], d.counts["removed"], d.counts["changed"], d.counts["edited"], d.unreadable)
-	code, _, told := conclude(ctx, err)
-	fmt.Fprintf(out, ",\n  \"exit_code\": %d", code)
-	if told != nil {
-		fmt.Fprintf(out, ",\n  \"error\": %s", quoted(strings.Join(joined(told), "; ")))
-	}
-	fmt.Fprint(out, "\n}\n")
+	fmt.Fprintf(out, ",\n  %s\n}\n", e.tail())
 }

@@ -15,8 +15,7 @@ import (
 
 // forecast is the document of capture --dry-run --json. docs/formats.md says what is in it.
 type forecast struct {
-	ExitCode   int                 `json:"exit_code"`
-	Error      string              `json:"error,omitempty"`
+	ending
 	Filename   string              `json:"filename"`
 	Format     string              `json:"format"`
 	Entries    int64               `json:"entries"`
@@ -72,9 +71,7 @@ func (o *captureOptions) forecast(ctx context.Context, a *App, opt capture.Optio
 	}
 	if o.json {
 		doc := forecastDocument(f, opt.Format.String())
-		if err != nil {
-			doc.ExitCode, doc.Error = ExitCheck, err.Error()
-		}
+		doc.ending = a.ending(ctx, err)
 		if werr := writeJSON(a.stdout, doc); err == nil {
 			err = werr
 		}
@@ -92,10 +89,10 @@ func (o *captureOptions) forecast(ctx context.Context, a *App, opt capture.Optio
 
 func forecastDocument(f capture.Forecast, format string) forecast {
 	doc := forecast{
-		Filename: entry.Printable(f.Facts.Filename), Format: format, Entries: f.Entries, Bytes: f.Bytes, Unpacked: f.Unpacked,
+		Filename: entry.Escape(f.Facts.Filename), Format: format, Entries: f.Entries, Bytes: f.Bytes, Unpacked: f.Unpacked,
 		Image: f.Image, Sampled: f.Sampled, Omitted: f.Omitted, Unreadable: f.Unreadable,
 		Mounts: []mountDecision{}, Edits: append([]jsonNote{}, jsonNotes(f.Edits)...), Left: []left{}, Dirs: sizedList(f.Dirs), Files: sizedList(f.Files),
-		Base: entry.Printable(f.Facts.Base), Deleted: jsonNotes(f.Deleted), Check: f.Facts.Check, Version: versionText(),
+		Base: entry.Escape(f.Facts.Base), Deleted: jsonNotes(f.Deleted), Check: f.Facts.Check, Version: versionText(),
 	}
 	if f.Report != nil {
 		doc.Findings = f.Report.Findings
@@ -108,19 +105,19 @@ func forecastDocument(f capture.Forecast, format string) forecast {
 		doc.Mounts = append(doc.Mounts, mountDocument(m))
 	}
 	for _, l := range f.Left {
-		doc.Left = append(doc.Left, left{l.Op, entry.Printable(l.Subject), l.Entries, l.Bytes})
+		doc.Left = append(doc.Left, left{l.Op, entry.Escape(l.Subject), l.Entries, l.Bytes})
 	}
 	return doc
 }
 
 func mountDocument(m rootfs.Mount) mountDecision {
-	return mountDecision{entry.Printable(m.Path), m.Captured, m.FSType, entry.Printable(m.Source), entry.Printable(m.Reason)}
+	return mountDecision{entry.Escape(m.Path), m.Captured, m.FSType, entry.Escape(m.Source), entry.Printable(m.Reason)}
 }
 
 func sizedList(list []capture.Sized) []sized {
 	out := []sized{}
 	for _, s := range list {
-		out = append(out, sized{entry.Printable(s.Path), s.Bytes})
+		out = append(out, sized{entry.Escape(s.Path), s.Bytes})
 	}
 	return out
 }
@@ -144,23 +141,23 @@ func forecastText(f capture.Forecast, format string) string {
 	}
 	line = part("edits")
 	for _, n := range f.Edits {
-		line("%s: %s", n.Path, n.Reason)
+		line("%s: %s", entry.Escape(n.Path), n.Reason)
 	}
 	line = part("left out")
 	for _, l := range f.Left {
-		line("%10s  %8d entries  %s", bytesText(l.Bytes), l.Entries, l.Subject)
+		line("%10s  %8d entries  %s", bytesText(l.Bytes), l.Entries, entry.Escape(l.Subject))
 	}
 	line = part("deleted from the base")
 	for _, n := range f.Deleted {
-		line("%s: %s", n.Path, n.Reason)
+		line("%s: %s", entry.Escape(n.Path), n.Reason)
 	}
 	line = part("largest directories")
 	for _, s := range f.Dirs {
-		line("%10s  %s", bytesText(s.Bytes), s.Path)
+		line("%10s  %s", bytesText(s.Bytes), entry.Escape(s.Path))
 	}
 	line = part("largest files")
 	for _, s := range f.Files {
-		line("%10s  %s", bytesText(s.Bytes), s.Path)
+		line("%10s  %s", bytesText(s.Bytes), entry.Escape(s.Path))
 	}
 	fmt.Fprintf(&b, "to capture: %s with %s of content\n", entriesText(f.Entries), bytesText(f.Bytes))
 	if f.Omitted > 0 {
@@ -175,7 +172,7 @@ func forecastText(f capture.Forecast, format string) string {
 		if f.Fits() {
 			fits = "yes"
 		}
-		fmt.Fprintf(&b, "fits: %s (%s is free in %s)\n", fits, bytesText(f.Room.Free), entry.Printable(f.Room.Folder))
+		fmt.Fprintf(&b, "fits: %s (%s is free in %s)\n", fits, bytesText(f.Room.Free), entry.Escape(f.Room.Folder))
 	}
 	return b.String()
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"syscall"
 
 	"image-capture/capture"
@@ -55,6 +56,16 @@ func (f *failure) Unwrap() error { return f.err }
 
 func usagef(hint, format string, args ...any) error {
 	return &failure{ExitUsage, fmt.Errorf(format, args...), hint}
+}
+
+// conclude is what becomes of an error of the command that runs, whose hint names flags that
+// it has.
+func (a *App) conclude(ctx context.Context, err error) (code int, hint string, shown error) {
+	code, hint, shown = conclude(ctx, err)
+	if a.command != "capture" {
+		hint = strings.Replace(hint, otherName, otherFolder, 1)
+	}
+	return code, hint, shown
 }
 
 // conclude is what becomes of a command's error: exit code, hint, and what is printed.

@@ -35,7 +35,7 @@ func (e events) Captured(path string) {
 		if path == "." {
 			path = "./"
 		}
-		e.term.line("image-capture: " + path)
+		e.term.line("image-capture: " + entry.Escape(path))
 	}
 }
 
@@ -143,7 +143,7 @@ func (e events) notes(what string, list []entry.Note) {
 			e.term.warn("", "%s: %d more; the MANIFEST lists them", what, len(list)-most)
 			return
 		}
-		e.term.warn("", "%s: %s: %s", what, n.Path, n.Reason)
+		e.term.warn("", "%s: %s: %s", what, entry.Escape(n.Path), n.Reason)
 	}
 }
 

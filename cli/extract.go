@@ -139,7 +139,7 @@ func (e *extraction) problem(p extract.Problem) {
 	if len(e.text[p.Kind]) == mostDifferences {
 		return
 	}
-	path := entry.Printable(p.Path)
+	path := entry.Escape(p.Path)
 	if p.Err != nil {
 		path += ": " + entry.Printable(p.Err.Error())
 	}
@@ -162,8 +162,7 @@ var problemWords = []struct {
 
 // extracted is the document of extract --json.
 type extracted struct {
-	ExitCode  int                 `json:"exit_code"`
-	Error     string              `json:"error,omitempty"`
+	ending
 	Image     string              `json:"image"`
 	Manifest  string              `json:"manifest,omitempty"`
 	Directory string              `json:"directory"`
@@ -179,17 +178,14 @@ func (e *extraction) report(ctx context.Context, err error, unmatched []string) 
 	final := e.conclude(ctx, err, unmatched)
 	if e.opt.json {
 		doc := extracted{
-			Image: entry.Printable(e.image), Manifest: entry.Printable(e.manifest), Directory: entry.Printable(e.opt.dir),
+			ending: e.app.ending(ctx, final),
+			Image:  entry.Escape(e.image), Manifest: entry.Escape(e.manifest), Directory: entry.Escape(e.opt.dir),
 			Entries: e.Entries, Bytes: e.Bytes, Unchecked: e.Unchecked, Counts: map[string]int64{}, Problems: map[string][]string{},
 		}
 		for _, w := range problemWords {
 			if n := e.Problems[w.kind]; n > 0 {
 				doc.Counts[w.key], doc.Problems[w.key] = n, e.text[w.kind]
 			}
-		}
-		if final != nil {
-			doc.ExitCode, _, _ = conclude(ctx, final)
-			doc.Error = entry.Printable(final.Error())
 		}
 		if werr := writeJSON(e.app.stdout, doc); werr != nil {
 			return errors.Join(final, werr)
@@ -218,7 +214,7 @@ func (e *extraction) report(ctx context.Context, err error, unmatched []string) 
 	if e.opt.json {
 		return nil
 	}
-	if _, err = fmt.Fprintf(e.app.stdout, "extracted %s of %s, %d bytes of content, to %s\n", entries(e.Entries), entry.Printable(e.image), e.Bytes, entry.Printable(e.opt.dir)); err != nil {
+	if _, err = fmt.Fprintf(e.app.stdout, "extracted %s of %s, %d bytes of content, to %s\n", entries(e.Entries), entry.Escape(e.image), e.Bytes, entry.Escape(e.opt.dir)); err != nil {
 		return fmt.Errorf("extracted to %s: %s: %w", e.opt.dir, entries(e.Entries), err)
 	}
 	return nil

@@ -78,12 +78,12 @@ func (p *progress) report(bytes, entries, total int64) {
 type jsonEvents struct{ events }
 
 func (e jsonEvents) Mount(m rootfs.Mount) {
-	e.term.emit("mount", fields{"path": m.Path, "captured": m.Captured, "fstype": m.FSType, "source": m.Source, "reason": m.Reason})
+	e.term.emit("mount", fields{"path": entry.Escape(m.Path), "captured": m.Captured, "fstype": m.FSType, "source": entry.Escape(m.Source), "reason": m.Reason})
 }
 
 func (e jsonEvents) Snapshot(c snapshot.Choice) {
 	text, _ := snapshotText(c)
-	e.term.emit("snapshot", fields{"path": c.Path, "mode": string(c.Mode), "fstype": c.FSType, "source": c.Source, "reason": c.Not, "text": text})
+	e.term.emit("snapshot", fields{"path": entry.Escape(c.Path), "mode": string(c.Mode), "fstype": c.FSType, "source": c.Source, "reason": c.Not, "text": text})
 }
 
 func (e jsonEvents) Hook(which, command string) {
@@ -91,11 +91,11 @@ func (e jsonEvents) Hook(which, command string) {
 }
 
 func (e jsonEvents) Fixed(f bootcheck.Fix, by capture.By) {
-	e.term.emit("edit", fields{"by": string(by), "op": string(f.Op), "path": f.Path, "text": f.String()})
+	e.term.emit("edit", fields{"by": string(by), "op": string(f.Op), "path": entry.Escape(f.Path), "text": f.String()})
 }
 
 func (e jsonEvents) Unapplied(u edit.Unapplied) {
-	e.term.emit("unapplied", fields{"op": string(u.Op), "path": u.Subject, "reason": u.Reason})
+	e.term.emit("unapplied", fields{"op": string(u.Op), "path": entry.Escape(u.Subject), "reason": u.Reason})
 }
 
 func (e jsonEvents) Checked(r bootcheck.Report) {
@@ -109,7 +109,7 @@ func (e jsonEvents) Checked(r bootcheck.Report) {
 
 func (e jsonEvents) Captured(path string) {
 	if e.verbose {
-		e.term.emit("entry", fields{"path": path})
+		e.term.emit("entry", fields{"path": entry.Escape(path)})
 	}
 }
 
@@ -119,7 +119,7 @@ func (e jsonEvents) Walked(unreadable, changed, omitted []entry.Note) {
 		list  []entry.Note
 	}{{"unreadable", unreadable}, {"changed", changed}, {"omitted", omitted}} {
 		for _, n := range l.list {
-			e.term.emit(l.event, fields{"path": n.Path, "reason": n.Reason})
+			e.term.emit(l.event, fields{"path": entry.Escape(n.Path), "reason": n.Reason})
 		}
 	}
 }

@@ -69,7 +69,7 @@ func (o *listOptions) run(ctx context.Context, a *App, _ *groups, args []string)
 		err = &failure{ExitFailed, fmt.Errorf("nothing in %s matches %s", name, unmatched[0]), "patterns are paths from the root of the image, such as etc/ssh or 'var/log/*.log'"}
 	}
 	if o.json {
-		l.end(ctx, err)
+		l.end(a.ending(ctx, err))
 	}
 	return flushed(out, err)
 }
@@ -140,7 +140,7 @@ func (a *App) listed(ctx context.Context, client *upload.Client, name string) (*
 		}
 		return nil, &failure{ExitVerify, fmt.Errorf("%s: %w", name, err), ""}
 	}
-	a.term.say("all of %s is read: it has no MANIFEST beside it", entry.Printable(name))
+	a.term.say("all of %s is read: it has no MANIFEST beside it", entry.Escape(name))
 	return &listed{r, name, "", []io.Closer{in, r}}, nil
 }
 
@@ -174,7 +174,7 @@ type row struct {
 // all lists a stream.
 func (l *listing) all(ctx context.Context, from compare.Stream, wanted func(string) bool) error {
 	if l.opt.json {
-		fmt.Fprintf(l.out, "{\n  \"image\": %s,\n  \"entries\": [", quoted(l.image))
+		fmt.Fprintf(l.out, "{\n  \"image\": %s,\n  \"entries\": [", quotedName(l.image))
 	}
 	for {
 		m, err := from.Next()
@@ -210,13 +210,8 @@ func (l *listing) all(ctx context.Context, from compare.Stream, wanted func(stri
 }
 
 // end ends the document.
-func (l *listing) end(ctx context.Context, err error) {
-	code, text := ExitDone, ""
-	if err != nil {
-		code, _, err = conclude(ctx, err)
-		text = ",\n  \"error\": " + quoted(err.Error())
-	}
-	fmt.Fprintf(l.out, "%s],\n  \"listed\": %d,\n  \"exit_code\": %d%s\n}\n", map[bool]string{true: "\n  "}[l.count > 0], l.count, code, text)
+func (l *listing) end(e ending) {
+	fmt.Fprintf(l.out, "%s],\n  \"listed\": %d,\n  %s\n}\n", map[bool]string{true: "\n  "}[l.count > 0], l.count, e.tail())
 }
 
 // resolve gives a hard link of an image the type and size of its first name.
@@ -253,9 +248,9 @@ func (l *listing) row(m *entry.Member) row {
 		r.text = timeText(m.Mtime) + " " + tarName(m)
 		switch {
 		case m.HardLink != "":
-			r.text += " link to " + tarQuote(m.HardLink)
+			r.text += " link to " + entry.Escape(m.HardLink)
 		case m.Type == entry.Symlink:
-			r.text += " -> " + tarQuote(m.Link)
+			r.text += " -> " + entry.Escape(m.Link)
 		}
 	default:
 		r.text = tarName(m)
@@ -307,7 +302,7 @@ func modeText(m *entry.Member) string {
 
 // tarName is a name as tar lists it.
 func tarName(m *entry.Member) string {
-	name := tarQuote(m.Path)
+	name := entry.Escape(m.Path)
 	if m.Type == entry.Dir && m.HardLink == "" && !strings.HasSuffix(name, "/") {
 		name += "/"
 	}

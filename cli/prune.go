@@ -191,10 +191,9 @@ func (p *pruneJob) half(line pruned, name string, err error) error {
 
 // pruneResult is the document of prune --json.
 type pruneResult struct {
-	ExitCode int      `json:"exit_code"`
-	Error    string   `json:"error,omitempty"`
-	Folder   string   `json:"folder"`
-	Files    []pruned `json:"files"`
+	ending
+	Folder string   `json:"folder"`
+	Files  []pruned `json:"files"`
 }
 
 // tell prints what is there, what became of it, and what would.
@@ -203,7 +202,7 @@ func (p *pruneJob) tell(ctx context.Context, err error) error {
 	for i := range p.plan {
 		line := &p.plan[i]
 		for _, s := range []*string{&line.Image, &line.Manifest, &line.Part, &line.Group} {
-			*s = entry.Printable(*s)
+			*s = entry.Escape(*s)
 		}
 		line.Reason = entry.Printable(line.Reason)
 		switch line.Action {
@@ -237,11 +236,7 @@ func (p *pruneJob) tell(ctx context.Context, err error) error {
 
 func (p *pruneJob) print(ctx context.Context, err error) error {
 	if p.opt.json {
-		code, _, told := conclude(ctx, err)
-		doc := pruneResult{ExitCode: code, Folder: entry.Printable(p.folder), Files: p.plan}
-		if told != nil {
-			doc.Error = entry.Printable(strings.Join(joined(told), "; "))
-		}
+		doc := pruneResult{ending: p.app.ending(ctx, err), Folder: entry.Escape(p.folder), Files: p.plan}
 		if doc.Files == nil {
 			doc.Files = []pruned{}
 		}

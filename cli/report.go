@@ -95,7 +95,7 @@ func (o *reportOptions) run(ctx context.Context, a *App, g *groups, args []strin
 	if err := durable.Write(o.output, o.overwrite, write); err != nil || !o.json {
 		return err
 	}
-	if err := writeJSON(a.stdout, reported{Page: entry.Printable(o.output), Entries: len(j.members), Counts: j.page.Check.Counts()}); err != nil {
+	if err := writeJSON(a.stdout, reported{Page: entry.Escape(o.output), Entries: len(j.members), Counts: j.page.Check.Counts()}); err != nil {
 		return fmt.Errorf("the page is in %s: %w", o.output, err)
 	}
 	return nil
@@ -103,10 +103,10 @@ func (o *reportOptions) run(ctx context.Context, a *App, g *groups, args []strin
 
 // reported is the document of report --json. docs/formats.md says what is in it.
 type reported struct {
-	ExitCode int              `json:"exit_code"`
-	Page     string           `json:"page"`
-	Entries  int              `json:"entries"`
-	Counts   bootcheck.Counts `json:"counts"`
+	ending
+	Page    string           `json:"page"`
+	Entries int              `json:"entries"`
+	Counts  bootcheck.Counts `json:"counts"`
 }
 
 // reportJob is one run of the command.
@@ -180,7 +180,7 @@ func (j *reportJob) read(src *capture.Source) error {
 			f.Close()
 		}
 		if err != nil {
-			j.app.term.warn("", "%s: %v", entry.Printable(m.Path), err)
+			j.app.term.warn("", "%s: %v", entry.Escape(m.Path), err)
 		}
 	}
 	j.space.Digest(open)

@@ -7,6 +7,7 @@ import (
 
 	"image-capture/bootcheck"
 	"image-capture/capture"
+	"image-capture/entry"
 )
 
 const (
@@ -22,7 +23,11 @@ func (e jsonEvents) Secrets(list []bootcheck.Secret) { e.term.secrets(list, "wil
 func (t *terminal) secrets(list []bootcheck.Secret, holds, hint string) {
 	text := "stored images can be read by all on the endpoint's network, and this one " + holds + " secrets: " + capture.SecretsText(list)
 	if t.json {
-		t.emit("secrets", fields{"secrets": slices.Clone(list), "text": text, "hint": t.words(hint)})
+		shown := slices.Clone(list)
+		for i := range shown {
+			shown[i].Path = entry.Escape(shown[i].Path)
+		}
+		t.emit("secrets", fields{"secrets": shown, "text": text, "hint": t.words(hint)})
 		return
 	}
 	t.warn(hint, "%s", text)

@@ -4,13 +4,17 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"image-capture/entry"
 )
 
 // selection are patterns of paths of an image: those of path.Match, from the root on, and
-// each is for all that is below what it matches, too.
+// each is for all that is below what it matches, too. A path as list and diff print it is
+// a pattern of that one, whatever is in it: it has the escapes of entry.Escape.
 type selection struct {
 	patterns []string
 	parts    [][]string
+	names    [][]string // what each is when it is no pattern
 	matched  []bool
 }
 
@@ -21,15 +25,27 @@ func newSelection(patterns []string) (*selection, error) {
 		if p == "." {
 			name = ""
 		}
-		if _, err := path.Match(name, ""); err != nil {
-			return nil, usagef("quote what is not meant as a pattern with a backslash", "%s is not a pattern: %w", p, err)
-		}
 		parts := strings.Split(name, "/")
 		if name == "" {
 			parts = nil // all
 		}
 		if slices.Contains(parts, "") || slices.Contains(parts, "..") {
 			return nil, usagef("such as etc/ssh or 'var/log/*.log'", "%s is not a path from the root of the image", p)
+		}
+		plain, printed := entry.Unescape(name)
+		if !printed {
+			plain = name // a backslash stands for itself, or is of a pattern
+		}
+		s.names = append(s.names, strings.Split(plain, "/"))
+		for i := range parts {
+			parts[i] = unescapePattern(parts[i])
+			if _, err := path.Match(parts[i], ""); err != nil {
+				if !printed {
+					return nil, usagef("quote what is not meant as a pattern with a backslash", "%s is not a pattern: %w", p, err)
+				}
+				parts = []string{""} // no name is empty: it is a name and no pattern
+				break
+			}
 		}
 		s.parts = append(s.parts, parts)
 	}
@@ -52,7 +68,7 @@ func (s *selection) selects(p string) bool {
 	}
 	wanted := false
 	for i, parts := range s.parts {
-		if matchesAbove(parts, names) {
+		if matchesAbove(parts, names) || isAbove(s.names[i], names) {
 			s.matched[i], wanted = true, true
 		}
 	}
@@ -70,6 +86,41 @@ func matchesAbove(parts, names []string) bool {
 		}
 	}
 	return true
+}
+
+// isAbove says whether a path is the other, or above it.
+func isAbove(name, names []string) bool {
+	return len(name) <= len(names) && slices.Equal(name, names[:len(name)])
+}
+
+// unescapePattern writes the bytes of entry.Escape's escapes into a pattern, where path.Match
+// would take an octal digit or a letter after a backslash for itself.
+func unescapePattern(pattern string) string {
+	if !strings.Contains(pattern, `\`) {
+		return pattern
+	}
+	var b strings.Builder
+	for i := 0; i < len(pattern); {
+		c, n := byte(0), 0
+		if pattern[i] == '\\' {
+			c, n = entry.UnescapeByte(pattern[i:])
+		}
+		switch {
+		case n == 0 && pattern[i] == '\\' && i+1 < len(pattern): // a quoted sign of a pattern
+			b.WriteString(pattern[i : i+2])
+			i += 2
+		case n == 0:
+			b.WriteByte(pattern[i])
+			i++
+		default:
+			if strings.IndexByte(`*?[\`, c) >= 0 {
+				b.WriteByte('\\')
+			}
+			b.WriteByte(c)
+			i += n
+		}
+	}
+	return b.String()
 }
 
 // unmatched are the patterns that matched nothing.

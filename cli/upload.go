@@ -132,6 +132,7 @@ func (o *uploadOptions) deliver(ctx context.Context, a *App, d *capture.Delivery
 
 // sent is the document of upload --json.
 type sent struct {
+	ending
 	Image    string `json:"upload_tarball"`
 	Manifest string `json:"upload_manifest"`
 	SHA256   string `json:"sha256sum"`

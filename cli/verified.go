@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"image-capture/compare"
@@ -31,7 +33,17 @@ func (v *verification) differ(d compare.Difference) {
 		v.more++
 		return
 	}
-	v.found = append(v.found, entry.Printable(sentence(d)))
+	v.found = append(v.found, entry.Printable(sentence(escaped(d))))
+}
+
+// escaped writes the names in a difference as they are printed.
+func escaped(d compare.Difference) compare.Difference {
+	d.Path = entry.Escape(d.Path)
+	switch d.Field {
+	case compare.Order, compare.FirstMissing, compare.FirstDiffers, compare.Link, compare.HardLink, compare.Xattrs:
+		d.Got, d.Want = entry.Escape(d.Got), entry.Escape(d.Want)
+	}
+	return d
 }
 
 // sentence tells a difference between an image and its MANIFEST.
@@ -80,7 +92,7 @@ type verified struct {
 	OK       bool   `json:"ok"`
 	Entries  int64  `json:"entries"`
 	SHA256   string `json:"sha256sum"` // of what was read
-	ExitCode int    `json:"exit_code"`
+	ending
 	// Omitted is what the capture left out, or could not read.
 	Omitted     []jsonNote `json:"omitted,omitempty"`
 	Differences []string   `json:"differences,omitempty"`
@@ -101,25 +113,26 @@ func unread(omitted []entry.Note) (list []entry.Note) {
 }
 
 // document is for verify --json.
-func (v *verification) document() verified {
+func (v *verification) document(e ending) verified {
 	doc := verified{
-		Image: entry.Printable(v.image), Manifest: entry.Printable(v.manifest), OK: len(v.found) == 0, Entries: v.Entries, SHA256: v.sha256,
+		ending: e,
+		Image:  entry.Escape(v.image), Manifest: entry.Escape(v.manifest), OK: len(v.found) == 0, Entries: v.Entries, SHA256: v.sha256,
 		Omitted: jsonNotes(v.facts.Omitted), Differences: v.found, More: v.more,
-	}
-	if !doc.OK {
-		doc.ExitCode = ExitVerify
 	}
 	return doc
 }
 
 // reportVerified reports an image, the last, and the bases that it is over.
-func reportVerified(a *App, asJSON bool, all []*verification) error {
+func reportVerified(ctx context.Context, a *App, asJSON bool, all []*verification) error {
+	var worst error
+	for _, v := range slices.Backward(all) {
+		worst = cmp.Or(v.verdict(), worst)
+	}
 	if asJSON {
 		last := len(all) - 1
-		doc := all[last].document()
+		doc := all[last].document(a.ending(ctx, worst))
 		for _, v := range all[:last] {
-			base := v.document()
-			doc.Bases, doc.ExitCode = append(doc.Bases, base), max(doc.ExitCode, base.ExitCode)
+			doc.Bases = append(doc.Bases, v.document(a.ending(ctx, v.verdict())))
 		}
 		if err := writeJSON(a.stdout, doc); err != nil {
 			return err
@@ -133,6 +146,14 @@ func reportVerified(a *App, asJSON bool, all []*verification) error {
 	return nil
 }
 
+// verdict is the error of an image that differs.
+func (v *verification) verdict() error {
+	if len(v.found) == 0 {
+		return nil
+	}
+	return &failure{ExitVerify, fmt.Errorf("%s does not match %s", v.image, v.manifest), ""}
+}
+
 func (v *verification) report(a *App, asJSON bool) error {
 	if len(v.found) > 0 {
 		for _, d := range v.found {
@@ -141,22 +162,22 @@ func (v *verification) report(a *App, asJSON bool) error {
 		if v.more > 0 {
 			a.term.line(fmt.Sprintf("image-capture: %d more differences", v.more))
 		}
-		return &failure{ExitVerify, fmt.Errorf("%s does not match %s", v.image, v.manifest), ""}
+		return v.verdict()
 	}
 	if asJSON {
 		return nil
 	}
 	if lost := unread(v.facts.Omitted); len(lost) > 0 {
-		a.term.warn("the lines \"# omitted\" of the MANIFEST list them", "the capture could not read %s, which the image lacks: %s", count(len(lost), "name"), lost[0].Path)
+		a.term.warn("the lines \"# omitted\" of the MANIFEST list them", "the capture could not read %s, which the image lacks: %s", count(len(lost), "name"), entry.Escape(lost[0].Path))
 	}
 	if v.Undigested > 0 {
 		a.term.say("the MANIFEST has no digest for %d files; the digest of the whole image is right", v.Undigested)
 	}
 	layer := ""
 	if v.facts.Base != "" {
-		layer = ", a layer over " + entry.Printable(v.facts.Base)
+		layer = ", a layer over " + entry.Escape(v.facts.Base)
 	}
-	_, err := fmt.Fprintf(a.stdout, "%s is whole: %d entries as in %s, SHA-256 %s%s\n", entry.Printable(v.image), v.Entries, entry.Printable(v.manifest), v.facts.SHA256, layer)
+	_, err := fmt.Fprintf(a.stdout, "%s is whole: %d entries as in %s, SHA-256 %s%s\n", entry.Escape(v.image), v.Entries, entry.Escape(v.manifest), v.facts.SHA256, layer)
 	return err
 }
 

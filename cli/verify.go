@@ -83,7 +83,7 @@ func (o *verifyOptions) run(ctx context.Context, a *App, _ *groups, args []strin
 		}
 		all = append(all, v)
 	}
-	return reportVerified(a, o.json, all)
+	return reportVerified(ctx, a, o.json, all)
 }
 
 // verify compares an image with its MANIFEST, in one pass.

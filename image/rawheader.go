@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 	"strings"
+
+	"image-capture/entry"
 )
 
 // rawHeader is one 512-byte header as it is in a tar, of any of the dialects in
@@ -166,7 +168,7 @@ func memberPath(name string) (string, error) {
 		return "", errors.New("empty name")
 	}
 	if name[0] == '/' {
-		return "", fmt.Errorf("absolute name %s", clip(name))
+		return "", fmt.Errorf("absolute name %s", entry.Escape(clip(name)))
 	}
 	if path := strings.TrimSuffix(name, "/"); strings.HasPrefix(path, "./") && isClean(path[2:]) {
 		return path, nil
@@ -178,7 +180,7 @@ func memberPath(name string) (string, error) {
 		case "", ".":
 			continue
 		case "..":
-			return "", fmt.Errorf("name with a segment ..: %s", clip(name))
+			return "", fmt.Errorf("name with a segment ..: %s", entry.Escape(clip(name)))
 		}
 		out.WriteByte('/')
 		out.WriteString(part)

@@ -140,15 +140,15 @@ func (r *Reader) explain(err error) error {
 	cut := errors.Is(err, io.ErrUnexpectedEOF)
 	switch {
 	case cut && r.name != "":
-		return fmt.Errorf("image ends in the middle of %s, at byte %d of the tar: %w", clip(r.name), r.in.off, err)
+		return fmt.Errorf("image ends in the middle of %s, at byte %d of the tar: %w", entry.Escape(clip(r.name)), r.in.off, err)
 	case cut && r.last != "":
-		return fmt.Errorf("image ends before the end of the tar, after %s, at byte %d: %w", clip(r.last), r.in.off, err)
+		return fmt.Errorf("image ends before the end of the tar, after %s, at byte %d: %w", entry.Escape(clip(r.last)), r.in.off, err)
 	case cut:
 		return fmt.Errorf("image ends before the first member: %w", err)
 	case r.name != "":
-		return fmt.Errorf("read image: %s, at byte %d of the tar: %w", clip(r.name), r.at, err)
+		return fmt.Errorf("read image: %s, at byte %d of the tar: %w", entry.Escape(clip(r.name)), r.at, err)
 	case r.last != "":
-		return fmt.Errorf("read image: after %s, at byte %d of the tar: %w", clip(r.last), r.at, err)
+		return fmt.Errorf("read image: after %s, at byte %d of the tar: %w", entry.Escape(clip(r.last)), r.at, err)
 	}
 	return fmt.Errorf("read image: byte %d of the tar: %w", r.at, err)
 }

@@ -66,7 +66,7 @@ func isContent(f compare.Difference) bool {
 var pageText string
 
 var page = template.Must(template.New("page").Funcs(template.FuncMap{
-	"size": sizeText, "printable": entry.Printable, "percent": percent, "what": changeText,
+	"size": sizeText, "printable": entry.Escape, "percent": percent, "what": changeText,
 	"plus": func(a, b float64) float64 { return a + b },
 }).Parse(pageText))
 
@@ -162,10 +162,10 @@ func (p Page) rows() (rows [][2]string) {
 	add("SHA-256", f.SHA256)
 	add("over", f.Base)
 	for _, n := range f.Edits {
-		add("edit", n.Path+": "+n.Reason)
+		add("edit", entry.Escape(n.Path)+": "+n.Reason)
 	}
 	for _, n := range f.Omitted {
-		add("omitted", n.Path+": "+n.Reason)
+		add("omitted", entry.Escape(n.Path)+": "+n.Reason)
 	}
 	const most = 40
 	if len(rows) > most {
@@ -186,7 +186,7 @@ func changeText(c compare.Change) string {
 		case f.Field == compare.Time, f.Field == compare.Xattrs:
 			parts = append(parts, string(f.Field))
 		default:
-			parts = append(parts, fmt.Sprintf("%s %s → %s", f.Field, f.Want, f.Got))
+			parts = append(parts, fmt.Sprintf("%s %s → %s", f.Field, entry.Escape(f.Want), entry.Escape(f.Got)))
 		}
 	}
 	return entry.Printable(strings.Join(parts, ", "))

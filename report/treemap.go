@@ -154,10 +154,10 @@ func (d *folder) parts() []part {
 				f, name = only, name+"/"+only.name
 			}
 		}
-		list = append(list, part{entry.Printable(name), entry.Printable(f.path) + ": " + sizeText(f.bytes), f.bytes, f.parts})
+		list = append(list, part{entry.Escape(name), entry.Escape(f.path) + ": " + sizeText(f.bytes), f.bytes, f.parts})
 	}
 	if d.own > 0 {
-		list = append(list, part{"files", "files in " + entry.Printable(d.path) + ": " + sizeText(d.own), d.own, nil})
+		list = append(list, part{"files", "files in " + entry.Escape(d.path) + ": " + sizeText(d.own), d.own, nil})
 	}
 	return list
 }
@@ -172,7 +172,7 @@ func packageParts(list []Package, most int) []part {
 			rest += p.Bytes
 			continue
 		}
-		parts = append(parts, part{entry.Printable(p.Name), entry.Printable(p.Name) + ": " + sizeText(p.Bytes), p.Bytes, nil})
+		parts = append(parts, part{entry.Escape(p.Name), entry.Escape(p.Name) + ": " + sizeText(p.Bytes), p.Bytes, nil})
 	}
 	if rest > 0 {
 		parts = append(parts, part{"others", "other packages: " + sizeText(rest), rest, nil})

@@ -83,7 +83,7 @@ func (c *Content) ReadAt(p []byte, off int64) (int, error) {
 			continue
 		}
 		if err != nil {
-			return total, fmt.Errorf("read %s: %w", c.path, err)
+			return total, fmt.Errorf("read %s: %w", entry.Escape(c.path), err)
 		}
 		if n == 0 {
 			return total, io.EOF
@@ -98,7 +98,7 @@ func (c *Content) ReadAt(p []byte, off int64) (int, error) {
 func (c *Content) Stat() (entry.Entry, error) {
 	var e entry.Entry
 	if _, err := statFD(c.fd, &e); err != nil {
-		return e, fmt.Errorf("stat %s: %w", c.path, err)
+		return e, fmt.Errorf("stat %s: %w", entry.Escape(c.path), err)
 	}
 	e.Path = c.path
 	return e, nil
@@ -126,7 +126,7 @@ func (c *Content) Data(size int64) ([]entry.Extent, error) {
 			return []entry.Extent{{Offset: 0, Length: size}}, nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("find data of %s: %w", c.path, err)
+			return nil, fmt.Errorf("find data of %s: %w", entry.Escape(c.path), err)
 		}
 		if start >= size {
 			break
@@ -136,11 +136,11 @@ func (c *Content) Data(size int64) ([]entry.Extent, error) {
 			break // the file shrank between the calls
 		}
 		if err != nil {
-			return nil, fmt.Errorf("find holes of %s: %w", c.path, err)
+			return nil, fmt.Errorf("find holes of %s: %w", entry.Escape(c.path), err)
 		}
 		end = min(end, size)
 		if end <= start {
-			return nil, fmt.Errorf("find holes of %s: the filesystem gives a run of no bytes at %d", c.path, start)
+			return nil, fmt.Errorf("find holes of %s: the filesystem gives a run of no bytes at %d", entry.Escape(c.path), start)
 		}
 		if n := len(runs); n > 0 && runs[n-1].Offset+runs[n-1].Length == start {
 			runs[n-1].Length = end - runs[n-1].Offset

@@ -108,7 +108,7 @@ func (r *Root) entrances(m *Mounts) ([]*entrance, error) {
 			e.dir, e.id = st.Type == entry.Dir, st.ID
 		}
 		if e.err != nil {
-			e.err = fmt.Errorf("open %s: %w", d.Path, e.err)
+			e.err = fmt.Errorf("open %s: %w", entry.Escape(d.Path), e.err)
 		}
 	}
 	return list, nil
@@ -176,7 +176,7 @@ func (e *entrance) place() (*place, error) {
 	if !bare {
 		var err error
 		if fd, err = openAt(e.fd, ".", unix.O_DIRECTORY); err != nil {
-			return broken(fmt.Errorf("open %s: %w", e.path, err))
+			return broken(fmt.Errorf("open %s: %w", entry.Escape(e.path), err))
 		}
 	}
 	p, err := newPlace(fd, e.path, bare)

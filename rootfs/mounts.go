@@ -41,7 +41,7 @@ func (m Mount) String() string {
 	if m.Captured {
 		verb = "captured"
 	}
-	return fmt.Sprintf("%s %s: %s", m.Path, verb, m.Reason)
+	return fmt.Sprintf("%s %s: %s", entry.Escape(m.Path), verb, m.Reason)
 }
 
 // Mounts are the decisions on all mount points below a root, by which a walk goes. It

@@ -67,7 +67,7 @@ func (n *Node) Stat(e *entry.Entry) error {
 		_, err = statName(n.at.fd, n.name, e)
 	}
 	if err != nil {
-		return fmt.Errorf("stat %s: %w", n.Path, err)
+		return fmt.Errorf("stat %s: %w", entry.Escape(n.Path), err)
 	}
 	return nil
 }
@@ -84,22 +84,22 @@ func (n *Node) Read(e *entry.Entry) (c *Content, lost, err error) {
 	*e = entry.Entry{Path: n.Path}
 	if n.own != nil {
 		if _, err := statFD(n.own.fd, e); err != nil {
-			return nil, nil, fmt.Errorf("stat %s: %w", n.Path, err)
+			return nil, nil, fmt.Errorf("stat %s: %w", entry.Escape(n.Path), err)
 		}
 		readFlags(n.own.fd, e)
 		return nil, n.root.readXattrs(xattrsOfFD(n.own.fd), e), nil
 	}
 	if n.hidden && !n.Dir {
-		return nil, nil, fmt.Errorf("open %s: it is under a mount that is left out; to look there takes CAP_SYS_ADMIN and Linux 5.2", n.Path)
+		return nil, nil, fmt.Errorf("open %s: it is under a mount that is left out; to look there takes CAP_SYS_ADMIN and Linux 5.2", entry.Escape(n.Path))
 	}
 	if n.kind != unix.DT_REG {
 		if _, err := statName(n.at.fd, n.name, e); err != nil {
-			return nil, nil, fmt.Errorf("stat %s: %w", n.Path, err)
+			return nil, nil, fmt.Errorf("stat %s: %w", entry.Escape(n.Path), err)
 		}
 		switch {
 		case e.Type == entry.Symlink:
 			if e.Link, err = readLink(n.at.fd, n.name); err != nil {
-				return nil, nil, fmt.Errorf("read link %s: %w", n.Path, err)
+				return nil, nil, fmt.Errorf("read link %s: %w", entry.Escape(n.Path), err)
 			}
 		case e.Type == entry.Dir && n.covered:
 			return nil, n.readCovered(e), nil
@@ -108,7 +108,7 @@ func (n *Node) Read(e *entry.Entry) (c *Content, lost, err error) {
 		case e.Type == entry.Dir && n.Err != nil:
 			return nil, n.root.readXattrs(xattrsOfName(n.at.fd, n.name), e), nil
 		case e.Type == entry.Dir:
-			return nil, nil, fmt.Errorf("list %s: the directory took the place of what was listed", n.Path)
+			return nil, nil, fmt.Errorf("list %s: the directory took the place of what was listed", entry.Escape(n.Path))
 		}
 		if e.Type != entry.File {
 			return nil, n.root.readXattrs(xattrsOfName(n.at.fd, n.name), e), nil
@@ -157,15 +157,15 @@ func (n *Node) open(e *entry.Entry) (c *Content, lost, err error) {
 	fd, err := openAt(n.at.fd, n.name, 0)
 	if err != nil {
 		e.Type = entry.File
-		return nil, nil, fmt.Errorf("open %s: %w", n.Path, err)
+		return nil, nil, fmt.Errorf("open %s: %w", entry.Escape(n.Path), err)
 	}
 	if _, err := statFD(fd, e); err != nil {
 		unix.Close(fd)
-		return nil, nil, fmt.Errorf("stat %s: %w", n.Path, err)
+		return nil, nil, fmt.Errorf("stat %s: %w", entry.Escape(n.Path), err)
 	}
 	if e.Type != entry.File {
 		unix.Close(fd)
-		return nil, nil, fmt.Errorf("open %s: a %s took the place of the file", n.Path, e.Type)
+		return nil, nil, fmt.Errorf("open %s: a %s took the place of the file", entry.Escape(n.Path), e.Type)
 	}
 	readFlags(fd, e)
 	return &Content{fd: fd, path: n.Path, root: n.root, dev: e.ID.Dev, cached: n.root.recall(e)}, n.root.readXattrs(xattrsOfFD(fd), e), nil
@@ -184,7 +184,7 @@ func (n *Node) plainDir() *entry.Entry {
 func (n *Node) readCovered(e *entry.Entry) error {
 	fd, err := openAt(n.at.fd, n.name, unix.O_DIRECTORY)
 	if err != nil {
-		return fmt.Errorf("open %s: %w", n.Path, err)
+		return fmt.Errorf("open %s: %w", entry.Escape(n.Path), err)
 	}
 	defer unix.Close(fd)
 	readFlags(fd, e)

@@ -30,7 +30,7 @@ func newPlace(fd int, path string, bare bool) (*place, error) {
 	_, err := statFD(fd, &e)
 	switch {
 	case err != nil:
-		err = fmt.Errorf("stat %s: %w", path, err)
+		err = fmt.Errorf("stat %s: %w", entry.Escape(path), err)
 	case e.Nlink == 0:
 		err = &GoneError{Path: path}
 	}

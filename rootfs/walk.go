@@ -83,7 +83,7 @@ func (w *walker) dir(d *dir) error {
 		err = unix.ENOENT // nothing is left to capture
 	}
 	if err != nil {
-		err = fmt.Errorf("list %s: %w", d.path, err)
+		err = fmt.Errorf("list %s: %w", entry.Escape(d.path), err)
 	}
 	if err := w.visit(Node{Path: d.path, Dir: true, Err: err, Unsettled: !settled, root: w.root, own: d.retain()}); err != nil {
 		return err
@@ -101,7 +101,7 @@ func (w *walker) dir(d *dir) error {
 		if isDir {
 			err = w.enter(f, path, name)
 			if err == nil && f.d == nil {
-				err = fmt.Errorf("list %s: come back to it: %w", f.path, f.gone)
+				err = fmt.Errorf("list %s: come back to it: %w", entry.Escape(f.path), f.gone)
 			}
 		} else {
 			err = w.visit(w.leaf(f, path, name, item.kind))
@@ -151,7 +151,7 @@ func (w *walker) enter(f *frame, path, name string) error {
 	}
 	if err != nil {
 		if err != unix.ENOENT && err != unix.ELOOP && err != unix.ENOTDIR {
-			node.Err = fmt.Errorf("open %s: %w", path, err)
+			node.Err = fmt.Errorf("open %s: %w", entry.Escape(path), err)
 		}
 		// Else it vanished or something took its place: reading the node tells.
 		return w.visit(node)
@@ -160,7 +160,7 @@ func (w *walker) enter(f *frame, path, name string) error {
 	mounted, err := statFD(fd, &e)
 	if err != nil {
 		unix.Close(fd)
-		node.Err = fmt.Errorf("stat %s: %w", path, err)
+		node.Err = fmt.Errorf("stat %s: %w", entry.Escape(path), err)
 		return w.visit(node)
 	}
 	if mounted == mountYes || e.ID.Dev != f.id.Dev {

@@ -61,7 +61,7 @@ func (r *Root) readXattrs(c xattrCalls, e *entry.Entry) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("list xattrs of %s: %w", e.Path, err)
+		return fmt.Errorf("list xattrs of %s: %w", entry.Escape(e.Path), err)
 	}
 	if len(list) == 0 {
 		return nil
@@ -76,7 +76,7 @@ func (r *Root) readXattrs(c xattrCalls, e *entry.Entry) error {
 			continue
 		}
 		if err != nil {
-			lost = append(lost, fmt.Errorf("read xattr %s of %s: %w", name, e.Path, err))
+			lost = append(lost, fmt.Errorf("read xattr %s of %s: %w", entry.Escape(name), entry.Escape(e.Path), err))
 			continue
 		}
 		e.Xattrs = append(e.Xattrs, entry.Xattr{Name: name, Value: string(value)})

@@ -103,7 +103,7 @@ func (e *MismatchError) Error() string {
 		if path == "" {
 			return "ends"
 		}
-		return "has " + path
+		return "has " + entry.Escape(path)
 	}
 	return fmt.Sprintf("the image %s where the MANIFEST %s", name(e.Image), name(e.Manifest))
 }
@@ -174,7 +174,7 @@ type extraction struct {
 func (x *extraction) problem(kind Kind, path string, err error) {
 	for _, full := range []unix.Errno{unix.ENOSPC, unix.EDQUOT, unix.EROFS, unix.EIO} {
 		if errors.Is(err, full) {
-			x.stop(&WriteError{fmt.Errorf("write %s: %w", path, full)})
+			x.stop(&WriteError{fmt.Errorf("write %s: %w", entry.Escape(path), full)})
 			return
 		}
 	}

@@ -106,9 +106,9 @@ func (x *extraction) enter(path string) (*folder, error) {
 				return nil, err
 			}
 		case errors.Is(err, unix.ELOOP), errors.Is(err, unix.ENOTDIR):
-			return nil, fmt.Errorf("%s is not a directory", next)
+			return nil, fmt.Errorf("%s is not a directory", entry.Escape(next))
 		case err != nil:
-			return nil, fmt.Errorf("open directory %s: %w", next, err)
+			return nil, fmt.Errorf("open directory %s: %w", entry.Escape(next), err)
 		default:
 			if _, err := x.push(fd, next); err != nil {
 				return nil, err
@@ -122,7 +122,7 @@ func (x *extraction) enter(path string) (*folder, error) {
 // missing makes a directory above a member, as the image had it if it did.
 func (x *extraction) missing(in *folder, name, path string) error {
 	if err := unix.Mkdirat(in.fd, name, 0o700); err != nil {
-		return fmt.Errorf("make directory %s: %w", path, err)
+		return fmt.Errorf("make directory %s: %w", entry.Escape(path), err)
 	}
 	f, err := x.pushMade(in, name, path)
 	if err != nil {
@@ -189,7 +189,7 @@ func (x *extraction) pushMade(in *folder, name, path string) (*folder, error) {
 func (x *extraction) pushNamed(in *folder, name, path string) (*folder, error) {
 	fd, err := unix.Openat(in.fd, name, dirFlags, 0)
 	if err != nil {
-		return nil, fmt.Errorf("open directory %s: %w", path, err)
+		return nil, fmt.Errorf("open directory %s: %w", entry.Escape(path), err)
 	}
 	return x.push(fd, path)
 }
@@ -198,7 +198,7 @@ func (x *extraction) pushNamed(in *folder, name, path string) (*folder, error) {
 func (x *extraction) push(fd int, path string) (*folder, error) {
 	f, err := newFolder(fd, path)
 	if err != nil {
-		return nil, fmt.Errorf("stat %s: %w", path, err)
+		return nil, fmt.Errorf("stat %s: %w", entry.Escape(path), err)
 	}
 	x.stack = append(x.stack, f)
 	if i := len(x.stack) - maxOpen; i > 0 {
@@ -235,12 +235,12 @@ func (f *folder) reopen(below int) error {
 	}
 	fd, err := unix.Openat(below, "..", dirFlags, 0)
 	if err != nil {
-		return fmt.Errorf("open directory %s again: %w", f.path, err)
+		return fmt.Errorf("open directory %s again: %w", entry.Escape(f.path), err)
 	}
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil || f.id != [2]uint64{st.Dev, st.Ino} {
 		unix.Close(fd)
-		return fmt.Errorf("directory %s was moved meanwhile", f.path)
+		return fmt.Errorf("directory %s was moved meanwhile", entry.Escape(f.path))
 	}
 	f.fd = fd
 	return nil

@@ -42,10 +42,10 @@ func (x *extraction) link(in *folder, name string, m *entry.Member) error {
 		})
 	}
 	if errors.Is(err, unix.ENOENT) && x.opt.Select != nil {
-		return fmt.Errorf("it is a hard link to %s, which was not selected: select that too", m.HardLink)
+		return fmt.Errorf("it is a hard link to %s, which was not selected: select that too", entry.Escape(m.HardLink))
 	}
 	if err != nil && !errors.Is(err, unix.EEXIST) {
-		return fmt.Errorf("hard link to %s: %w", m.HardLink, err)
+		return fmt.Errorf("hard link to %s: %w", entry.Escape(m.HardLink), err)
 	}
 	return err
 }

@@ -111,12 +111,12 @@ func (f *FS) link(name, target string, interest bool) error {
 	t := &f.tree
 	to, at, err := t.walk(target)
 	if err != nil {
-		return fmt.Errorf("hard link to ./%s: %w", target, err)
+		return fmt.Errorf("hard link to ./%s: %w", entry.Escape(target), err)
 	}
 	there := at < 0
 	switch {
 	case !there && !t.wasForgotten(target, at):
-		return fmt.Errorf("hard link to ./%s, which does not come before it", target)
+		return fmt.Errorf("hard link to ./%s, which does not come before it", entry.Escape(target))
 	case !there:
 		// Whatever it was, it is that under this name too.
 		if _, at, err := t.walk(name); err != nil || at >= 0 {
@@ -126,7 +126,7 @@ func (f *FS) link(name, target string, interest bool) error {
 			return err
 		}
 	case t.meta(to).mode.IsDir():
-		return fmt.Errorf("hard link to ./%s, which is a directory", target)
+		return fmt.Errorf("hard link to ./%s, which is a directory", entry.Escape(target))
 	}
 	n, ok, err := t.place(name, interest, linkedCost)
 	if err != nil || !ok {

@@ -139,7 +139,7 @@ func (f *FS) Over(ctx context.Context, r Members, deleted []string, opt Options)
 			}
 		}
 		if err := f.add(name, m, in, k); err != nil {
-			return fmt.Errorf("read image: %s: %w", m.Path, err)
+			return fmt.Errorf("read image: %s: %w", entry.Escape(m.Path), err)
 		}
 	}
 }

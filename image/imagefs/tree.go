@@ -9,6 +9,8 @@ import (
 	"math"
 	"strings"
 	"unsafe"
+
+	"image-capture/entry"
 )
 
 const (
@@ -232,7 +234,7 @@ type notDir struct {
 }
 
 func (e *notDir) Error() string {
-	return fmt.Sprintf("it lies below ./%s, which is not a directory", e.path)
+	return fmt.Sprintf("it lies below ./%s, which is not a directory", entry.Escape(e.path))
 }
 
 // place returns the entry of a path. What is missing of it is made, unless there is

@@ -66,7 +66,7 @@ func (c *Content) find() (err error) {
 	c.in.TakeDigests()
 	got, want := c.got, c.file.Member
 	if got.Path != want.Path {
-		return fmt.Errorf("%s is at its place", got.Path)
+		return fmt.Errorf("%s is at its place", entry.Escape(got.Path))
 	}
 	if got.Type != want.Type || got.HardLink != "" || got.Perm != want.Perm || got.UID != want.UID || got.GID != want.GID ||
 		got.Size != want.Size || got.Mtime != want.Mtime || got.Flags != want.Flags || !slices.Equal(got.Xattrs, want.Xattrs) {

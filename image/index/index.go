@@ -31,7 +31,7 @@ func (e *WrongError) Error() string {
 	if e.Path == "" {
 		return e.Err.Error()
 	}
-	return fmt.Sprintf("%s is not in the image as the MANIFEST lists it: %v", e.Path, e.Err)
+	return fmt.Sprintf("%s is not in the image as the MANIFEST lists it: %v", entry.Escape(e.Path), e.Err)
 }
 
 func (e *WrongError) Unwrap() error { return e.Err }
