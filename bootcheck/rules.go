@@ -17,7 +17,10 @@ import (
 //     of them on every path through it. Its comment says where the rule is
 //     written down.
 //  2. Add a row to rules, at the place where people should read its findings.
-//  3. Add its lines to the fixtures (testdata/*.txtar: `go test -update` writes
+//  3. Add rows to the grounds (grounds_*.go): what it looks at, what happens, where
+//     that is written down, and whether anybody saw it. `go test -update` writes them
+//     into docs/check.md.
+//  4. Add its lines to the fixtures (testdata/*.txtar: `go test -update` writes
 //     the expected reports; read the difference), and rows to TestRules for
 //     each state that it tells apart.
 //

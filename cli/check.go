@@ -13,6 +13,7 @@ import (
 // checkOptions are the command check's.
 type checkOptions struct {
 	manifest string
+	rule     string // to explain
 	tree     treeOptions
 	format   formatOption
 	boot     bootOptions
@@ -30,11 +31,16 @@ func (o *checkOptions) add(g *groups) {
 	addManifest(g.group("Image"), &o.manifest)
 	addBase(g.group("Image"), &o.bases)
 	o.tls.add(g.group(tlsTitle))
+	g.group(bootTitle).StringVar(&o.rule, "explain", "", "print what the `RULE` asks, what happens where that is not so, and on what it rests, and look at nothing; list prints the rules")
+	g.choices("explain", ruleNames()...)
 	o.messageOptions.add(g, true)
 }
 
 // run prints the report alone, of a tree or of an image.
 func (o *checkOptions) run(ctx context.Context, a *App, g *groups, args []string) error {
+	if g.set("explain") {
+		return o.explain(a, args)
+	}
 	if len(args) != 1 {
 		return usagef("image-capture check ROOT, or image-capture check IMAGE", "check takes one argument, the root or the image")
 	}
@@ -170,7 +176,11 @@ func (c *checkJob) print(e ending) error {
 			Report: c.report, Fixed: c.fixed,
 		})
 	}
-	for _, line := range reportLines(c.report, c.quiet) {
+	lines := reportLines(c.report, c.quiet)
+	if !c.quiet && c.report.Worst() >= bootcheck.Warn && isTerminal(c.app.stdout.w) { // no noise in logs and pipes
+		lines = append(lines, "image-capture check --explain RULE says what a rule asks, and on what it rests")
+	}
+	for _, line := range lines {
 		if c.app.colour {
 			line = paint(line)
 		}

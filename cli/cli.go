@@ -110,7 +110,7 @@ func (a *App) run(ctx context.Context, cmd command, opt options, g *groups, args
 		}
 		return err
 	case err != nil:
-		return refused(ctx, a, opt, usagef("image-capture "+cmd.name+" --help lists the flags", "%w", err))
+		return refused(ctx, a, opt, usagef(g.mend(cmd.name, err), "%w", err))
 	}
 	if cmd.name == "capture" && len(rest) > 1 && rest[0] == "capture" {
 		rest = rest[1:] // flags came before the command

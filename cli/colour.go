@@ -11,8 +11,12 @@ import (
 // colours says whether a stream gets colours: only a terminal does, and not where
 // NO_COLOR is set to anything (see no-color.org) or TERM is dumb.
 func colours(w io.Writer, env func(string) string) bool {
+	return isTerminal(w) && env("NO_COLOR") == "" && env("TERM") != "dumb"
+}
+
+func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd())) && env("NO_COLOR") == "" && env("TERM") != "dumb"
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // level finds the word of a line that says how bad it is: that of a report, or of a

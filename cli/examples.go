@@ -20,6 +20,7 @@ var examples = map[string][]example{
 	"check": {
 		{"would an image of this tree boot under UEFI?", "image-capture check /mnt --firmware uefi"},
 		{"the same of an image", "image-capture check debian-12.tgz"},
+		{"what does a rule ask, and on what does it rest?", "image-capture check --explain command-line"},
 	},
 	"upload": {{"what an earlier capture wrote", "image-capture upload debian-12.tgz debian-12.MANIFEST.txt --token-file token"}},
 	"verify": {{"an image against the MANIFEST beside it", "image-capture verify debian-12.tgz"}},

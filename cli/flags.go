@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -97,6 +98,16 @@ func (g *groups) parse(args []string) ([]string, error) {
 		return nil, err
 	}
 	return all.Args(), nil
+}
+
+// mend is the hint for flags that cannot be parsed.
+func (g *groups) mend(command string, err error) string {
+	if missing, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
+		if words := g.words[missing.GetFlag().Name]; len(words) > 0 {
+			return "it is one of " + strings.Join(words, ", ")
+		}
+	}
+	return "image-capture " + command + " --help lists the flags"
 }
 
 // set says whether a flag was given.

@@ -33,9 +33,26 @@ func (o *operationsOptions) run(_ context.Context, a *App, _ *groups, args []str
 	if len(args) > 0 {
 		return usagef("image-capture operations", "operations takes no argument")
 	}
-	all, err := identity.Select("")
+	list, err := operationRows(func(identity.Operation) bool { return true })
 	if err != nil {
 		return err
+	}
+	if o.json {
+		return writeJSON(a.stdout, list)
+	}
+	for _, op := range list {
+		if _, err := fmt.Fprintln(a.stdout, strings.Join(op.lines(), "\n")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// operationRows are the rows of the operations that are wanted.
+func operationRows(wanted func(identity.Operation) bool) ([]operation, error) {
+	all, err := identity.Select("")
+	if err != nil {
+		return nil, err
 	}
 	byDefault := map[string]bool{}
 	for _, op := range all {
@@ -43,6 +60,9 @@ func (o *operationsOptions) run(_ context.Context, a *App, _ *groups, args []str
 	}
 	var list []operation
 	for _, op := range identity.Operations() {
+		if !wanted(op) {
+			continue
+		}
 		var paths []string
 		for _, p := range op.Paths {
 			paths = append(paths, "/"+p)
@@ -53,26 +73,23 @@ func (o *operationsOptions) run(_ context.Context, a *App, _ *groups, args []str
 		}
 		list = append(list, operation{op.Name, does, byDefault[op.Name], paths, op.What, op.Why, op.When, op.Hint, op.Source})
 	}
-	if o.json {
-		return writeJSON(a.stdout, list)
+	return list, nil
+}
+
+// lines are a row for people.
+func (op operation) lines() []string {
+	kind := op.Does
+	switch {
+	case kind == "":
+		kind = "only reported"
+	case !op.Default:
+		kind += "; only when it is named"
 	}
-	for _, op := range list {
-		kind := op.Does
-		switch {
-		case kind == "":
-			kind = "only reported"
-		case !op.Default:
-			kind += "; only when it is named"
-		}
-		lines := []string{op.Name + " (" + kind + ")", "    " + strings.Join(op.Paths, " "), "    " + op.What}
-		for _, more := range []struct{ what, text string }{{"why", op.Why}, {"when", op.When}} {
-			if more.text != "" {
-				lines = append(lines, "    "+more.what+": "+more.text)
-			}
-		}
-		if _, err := fmt.Fprintln(a.stdout, strings.Join(lines, "\n")); err != nil {
-			return err
+	lines := []string{op.Name + " (" + kind + ")", "    " + strings.Join(op.Paths, " "), "    " + op.What}
+	for _, more := range []struct{ what, text string }{{"why", op.Why}, {"when", op.When}} {
+		if more.text != "" {
+			lines = append(lines, "    "+more.what+": "+more.text)
 		}
 	}
-	return nil
+	return lines
 }

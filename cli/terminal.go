@@ -8,8 +8,6 @@ import (
 	"sync"
 
 	"image-capture/entry"
-
-	"golang.org/x/term"
 )
 
 // terminal prints to stderr what is for people. The rules: "image-capture: " in
@@ -28,11 +26,7 @@ type terminal struct {
 }
 
 func newTerminal(w io.Writer, env func(string) string) *terminal {
-	t := &terminal{w: w, colour: colours(w, env)}
-	if f, ok := w.(*os.File); ok {
-		t.tty = term.IsTerminal(int(f.Fd()))
-	}
-	return t
+	return &terminal{w: w, tty: isTerminal(w), colour: colours(w, env)}
 }
 
 // maxLine is the length in bytes from which the middle of a line for people is left out:

@@ -6,13 +6,22 @@ import (
 	"strings"
 )
 
-// meant is the command that a word was probably meant to be, or "": one or two letters
-// differ, or two stand the other way round.
+// meant is the command that a word was probably meant to be, or "".
 func meant(word string) string {
-	best, least := "", 3
+	var names []string
 	for _, c := range commands() {
-		if d := distance(word, c.name); d < least && d < len(c.name)/2+1 {
-			best, least = c.name, d
+		names = append(names, c.name)
+	}
+	return nearest(word, names)
+}
+
+// nearest is the name that a word was probably meant to be, or "": one or two letters
+// differ, or two stand the other way round.
+func nearest(word string, names []string) string {
+	best, least := "", 3
+	for _, name := range names {
+		if d := distance(word, name); d < least && d < len(name)/2+1 {
+			best, least = name, d
 		}
 	}
 	return best

@@ -38,7 +38,7 @@ var registrations = []Operation{
 	{Name: "insights-stamps", Rule: "host-identity", Paths: []string{"etc/insights-client/.registered", "etc/insights-client/.lastupload", "etc/redhat-access-insights/.registered", "etc/redhat-access-insights/.lastupload"},
 		What: "says that the source is registered with Red Hat Insights", Op: entry.Drop, Why: "clones without an id of their own believe to be registered", Source: "constants.py of insights-core"},
 	{Name: "yggdrasil-client-id", Rule: "host-identity", Paths: []string{"var/lib/yggdrasil/client-id"}, What: "is the source's id as a client of Red Hat's remote host configuration", Op: entry.Drop,
-		Why: "clones take the connection from each other", Source: "RedHatInsights/rhc issue 13"},
+		Why: "clones take the connection from each other", Source: "github.com/RedHatInsights/rhc/issues/13"},
 	{Name: "suse-connect", Rule: "host-identity", Paths: []string{"etc/zypp/credentials.d/SCCcredentials"}, What: "registers the source with the SUSE Customer Center", Hint: "SUSEConnect --cleanup", Op: entry.Drop, Scope: Generalized,
 		Why: "all clones are one system there, and one that is removed takes the repositories from all", Source: "SUSEConnect(8)"},
 	{Name: "ubuntu-pro", Rule: "host-identity", Paths: []string{"var/lib/ubuntu-advantage/private/machine-token.json"}, What: "attaches the source to Ubuntu Pro", Hint: "pro detach", Op: entry.Drop, Scope: Generalized,
