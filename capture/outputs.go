@@ -43,9 +43,12 @@ func (r *run) place(ctx context.Context) error {
 		r.events.NoManifest()
 	}
 	if opt.Endpoint != nil {
-		if err := opt.Endpoint.Ready(ctx, opt.Overwrite, r.delivery.Names.Image, r.delivery.Names.Manifest); err != nil {
+		if err := r.delivery.Ready(ctx, r.delivery.Names.Image, r.delivery.Names.Manifest); err != nil {
 			return err
 		}
+	}
+	if err := o.notOthers(r.beside()); err != nil {
+		return err
 	}
 	for _, out := range o.all() {
 		if out.name == "" {
@@ -68,9 +71,7 @@ func (r *run) assign() error {
 	switch {
 	case opt.Stdout != nil:
 	case opt.Image != "":
-		if o.image.name = opt.Image; !special(opt.Image) {
-			o.manifest.name = strings.TrimSuffix(opt.Image, opt.Format.Suffix()) + ".MANIFEST.txt"
-		}
+		o.image.name, o.manifest.name = opt.Image, r.beside()
 	case opt.Endpoint == nil:
 		o.image.name, o.manifest.name = path.Base(r.facts.UploadTarball), path.Base(r.facts.UploadManifest)
 	}
@@ -78,6 +79,14 @@ func (r *run) assign() error {
 		o.manifest.name = opt.Manifest
 	}
 	return o.check(opt)
+}
+
+// beside is where the MANIFEST of a local image goes when no name is given for it.
+func (r *run) beside() string {
+	if r.opt.Image == "" || special(r.opt.Image) {
+		return ""
+	}
+	return strings.TrimSuffix(r.opt.Image, r.opt.Format.Suffix()) + ".MANIFEST.txt"
 }
 
 // given looks at the names that the user gave, before anything else is done or said.

@@ -188,6 +188,9 @@ func (o *captureOptions) resultPlace() error {
 			return usagef("give another name", "--result %s is the name of another file of this capture", o.result)
 		}
 	}
+	if err := capture.NotOthers(o.result, ""); err != nil {
+		return fmt.Errorf("--result: %w", err)
+	}
 	return notRead("--result", o.result, filesOf(o.layer.bases))
 }
 

@@ -148,6 +148,8 @@ func known(err error) (d diagnosis, ok bool) {
 		hook       *snapshot.HookError
 		base       *capture.BaseError
 		cannot     *snapshot.CannotError
+		others     *capture.OthersManifestError
+		left       *capture.LeftManifestError
 		exists     *durable.ExistsError
 		busy       *durable.BusyError
 		noManifest *capture.NoManifestError
@@ -204,6 +206,17 @@ func known(err error) (d diagnosis, ok bool) {
 			hint = "leave out --base-content, or capture the base without --file-digests=false"
 		}
 		return diagnosis{ExitVerify, hint, "--base: "}, true
+	case errors.As(err, &others):
+		hint := "use another name"
+		switch {
+		case others.Endpoint:
+			hint = otherName
+		case others.New != "":
+			hint = "use another name, or add --manifest " + entry.ShellWord(others.New+manifestSuffix)
+		}
+		return diagnosis{ExitTaken, hint, ""}, true
+	case errors.As(err, &left):
+		return diagnosis{ExitTaken, "leave out --manifest to replace it too, or move it away", ""}, true
 	case errors.As(err, &exists):
 		return diagnosis{ExitTaken, "use another name, or --overwrite to replace it", ""}, true
 	case errors.As(err, &busy):

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 
+	"image-capture/capture"
 	"image-capture/deploy"
 	"image-capture/durable"
 )
@@ -29,6 +30,9 @@ func (o *hooksOptions) run(_ context.Context, a *App, _ *groups, args []string) 
 		return usagef("image-capture hooks -o FILE", "hooks takes no argument")
 	}
 	if o.output != "-" {
+		if err := capture.NotOthers(o.output, ""); err != nil {
+			return err
+		}
 		return durable.Write(o.output, o.overwrite, deploy.Tarball)
 	}
 	if err := forImage(a.image); err != nil {

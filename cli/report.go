@@ -70,6 +70,9 @@ func (o *reportOptions) run(ctx context.Context, a *App, g *groups, args []strin
 		if err := notRead("--output", o.output, filesOf([]string{args[0], o.base})); err != nil {
 			return err
 		}
+		if err := capture.NotOthers(o.output, ""); err != nil {
+			return err
+		}
 	}
 	j := &reportJob{app: a, opt: o, given: g, space: report.NewSpace(), page: report.Page{Name: args[0], Version: versionText()}}
 	j.page.Space = j.space

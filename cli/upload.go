@@ -91,13 +91,13 @@ func (o *uploadOptions) elsewhere() bool { return !o.json }
 func (o *uploadOptions) deliver(ctx context.Context, a *App, d *capture.Delivery, args []string, facts manifest.Facts) error {
 	file := args[len(args)-1]
 	if len(args) == 2 {
-		if err := d.Endpoint.Ready(ctx, o.overwrite, d.Names.Image, d.Names.Manifest); err != nil {
+		if err := d.Ready(ctx, d.Names.Image, d.Names.Manifest); err != nil {
 			return err
 		}
 		if err := o.sendImage(ctx, a, d, args[0], facts); err != nil {
 			return err
 		}
-	} else if err := d.Endpoint.Ready(ctx, o.overwrite, d.Names.Manifest); err != nil {
+	} else if err := d.Ready(ctx, d.Names.Manifest); err != nil {
 		return err
 	}
 	// Also for the image sent just now: a MANIFEST vouches for it.

@@ -180,11 +180,18 @@ func beginsManifest(r *bufio.Reader) bool {
 	return string(head) == manifestMark
 }
 
+// manifestSuffix ends the name of a MANIFEST beside an image.
+const manifestSuffix = ".MANIFEST.txt"
+
 // manifestOf returns the name of the MANIFEST that a capture wrote beside an
-// image: in the same place, with the names of the defaults or of --output.
+// image: in the same place, with the names of the defaults or of --output. Where two
+// images differ in their format only, one has a MANIFEST named for its whole name.
 func manifestOf(image string) string {
 	if image == "-" {
 		return ""
+	}
+	if _, err := os.Stat(image + manifestSuffix); err == nil && !isURL(image) {
+		return image + manifestSuffix
 	}
 	for _, f := range []manifest.Format{manifest.TarZst, manifest.TGZ, manifest.Tar} {
 		name, ok := strings.CutSuffix(image, f.Suffix())
@@ -194,9 +201,9 @@ func manifestOf(image string) string {
 		if i := strings.LastIndex(name, "-rootfs-"); i > strings.LastIndex(name, "/") {
 			return name[:i] + "-MANIFEST-" + name[i+len("-rootfs-"):] + ".txt"
 		}
-		return name + ".MANIFEST.txt"
+		return name + manifestSuffix
 	}
-	return image + ".MANIFEST.txt"
+	return image + manifestSuffix
 }
 
 // open opens a file, stdin or a URL. The size is 0 where it is not known.

@@ -238,6 +238,28 @@ func (e *Endpoint) readManifest(ctx context.Context, name string) (manifest.Fact
 	return r.Facts(), nil
 }
 
+// ImageOf is the path of the image that a stored MANIFEST is of, where that is stored, too;
+// "" where it is not, or where this token may not see it.
+func (e *Endpoint) ImageOf(ctx context.Context, name string) (image string, err error) {
+	err = e.Do(ctx, func(int) error {
+		facts, err := e.readManifest(ctx, name)
+		var remote *Error
+		if errors.As(err, &remote) && (remote.Kind == Refused || remote.Status == 404) {
+			return nil
+		}
+		of := path.Join(path.Dir(name), path.Base(facts.UploadTarball)) // as in Pairs
+		if err != nil || facts.UploadTarball == "" || checkPath(of) != nil {
+			return err
+		}
+		size, err := e.client.Size(ctx, of)
+		if err == nil && size == facts.Size {
+			image = of
+		}
+		return err
+	})
+	return image, err
+}
+
 // IsManifest tells by its name, or that of its .part, whether a file is a MANIFEST.
 func IsManifest(name string) bool {
 	return strings.HasSuffix(strings.TrimSuffix(name, ".part"), manifestSuffix)
