@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"path"
 	"runtime"
+	"strings"
 	"sync"
 
 	"image-capture/compare"
@@ -35,6 +37,9 @@ type Entries struct {
 	content compare.Content
 	// Unreadable are entries that could not be read; valid when Next returned io.EOF.
 	Unreadable []entry.Note
+
+	mu     sync.Mutex
+	hidden map[string]bool // paths that are not in the stream with all that is below them
 }
 
 type treeEntry struct {
@@ -139,14 +144,43 @@ func (e *Entries) Next() (*entry.Member, error) {
 			continue // it is gone, or in no image
 		case t.err != nil:
 			e.Unreadable = append(e.Unreadable, entry.Note{Path: t.node.Path, Reason: t.err.Error()})
+			e.hide(t.node.Path)
 			continue
 		case t.lost != nil:
+			if t.node.Err != nil {
+				e.hide(t.node.Path)
+			}
 			e.Unreadable = append(e.Unreadable, entry.Note{Path: t.node.Path, Reason: t.lost.Error()})
 		}
 		e.content = t.content
 		e.link(&t.m)
 		return &t.m, nil
 	}
+}
+
+func (e *Entries) hide(path string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.hidden == nil {
+		e.hidden = map[string]bool{}
+	}
+	e.hidden[path] = true
+}
+
+// Hides says whether a path, which the stream lacks, may be in the tree all the same: it could
+// not be read, or a directory above it. It may be called at any time, for paths that the stream
+// has passed.
+func (e *Entries) Hides(name string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.hidden) == 0 {
+		return false
+	}
+	for name != "." && !e.hidden[name] {
+		name, _ = path.Split(name)
+		name = strings.TrimSuffix(name, "/")
+	}
+	return e.hidden[name]
 }
 
 // firstName is that of an inode.

@@ -211,7 +211,7 @@ func (e *InterruptedError) Unwrap() error { return e.err }
 // EmptyRootError says that the root holds nothing.
 type EmptyRootError struct{ Path string }
 
-func (e *EmptyRootError) Error() string { return e.Path + " is empty: there is nothing to capture" }
+func (e *EmptyRootError) Error() string { return e.Path + " is empty: it holds no root filesystem" }
 
 // BaseError says that the base of a layer cannot be read, or not be compared with.
 type BaseError struct{ err error }

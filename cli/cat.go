@@ -42,6 +42,9 @@ func (o *catOptions) run(ctx context.Context, a *App, _ *groups, args []string) 
 	if len(args) < 2 {
 		return usagef("image-capture cat IMAGE etc/os-release", "cat takes an image, and paths of files in it")
 	}
+	if err := imageFirst("cat", "", args); err != nil {
+		return err
+	}
 	client, err := o.tls.client(ctx)
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
@@ -85,6 +86,8 @@ func (c *checkJob) judge(ctx context.Context, name string) error {
 		return c.image(ctx, name)
 	}
 	switch info, err := os.Stat(name); {
+	case errors.Is(err, os.ErrPermission):
+		return err
 	case err != nil:
 		return usagef("image-capture check ROOT, or image-capture check IMAGE", "%w", err)
 	case !info.IsDir():

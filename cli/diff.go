@@ -112,6 +112,7 @@ type diffSide struct {
 // side opens what a name is of: a directory, a MANIFEST or an image.
 func (o *diffOptions) side(ctx context.Context, a *App, client *upload.Client, name string) (*diffSide, error) {
 	if info, err := os.Stat(name); err == nil && info.IsDir() {
+		a.warnUnprivileged()
 		src, err := capture.Tree{Root: name, DefaultExcludes: o.defaultExcludes, Exclude: o.exclude}.Open()
 		if err != nil {
 			return nil, err
@@ -122,14 +123,19 @@ func (o *diffOptions) side(ctx context.Context, a *App, client *upload.Client, n
 	return &diffSide{imageEntries: s}, err
 }
 
+// hides says whether an entry that the side lacks may be there all the same.
+func (s *diffSide) hides(path string) bool { return s.entries != nil && s.entries.Hides(path) }
+
 // drift is a comparison and what it found.
 type drift struct {
 	opt        *diffOptions
 	edited     map[string]capture.Edited
 	print      func(change)
 	counts     map[string]int64
-	unreadable int
-	err        error // of printing
+	unreadable int64
+	hidden     int64                                    // entries of the other side below what could not be read
+	hides      map[compare.ChangeKind]func(string) bool // of a change, whether its side could not look there
+	err        error                                    // of printing
 }
 
 // open makes the stream of a directory: of what an image of it would hold, by what the
@@ -161,6 +167,7 @@ func (d *drift) run(ctx context.Context, a *App, sides [2]*diffSide) error {
 	if d.opt.json {
 		d.print = d.document(out, sides)
 	}
+	d.hides = map[compare.ChangeKind]func(string) bool{compare.Added: sides[0].hides, compare.Removed: sides[1].hides}
 	res, err := compare.Diff(ctx, sides[0].stream, sides[1].stream, compare.DiffOptions{
 		Quick: d.opt.quick, Workers: runtime.GOMAXPROCS(0), Changed: d.change,
 		Unreadable: func(path string, err error) { d.cannotRead(a, entry.Note{Path: path, Reason: err.Error()}) },
@@ -181,6 +188,9 @@ func (d *drift) run(ctx context.Context, a *App, sides [2]*diffSide) error {
 		if res.Undigested > 0 {
 			a.term.warn("capture without --file-digests=false", "files of the same size whose content was not compared, as there is no digest: %d", res.Undigested)
 		}
+		if d.hidden > 0 {
+			a.term.warn(asRoot, "entries of the other side that lie below what could not be read, and were not compared: %d", d.hidden)
+		}
 		err = d.verdict(sides)
 	}
 	if d.opt.json {
@@ -195,7 +205,7 @@ func (d *drift) verdict(sides [2]*diffSide) error {
 		return &failure{ExitVerify, fmt.Errorf("%s and %s differ: %d added, %d removed, %d changed", sides[0].name, sides[1].name, d.counts["added"], d.counts["removed"], d.counts["changed"]), ""}
 	}
 	if d.unreadable > 0 {
-		return &failure{ExitIncomplete, fmt.Errorf("entries that could not be read: %d; the others are equal", d.unreadable), "run as root"}
+		return &failure{ExitIncomplete, fmt.Errorf("entries that could not be read: %d; the others are equal", d.unreadable), asRoot}
 	}
 	return nil
 }
@@ -236,6 +246,10 @@ func (d *drift) change(c compare.Change) {
 		if len(c.Fields) == 0 {
 			return
 		}
+	}
+	if hides := d.hides[c.Kind]; hides != nil && hides(c.Path) {
+		d.hidden++
+		return
 	}
 	e, edited := d.edited[c.Path]
 	if !edited {

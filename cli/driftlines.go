@@ -113,7 +113,7 @@ func (d *drift) end(out io.Writer, res compare.DiffResult, e ending) {
 	if d.all() > 0 {
 		fmt.Fprint(out, "\n  ")
 	}
-	fmt.Fprintf(out, "],\n  \"entries\": %d, \"not_compared\": %d, \"added\": %d, \"removed\": %d, \"changed\": %d, \"edited\": %d, \"unreadable\": %d",
-		res.Entries, res.Undigested, d.counts["added"], d.counts["removed"], d.counts["changed"], d.counts["edited"], d.unreadable)
+	fmt.Fprintf(out, "],\n  \"entries\": %d, \"not_compared\": %d, \"added\": %d, \"removed\": %d, \"changed\": %d, \"edited\": %d, \"unreadable\": %d, \"hidden\": %d",
+		res.Entries, res.Undigested, d.counts["added"], d.counts["removed"], d.counts["changed"], d.counts["edited"], d.unreadable, d.hidden)
 	fmt.Fprintf(out, ",\n  %s\n}\n", e.tail())
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -224,9 +225,11 @@ func known(err error) (d diagnosis, ok bool) {
 	case errors.As(err, &noManifest):
 		d = diagnose(errors.Unwrap(noManifest))
 		return diagnosis{d.code, d.hint, ""}, true
+	case errors.As(err, &place) && errors.Is(err, os.ErrPermission):
+		return diagnosis{ExitFailed, asRoot, ""}, true
 	case errors.As(err, &place):
 		return diagnosis{ExitUsage, map[durable.Problem]string{
-			durable.IsDir: "name a file in that directory", durable.LeadsNoPath: "mount what the link leads to, or name another file", durable.NoDir: "make the directory first",
+			durable.IsDir: "name a file in that directory", durable.LeadsNoPath: "mount what the link leads to, or name another file", durable.NoDir: "mkdir -p " + entry.ShellWord(filepath.Dir(place.Path)),
 			durable.NotOurs: "name another file, in a directory of your own",
 		}[place.Problem], ""}, true
 	case errors.As(err, &token) && token.Need != "":

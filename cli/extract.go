@@ -26,7 +26,7 @@ type extractOptions struct {
 
 func (o *extractOptions) add(g *groups) {
 	s := g.group("Extraction")
-	s.StringVarP(&o.dir, "directory", "C", ".", "extract to `DIR`, which is made when it is missing")
+	s.StringVarP(&o.dir, "directory", "C", here, "extract to `DIR`, which is made when it is missing")
 	s.BoolVar(&o.overwrite, "overwrite", false, "replace files that exist (if not given: they are kept, and listed)")
 	addManifest(s, &o.manifest)
 	o.tls.add(g.group(tlsTitle))
@@ -44,10 +44,17 @@ func (o *extractOptions) run(ctx context.Context, a *App, _ *groups, args []stri
 		return usagef("image-capture extract IMAGE -C DIR", "extract takes an image, and patterns of what to extract")
 	}
 	e := &extraction{app: a, opt: o, image: args[0], text: map[extract.Kind][]string{}}
+	if err := imageFirst("extract", o.dir, args); err != nil {
+		return err
+	}
 	patterns, err := newSelection(args[1:])
 	if err != nil {
 		return err
 	}
+	if err := o.target(); err != nil {
+		return err
+	}
+	a.warnNotOwner()
 	client, err := o.tls.client(ctx)
 	if err != nil {
 		return err
@@ -255,7 +262,7 @@ func (e *extraction) conclude(ctx context.Context, err error, unmatched []string
 		}
 	}
 	if final == nil && len(unmatched) > 0 {
-		return &failure{ExitFailed, fmt.Errorf("nothing in %s matches %s; %s", e.image, unmatched[0], there), "patterns are paths from the root of the image, such as etc/ssh or 'var/log/*.log'"}
+		return &failure{ExitFailed, fmt.Errorf("nothing in %s matches %s; %s", e.image, unmatched[0], there), e.unmatchedHint(unmatched)}
 	}
 	return final
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 
@@ -43,8 +42,8 @@ func (o *listOptions) run(ctx context.Context, a *App, _ *groups, args []string)
 		return usagef("image-capture list IMAGE", "list takes an image or its MANIFEST, and patterns of what to list")
 	}
 	name := args[0]
-	if info, err := os.Stat(name); err == nil && info.IsDir() {
-		return usagef("find "+entry.ShellWord(name)+" lists it", "%s is a directory, and no image", name)
+	if err := imageFirst("list", "", args); err != nil {
+		return err
 	}
 	patterns, err := newSelection(args[1:])
 	if err != nil {
@@ -66,7 +65,7 @@ func (o *listOptions) run(ctx context.Context, a *App, _ *groups, args []string)
 	case err != nil && ctx.Err() == nil && !isSourceError(err):
 		err = &failure{ExitVerify, fmt.Errorf("%s: %w", from.of, err), ""}
 	case err == nil && len(unmatched) > 0:
-		err = &failure{ExitFailed, fmt.Errorf("nothing in %s matches %s", name, unmatched[0]), "patterns are paths from the root of the image, such as etc/ssh or 'var/log/*.log'"}
+		err = &failure{ExitFailed, fmt.Errorf("nothing in %s matches %s", name, unmatched[0]), pathsHint}
 	}
 	if o.json {
 		l.end(a.ending(ctx, err))

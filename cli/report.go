@@ -200,7 +200,7 @@ func (j *reportJob) image(ctx context.Context, client *upload.Client, name strin
 		facts := m.Facts()
 		m.Close()
 		if j.page.Facts = &facts; facts.Base != "" {
-			return usagef("report the base, or the tree with --base "+facts.Base, "%s is a layer: it holds only what differs from %s", name, facts.Base)
+			return usagef("report the base, or the tree that it was captured from, with --base and the base", "%s is a layer: it holds only what differs from %s", name, facts.Base)
 		}
 	}
 	in, size, err := j.app.open(ctx, client, name)

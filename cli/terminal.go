@@ -120,10 +120,22 @@ func joined(err error) []string {
 	return []string{err.Error()}
 }
 
-// warnUnprivileged comes first where not all can be read.
+// warnUnprivileged comes first where not all of a tree can be read.
 func (a *App) warnUnprivileged() {
+	if os.Geteuid() == 0 {
+		return
+	}
+	what := "what this user cannot read is not looked at, nor are trusted and security attributes"
+	if a.command == "capture" {
+		what = "files that this user cannot read will be missing, and so will trusted and security attributes"
+	}
+	a.term.warn("run it as root, as in sudo image-capture", "not run by root: %s", what)
+}
+
+// warnNotOwner comes first where not all can be written.
+func (a *App) warnNotOwner() {
 	if os.Geteuid() != 0 {
-		a.term.warn("run it as root, as in sudo image-capture", "not run by root: files that this user cannot read will be missing, and so will trusted and security attributes")
+		a.term.warn("run it as root, as in sudo image-capture", "not run by root: what is extracted will belong to you, without set-id bits, and devices and trusted and security attributes will be missing")
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -46,6 +47,9 @@ func (o *uploadOptions) run(ctx context.Context, a *App, g *groups, args []strin
 	}
 	if err := whichIsWhich("upload", args); err != nil {
 		return err
+	}
+	if slices.Contains(args, "-") {
+		return usagef("save it to a file first", "upload reads image and MANIFEST more than once, and stdin can be read only once")
 	}
 	facts, err := readFacts(args[len(args)-1])
 	if err != nil {

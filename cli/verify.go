@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -15,6 +16,8 @@ import (
 	"image-capture/compress"
 	"image-capture/manifest"
 	"image-capture/upload"
+
+	"golang.org/x/sys/unix"
 )
 
 // verifyOptions are the command verify's.
@@ -125,7 +128,7 @@ func whichIsWhich(command string, args []string) error {
 		info, err := os.Stat(name)
 		switch {
 		case err != nil:
-			return usagef("", "%w", err)
+			return unopened(err)
 		case info.IsDir():
 			return usagef("image-capture "+command+" --help says what it takes", "%s is a directory", name)
 		case info.Mode().IsRegular():
@@ -209,7 +212,7 @@ func manifestOf(image string) string {
 // open opens a file, stdin or a URL. The size is 0 where it is not known.
 func (a *App) open(ctx context.Context, client *upload.Client, name string) (io.ReadCloser, int64, error) {
 	if name == "-" {
-		return io.NopCloser(interruptibleReader{ctx, a.stdin}), 0, nil
+		return a.openStdin(ctx)
 	}
 	if isURL(name) {
 		d, err := client.Open(ctx, name)
@@ -226,7 +229,7 @@ func (a *App) open(ctx context.Context, client *upload.Client, name string) (io.
 		return nil, 0, usagef(far.bring(), "%s is on another host, and files of this machine are read", name)
 	}
 	if err != nil {
-		return nil, 0, usagef("", "%w", err)
+		return nil, 0, unopened(err)
 	}
 	info, err := f.Stat()
 	if err != nil || info.IsDir() {
@@ -237,6 +240,15 @@ func (a *App) open(ctx context.Context, client *upload.Client, name string) (io.
 		return readCloser{interruptibleReader{ctx, f}, f}, 0, nil
 	}
 	return f, info.Size(), nil
+}
+
+// unopened is the error of a file that is wrong usage, unless it is there and only others may
+// read it.
+func unopened(err error) error {
+	if errors.Is(err, os.ErrPermission) || errors.Is(err, unix.EIO) || errors.Is(err, unix.EMFILE) {
+		return err
+	}
+	return usagef("", "%w", err)
 }
 
 // readCloser reads from one and closes the other.

@@ -1,5 +1,7 @@
 package durable
 
+import "path/filepath"
+
 // ExistsError says that a name is taken.
 type ExistsError struct{ Path string }
 
@@ -29,6 +31,17 @@ const (
 )
 
 func (e *PlaceError) Error() string { return e.err.Error() }
+
+// missingDir says which directory is not there.
+type missingDir struct {
+	path string
+	err  error
+}
+
+func (e *missingDir) Error() string {
+	return e.path + ": there is no directory " + filepath.Dir(e.path)
+}
+func (e *missingDir) Unwrap() error { return e.err }
 
 // Unwrap returns the error of the kernel, if there was one.
 func (e *PlaceError) Unwrap() error { return e.err }

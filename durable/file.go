@@ -64,7 +64,7 @@ func Create(ctx context.Context, path string, overwrite bool) (*File, error) {
 		return nil, &PlaceError{path, LeadsNoPath, fmt.Errorf("%s is a link to %s, which does not exist", path, to)}
 	}
 	if _, err := os.Stat(filepath.Dir(path)); err != nil {
-		return nil, &PlaceError{path, NoDir, fmt.Errorf("%s: %w", path, err)}
+		return nil, noDir(path, err)
 	}
 	f, err := createTemp(path)
 	if err != nil {
@@ -111,9 +111,17 @@ func Look(path string) error {
 		return &PlaceError{path, IsDir, fmt.Errorf("%s is a directory", path)}
 	}
 	if _, err := os.Stat(filepath.Dir(path)); err != nil {
-		return &PlaceError{path, NoDir, fmt.Errorf("%s: %w", path, err)}
+		return noDir(path, err)
 	}
 	return nil
+}
+
+// noDir is the error of a path whose directory cannot be looked at.
+func noDir(path string, err error) error {
+	if errors.Is(err, os.ErrNotExist) {
+		return &PlaceError{path, NoDir, &missingDir{path, err}}
+	}
+	return &PlaceError{path, NoDir, fmt.Errorf("%s: %w", path, err)}
 }
 
 // Same says whether two names are of one file that is there.

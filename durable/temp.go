@@ -1,6 +1,8 @@
 package durable
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,7 +28,11 @@ func createTemp(path string) (*os.File, error) {
 	}
 	f, err := os.CreateTemp(dir, strings.ReplaceAll(prefix, "*", "_")+"*"+entry.TempSuffix)
 	if err != nil {
-		return nil, err
+		var of *os.PathError
+		if errors.As(err, &of) {
+			err = of.Err // a name that nobody chose says nothing
+		}
+		return nil, fmt.Errorf("nothing can be written to %s, for %s: %w", dir, filepath.Base(path), err)
 	}
 	// Some network filesystems have no locks: then two writers do not see each other,
 	// and nothing is ever swept, as no lock can be had.
