@@ -60,11 +60,15 @@ var groundsOfIdentity = []Ground{
 		Hints: []string{"remove the key network from it", "remove network: {config: disabled} there, if the deployer is to set up the network"}, Source: "_find_networking_config of cloud-init's stages.py", Basis: Reported, By: "kubernetes-sigs/image-builder, pull request 1480 (90-installer-network.cfg of Ubuntu's installer)",
 	},
 	{
-		Rule: "network-identity", Looks: "udev rules that name an interface by its MAC address or slot, in all spellings", Happens: "the clone's interfaces get other names than its configuration has, and stay down", Source: "udev(7), 75-persistent-net-generator.rules", Basis: Reported, By: "debian-pi/raspbian-ua-netinst issue 103",
+		Rule: "network-identity", Looks: "udev rules that choose an interface by its MAC address, slot or serial number, or by a name that is made of them, in all spellings", Happens: "the clone's interfaces get other names than its configuration has, and stay down", Source: "udev(7), 75-persistent-net-generator.rules", Basis: Reported, By: "debian-pi/raspbian-ua-netinst issue 103",
 	},
 	{
-		Rule: "network-identity", Looks: "MAC addresses and slots in ifcfg files, NetworkManager's profiles, networkd's files and netplan", Happens: "a profile for the source's card does not match, and the interface stays down; an address that is set makes clones lose each other's packets",
-		Hints: []string{"remove these lines", "match the interface by its name, or remove the file and leave the network to cloud-init"}, Source: "sysconfig.txt of initscripts, ifcfg(5), nm-settings-keyfile(5), systemd.network(5), systemd.link(5), netplan(5)", Basis: Read,
+		Rule: "network-identity", Looks: "MAC addresses, slots, serial numbers and hosts in ifcfg files, NetworkManager's profiles, systemd's .network and .link files with their drop-ins, and netplan, also in the folders of vendors; what a file in /etc hides, or one before takes, does not count", Happens: "a profile for the source's card does not match, and the interface stays down, or gets no name and settings; an address that is set makes clones lose each other's packets",
+		Hints: []string{"remove these lines", "match the interface by its name, or remove the file and leave the network to cloud-init", "match what all machines have (Type=, Driver=), or remove the file"}, Source: "sysconfig.txt of initscripts, ifcfg(5), nm-settings-keyfile(5), systemd.network(5), systemd.link(5), netplan(5)", Basis: Read, By: "udevadm test-builtin net_setup_link and systemd-analyze cat-config of systemd 252 were seen to choose and hide files so",
+	},
+	{
+		Rule: "network-identity", Looks: "what DHCP servers are told: DUIDRawData= and Hostname= of networkd, dhcp-client-id, dhcp-duid and the like of NetworkManager, DHCP_CLIENT_ID of ifcfg", Happens: "DHCP servers take clones for the source, and give them one address",
+		Hints: []string{"remove the line", "remove these lines"}, Source: "networkd.conf(5), systemd.network(5), nm-settings-keyfile(5), RFC 2131, RFC 8415", Basis: Read,
 	},
 	{
 		Rule: "network-identity", Looks: "addresses of the source, and names of interfaces that come from where a card is (ens192)", Happens: "clones with one address on one network lose each other's packets; an interface by another name stays down",

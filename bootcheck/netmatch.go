@@ -9,50 +9,6 @@ import (
 	"image-capture/identity"
 )
 
-// checkNetworkd looks at systemd's configuration, see systemd.network(5),
-// systemd.link(5), systemd.netdev(5). Without its MACAddress= a [Match] would
-// match other interfaces, or all: there is no fix.
-func (s *survey) checkNetworkd() {
-	const dir = "etc/systemd/network"
-	for _, base := range s.list(dir) {
-		name := path.Join(dir, base)
-		switch path.Ext(base) {
-		case ".network", ".link", ".netdev":
-		default:
-			continue
-		}
-		if !s.isFile(name) || s.cloudWrote(name) {
-			continue
-		}
-		data, _ := s.read(name)
-		match, set, static, slot, secret := "", "", false, "", false
-		var names []string
-		for section, line := range sections(string(data)) {
-			key, value, _ := keyValue(line)
-			switch {
-			case section == "Match" && key == "Path" && strings.HasPrefix(value, "pci-"):
-				slot = value
-			case section == "Match" && key == "Name":
-				names = strings.Fields(value)
-			case section == "WireGuard" && (key == "PrivateKey" || key == "PrivateKeyFile"):
-				secret = value != ""
-			case section == "Match" && (key == "MACAddress" || key == "PermanentMACAddress") && value != "":
-				match = value
-			case (section == "Link" || section == "NetDev") && key == "MACAddress" && strings.Count(value, ":") == 5:
-				set = value
-			case (section == "Network" || section == "Address") && key == "Address" && value != "" && !isLoopback(value):
-				static = true
-			}
-		}
-		s.matched(name, match, set, static)
-		if slot != "" {
-			s.warn(name, identity.Networkd.What+": it matches the slot "+shorten(slot), identity.HintMAC).because(identity.Networkd.Why)
-		}
-		s.named(name, names)
-		s.wireguard(name, secret)
-	}
-}
-
 // wireguard reports a profile that holds the key of a tunnel.
 func (s *survey) wireguard(name string, key bool) {
 	if o := identity.WireguardProfile; key {
@@ -70,17 +26,20 @@ func (s *survey) matched(name, match, set string, static bool) {
 		s.warn(name, "gives an interface the MAC address "+shorten(set), "remove the line").because(identity.WhySetMAC)
 	}
 	if static {
-		s.warn(name, "sets an address of the source", "rm "+typed(name)+", and leave the network to cloud-init").because(identity.WhyStatic)
+		s.static(name)
 	}
+}
+
+// static reports a profile that sets an address.
+func (s *survey) static(name string) {
+	s.warn(name, "sets an address of the source", "rm "+typed(name)+", and leave the network to cloud-init").because(identity.WhyStatic)
 }
 
 // checkNetplan looks at netplan's configuration: see its reference, "match",
 // "macaddress" and "addresses".
 func (s *survey) checkNetplan() {
-	const dir = "etc/netplan"
-	for _, base := range s.list(dir) {
-		name := path.Join(dir, base)
-		if !strings.HasSuffix(base, ".yaml") || !s.isFile(name) || s.cloudWrote(name) {
+	for _, name := range s.confFiles([]string{"etc/netplan", "usr/lib/netplan", "lib/netplan"}, ".yaml") {
+		if s.cloudWrote(name) {
 			continue
 		}
 		data, ok := s.read(name)
@@ -100,8 +59,10 @@ func (s *survey) checkNetplan() {
 			}
 			for j := 1; j < len(kind.Content); j += 2 {
 				device := resolved(kind.Content[j])
-				if yamlValue(device, "match") == nil && network.Content[i-1].Value == "ethernets" {
+				if m := yamlValue(device, "match"); isPhysical(network.Content[i-1].Value) && m == nil {
 					names = append(names, kind.Content[j-1].Value)
+				} else if n := yamlValue(m, "name"); n != nil {
+					names = append(names, n.Value)
 				}
 				if mode := yamlValue(device, "mode"); mode != nil && mode.Value == "wireguard" {
 					v := yamlValue(device, "key")
@@ -110,7 +71,7 @@ func (s *survey) checkNetplan() {
 					}
 					secret = secret || v != nil && v.Kind == yaml.ScalarNode && v.Value != "" && !strings.HasPrefix(v.Value, "/")
 				}
-				if v := yamlValue(yamlValue(device, "match"), "macaddress"); v != nil && v.Value != "" {
+				if v := yamlValue(yamlValue(device, "match"), "macaddress"); v != nil && identity.IsMAC(v.Value) {
 					match = v.Value
 				}
 				if v := yamlValue(device, "macaddress"); v != nil && strings.Count(v.Value, ":") == 5 {
@@ -128,6 +89,10 @@ func (s *survey) checkNetplan() {
 		}
 	}
 }
+
+// isPhysical says whether netplan's word is for interfaces of hardware: without match: they
+// have the names by which they are listed.
+func isPhysical(kind string) bool { return kind == "ethernets" || kind == "wifis" || kind == "modems" }
 
 // checkInterfaces looks at ifupdown's configuration, see interfaces(5).
 func (s *survey) checkInterfaces() {

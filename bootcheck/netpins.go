@@ -164,6 +164,8 @@ func (s *survey) pinned(o identity.Operation, name string, pins []string, static
 			return key == "MACADDR" || key == "LLADDR" || key == "cloned-mac-address"
 		}) {
 			why = identity.WhySetMAC
+		} else if slices.ContainsFunc(pins, func(p string) bool { return strings.HasPrefix(p, "path=") }) {
+			why = identity.WhySlot
 		} else if !slices.ContainsFunc(pins, func(p string) bool {
 			return strings.HasPrefix(strings.ToUpper(p), "HWADDR=") || strings.HasPrefix(p, "mac-address=")
 		}) {
@@ -201,8 +203,10 @@ func (s *survey) checkKeyfiles() {
 					pins = append(pins, word+"="+value)
 				case section == "connection" && word == "interface-name":
 					names = append(names, value)
-				case section == "wireguard" && word == "private-key":
-					key = value != ""
+				case section == "match" && word == "interface-name":
+					names = append(names, matchNames(value)...)
+				case section == "wireguard" && word == "private-key" || strings.HasPrefix(section, "wireguard-peer.") && word == "preshared-key":
+					key = key || value != ""
 				case section == "ipv4" || section == "ipv6":
 					static = static || strings.HasPrefix(word, "address") && word != "address-data" && value != "" && !isLoopback(value)
 				}
@@ -212,6 +216,19 @@ func (s *survey) checkKeyfiles() {
 			s.wireguard(name, key)
 		}
 	}
+}
+
+// matchNames returns the names of match.interface-name of NetworkManager, where all that it
+// takes have names of the source: "!" and "&" are for what must be so too.
+func matchNames(value string) []string {
+	words := strings.FieldsFunc(value, func(r rune) bool { return r == ';' || r == ' ' })
+	for i, w := range words {
+		words[i] = strings.TrimLeft(w, "|&")
+		if !isHardwareName(words[i]) {
+			return nil
+		}
+	}
+	return words
 }
 
 // sections yields the lines of a file in the way of an .ini with the section that

@@ -46,7 +46,7 @@ func TestNetworkIdentity(t *testing.T) {
 			[]string{"warn /etc/NetworkManager/system-connections/wired.nmconnection: is for", "warn /etc/NetworkManager/system-connections/wired.nmconnection: sets an address"}},
 
 		{"networkd", rule, "-- etc/systemd/network/a.network --\n[Match]\nMACAddress=" + mac + "\n[Network]\nDHCP=yes\n-- etc/systemd/network/b.link --\n[Match]\nPermanentMACAddress=" + mac + "\n[Link]\nMACAddress=" + mac + "\n-- etc/systemd/network/c.network --\n[Match]\nName=en*\n[Network]\nAddress=10.0.0.5/24\n-- etc/systemd/network/d.link --\n[Match]\nOriginalName=*\n[Link]\nMACAddressPolicy=persistent\n",
-			[]string{"warn /etc/systemd/network/a.network: is for the source's interface only: it matches", "warn /etc/systemd/network/b.link: is for", "warn /etc/systemd/network/b.link: gives an interface", "warn /etc/systemd/network/c.network: sets"}},
+			[]string{"warn /etc/systemd/network/b.link: is for", "warn /etc/systemd/network/b.link: gives an interface", "warn /etc/systemd/network/a.network: is for the source's interface only: it matches", "warn /etc/systemd/network/c.network: sets"}},
 		{"netplan", rule, "-- etc/netplan/01.yaml --\nnetwork:\n  version: 2\n  ethernets:\n    a: {match: {macaddress: \"" + mac + "\"}, set-name: a}\n    b: {macaddress: \"" + mac + "\", addresses: [10.0.0.5/24]}\n",
 			[]string{"warn /etc/netplan/01.yaml: is for", "warn /etc/netplan/01.yaml: gives", "warn /etc/netplan/01.yaml: sets"}},
 		{"netplan, none", rule, "-- etc/netplan/01.yaml --\nnetwork:\n  version: 2\n  ethernets:\n    all: {match: {name: en*}, dhcp4: true, macaddress: permanent}\n", []string{"ok"}},

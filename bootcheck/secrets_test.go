@@ -107,3 +107,26 @@ host ssh-rsa AAAA
 	require.NoError(t, err)
 	require.Equal(t, Secret{"etc/shadow", "holds hashes of passwords", true}, list[0])
 }
+
+// TestNetworkSecrets: the keys of networks, as each of their readers writes them.
+func TestNetworkSecrets(t *testing.T) {
+	for _, c := range []struct {
+		name, text string
+		want       bool
+	}{
+		{"etc/systemd/network/wg.netdev", "[WireGuardPeer]\nPresharedKey = abc=\n", true},
+		{"etc/systemd/network/wg.netdev.d/key.conf", "[WireGuard]\nPrivateKey=abc=\n", true},
+		{"etc/systemd/network/wg.netdev", "[WireGuard]\nPrivateKeyFile=/run/key\n[WireGuardPeer]\nPublicKey=abc=\n", false},
+		{"etc/systemd/network/sec.netdev", "[MACsecTransmitAssociation]\nKey=81\n", true},
+		{"etc/systemd/network/gre.netdev", "[Tunnel]\nKey=81\n", false},
+		{"etc/NetworkManager/system-connections/wg.nmconnection", "[wireguard-peer.abc]\npreshared-key=abc=\n", true},
+		{"etc/netplan/wg.yaml", "network: {tunnels: {wg0: {peers: [{keys: {shared: abc=}}]}}}\n", true},
+		{"etc/wireguard/x", "[peer]\npresharedkey = abc=\n", true},
+	} {
+		img := parse(t, source)
+		img.add(t, txtar.Parse([]byte("-- "+c.name+" --\n"+c.text)))
+		found, err := Secrets(t.Context(), whole{img})
+		require.NoError(t, err)
+		require.Equal(t, c.want, len(found) == 1, "%s: %q", c.name, c.text)
+	}
+}

@@ -92,7 +92,7 @@ func wantsProgram(name, merged string) Wanted {
 		return w
 	case "local":
 		w := Wanted{}
-		if strings.HasPrefix(below, "lib/systemd/") || strings.HasPrefix(below, "lib/modprobe.d/") {
+		if strings.HasPrefix(below, "lib/systemd/") || strings.HasPrefix(below, "lib/modprobe.d/") || isBelow(below, "lib/udev/rules.d") {
 			w.Attributes, w.Content = true, maxFile+1
 		}
 		w.Attributes = w.Attributes || below == "bin" || strings.HasPrefix(below, "bin/") || strings.HasPrefix(below, "sbin/") || below == ""
@@ -129,10 +129,14 @@ func wantsLibrary(below string) Wanted {
 		}
 	case "systemd":
 		w.Content = maxHead // systemd itself, which is init
-		if isBelow(rest, "system") || isBelow(rest, "network") {
+		if isBelow(rest, "system") || isBelow(rest, "network") || strings.HasPrefix(rest, "networkd.conf.d/") {
 			w.Content = maxFile + 1
 		}
-	case "os-release", "modprobe.d", "dracut", "rpm", "open-iscsi", "NetworkManager", "ostree":
+	case "udev":
+		if w.Attributes = strings.Count(rest, "/") < 2; isBelow(rest, "rules.d") {
+			w.Content = maxFile + 1
+		}
+	case "os-release", "modprobe.d", "dracut", "rpm", "open-iscsi", "NetworkManager", "ostree", "netplan":
 		w.Content = maxFile + 1
 	case "firmware", "grub", "grub2", "shim", "efi":
 	default:

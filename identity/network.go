@@ -7,7 +7,13 @@ const (
 	WhyPinned = "the clone's interface has another MAC address, and stays down"
 	WhySetMAC = "clones with one MAC address on one network lose each other's packets"
 	WhyStatic = "clones with one address on one network lose each other's packets"
-	HintMAC   = "match the interface by its name, or remove the file and leave the network to cloud-init"
+	// WhySlot and WhyLink are for what is chosen by something else than a MAC address, and for
+	// systemd's .link files.
+	WhySlot  = "the clone's card is in another slot, and its interface stays down"
+	WhyHost  = "the clone has another name and machine id, and its interface stays down"
+	WhyLink  = "the clone's interface gets neither the name nor the settings that are there for it"
+	HintLink = "match what all machines have (Type=, Driver=), or remove the file"
+	HintMAC  = "match the interface by its name, or remove the file and leave the network to cloud-init"
 )
 
 // The network's configuration, by who reads it. A line that ties a profile to a MAC
@@ -26,15 +32,15 @@ var (
 		Source: "_find_networking_config of cloud-init's stages.py, apply_network of curtin, Subiquity's 90-installer-network.cfg"}
 	// They are for people: a profile by another name may be wanted.
 	InterfaceNames = Operation{Name: "interface-names", Rule: "network-identity",
-		Paths: []string{"etc/sysconfig/network-scripts/ifcfg-*", "etc/sysconfig/network/ifcfg-*", "etc/NetworkManager/system-connections/*", "etc/systemd/network/*.network", "etc/netplan/*.yaml", "etc/network/interfaces", "etc/network/interfaces.d/*"},
+		Paths: []string{"etc/sysconfig/network-scripts/ifcfg-*", "etc/sysconfig/network/ifcfg-*", "etc/NetworkManager/system-connections/*", "etc/systemd/network/*", "etc/systemd/network/*.d/*.conf", "etc/udev/rules.d/*.rules", "etc/netplan/*.yaml", "etc/network/interfaces", "etc/network/interfaces.d/*"},
 		What:  "is for an interface by the name that it has on the source", Why: "the clone's interface has another name, and stays down",
 		Hint: "match interfaces by a pattern (en*), or leave the network to cloud-init", Judged: true, Source: "systemd.net-naming-scheme(7)"}
 	WireguardProfile = Operation{Name: "wireguard-profile", Rule: "network-identity",
-		Paths: []string{"etc/NetworkManager/system-connections/*", "etc/systemd/network/*.netdev", "etc/netplan/*.yaml"},
+		Paths: []string{"etc/NetworkManager/system-connections/*", "etc/systemd/network/*.netdev", "etc/systemd/network/*.netdev.d/*.conf", "etc/netplan/*.yaml"},
 		What:  "holds a WireGuard key of the source", Why: "a peer sends all that it has for this key to the clone that it heard last", Hint: "make a new key on each clone",
 		Op: entry.Drop, When: "the file is for that tunnel alone (netplan's are reported)", Scope: Generalized, Judged: true,
 		Source: "nm-settings-keyfile(5), systemd.netdev(5), netplan(5)"}
-	UdevNames = Operation{Name: "udev-net-names", Rule: "network-identity", Paths: []string{"etc/udev/rules.d/*.rules"},
+	UdevNames = Operation{Name: "udev-net-names", Rule: "network-identity", Paths: []string{"etc/udev/rules.d/*.rules", "usr/lib/udev/rules.d/*.rules"},
 		What: "names the source's network interfaces by their MAC addresses or slots", Why: "the clone's interfaces get other names than its configuration has",
 		Op: entry.Drop, When: "udev or cloud-init wrote the file (persistent-net)", Judged: true, Source: "udev(7), virt-sysprep(1)"}
 	Ifcfg = Operation{Name: "ifcfg-pins", Rule: "network-identity", Paths: []string{"etc/sysconfig/network-scripts/ifcfg-*", "etc/sysconfig/network/ifcfg-*"},
@@ -47,9 +53,9 @@ var (
 	// Without its MACAddress= a [Match] would match other interfaces, or all: these are
 	// for people.
 	Networkd = Operation{Name: "networkd-pins", Rule: "network-identity",
-		Paths: []string{"etc/systemd/network/*.network", "etc/systemd/network/*.link", "etc/systemd/network/*.netdev"},
+		Paths: []string{"etc/systemd/network/*", "etc/systemd/network/*.d/*.conf", "usr/lib/systemd/network/*", "usr/lib/systemd/network/*.d/*.conf"},
 		What:  "is for the source's interface only", Why: WhyPinned, Hint: HintMAC, Judged: true, Source: "systemd.network(5), systemd.link(5), systemd.netdev(5)"}
-	Netplan = Operation{Name: "netplan-pins", Rule: "network-identity", Paths: []string{"etc/netplan/*.yaml"},
+	Netplan = Operation{Name: "netplan-pins", Rule: "network-identity", Paths: []string{"etc/netplan/*.yaml", "lib/netplan/*.yaml"},
 		What: "is for the source's interface only", Why: WhyPinned, Hint: HintMAC, Judged: true, Source: "netplan(5)"}
 	Interfaces = Operation{Name: "ifupdown-addresses", Rule: "network-identity", Paths: []string{"etc/network/interfaces", "etc/network/interfaces.d/*"},
 		What: "sets an address of the source", Why: WhyStatic, Hint: "leave the network to cloud-init", Judged: true, Source: "interfaces(5)"}

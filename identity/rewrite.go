@@ -21,13 +21,27 @@ func rewriteIfcfg(old []byte) ([]byte, error) {
 	}), nil
 }
 
+// clientWords are what NetworkManager takes in place of an id or a name of its own.
+var clientWords = []string{"mac", "perm-mac", "ipv6-duid", "duid", "stable", "none", "lease", "llt", "ll", "stable-llt", "stable-ll", "stable-uuid"}
+
 // IsKeyfilePin says whether a property of NetworkManager's profile fits one machine:
-// the interface's own MAC address, or one to give it. The words in place of an address
-// fit all.
+// the interface's own MAC address, one to give it, the slot of its card, or what it tells
+// DHCP servers. The words in place of an address fit all.
 func IsKeyfilePin(section, key, value string) bool {
 	switch section {
 	case "ethernet", "802-3-ethernet", "wifi", "802-11-wireless", "infiniband":
 		return (key == "mac-address" || key == "cloned-mac-address") && strings.Count(value, ":") >= 5
+	case "match":
+		words := strings.FieldsFunc(value, func(r rune) bool { return r == ';' || r == ' ' })
+		others := func(w string) bool { return w[0] == '!' || !IsSlot(strings.TrimLeft(w, "|&")) }
+		return key == "path" && len(words) > 0 && !slices.ContainsFunc(words, others)
+	case "ipv4", "ipv6":
+		switch key {
+		case "dhcp-client-id", "dhcp-duid":
+			return value != "" && !slices.Contains(clientWords, value)
+		case "dhcp-hostname", "dhcp-fqdn":
+			return value != ""
+		}
 	}
 	return false
 }

@@ -90,11 +90,22 @@ var secrets = []Secret{
 	{Paths: atHome(".npmrc", ".config/gh/hosts.yml", ".s3cfg", ".config/hub"), What: "holds a token", Holds: has("_authToken", "oauth_token", "secret_key = ", "_password")},
 	{Paths: []string{"var/lib/cloud/instances/*/user-data*", "var/lib/cloud/instances/*/vendor-data*", "var/lib/cloud/instances/*/vendor-cloud-config*", "var/lib/cloud/instances/*/cloud-config*", "var/lib/cloud/instances/*/obj.pkl",
 		"var/lib/cloud/seed/*/user-data", "var/lib/cloud/seed/*/vendor-data", "var/lib/cloud/data/*.json"}, What: "is metadata of the cloud, in which passwords and keys can be"},
-	{Paths: []string{"etc/NetworkManager/system-connections/*", "etc/wpa_supplicant/*.conf", "etc/netplan/*.yaml", "etc/systemd/network/*.netdev", "etc/wireguard/*"}, What: "holds a secret of a network",
-		Holds: has("psk=", "password=", "wep-key", "private-key=", "PrivateKey", "password:", "private-key", "PreSharedKey")},
+	{Paths: []string{"etc/NetworkManager/system-connections/*", "etc/wpa_supplicant/*.conf", "etc/netplan/*.yaml", "etc/systemd/network/*.netdev", "etc/systemd/network/*.netdev.d/*.conf", "etc/wireguard/*"}, What: "holds a secret of a network",
+		Holds: hasNetworkSecret},
 	{Paths: []string{"etc/ppp/chap-secrets", "etc/ppp/pap-secrets", "etc/ipsec.secrets", "etc/swanctl/private/*", "etc/openvpn/*/*.key", "etc/openvpn/*.key", "etc/samba/credentials", "etc/cifs-credentials", "etc/ldap.secret", "etc/pam_ldap.secret"},
 		What: "holds passwords or keys", Holds: hasText},
 	{Paths: []string{"etc/apt/auth.conf", "etc/apt/auth.conf.d/*.conf"}, What: "holds passwords of repositories", Holds: has("password")},
+}
+
+// networkSecrets are the keys of wpa_supplicant, NetworkManager, networkd, netplan and
+// WireGuard.
+var networkSecrets = has("psk=", "password=", "wep-key", "private-key=", "privatekey=", "preshared-key=", "presharedkey=", "password:", "private-key:", "private:", "shared:")
+
+// hasNetworkSecret looks for them in any case, as wg(8) does, and with blanks before the
+// sign.
+func hasNetworkSecret(text []byte) bool {
+	text = bytes.ReplaceAll(bytes.ToLower(text), []byte(" "), nil)
+	return networkSecrets(text) || bytes.Contains(text, []byte("[macsec")) && bytes.Contains(text, []byte("\nkey="))
 }
 
 // hasText says whether there is more than comments.
