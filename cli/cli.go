@@ -109,6 +109,8 @@ func (a *App) run(ctx context.Context, cmd command, opt options, g *groups, args
 			_, err = fmt.Fprint(a.stdout, usage(cmd, g))
 		}
 		return err
+	case err != nil && g.apart(args) != nil:
+		return refused(ctx, a, opt, g.apart(args))
 	case err != nil:
 		return refused(ctx, a, opt, usagef(g.mend(cmd.name, err), "%w", err))
 	}
@@ -126,7 +128,12 @@ func (a *App) run(ctx context.Context, cmd command, opt options, g *groups, args
 			a.term.warn("remove it; the next version will not accept it", "--%s has no effect any more: %s", name, why)
 		}
 	}
-	err = g.valid()
+	if cmd.name != cobra.ShellCompRequestCmd {
+		err = g.apart(args)
+	}
+	if err == nil {
+		err = g.valid()
+	}
 	if err == nil {
 		err = notElsewhere(cmd.name, rest)
 	}

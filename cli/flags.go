@@ -52,6 +52,9 @@ func (g *groups) gone(s *pflag.FlagSet, name, why string) {
 func (g *groups) check(f func() error) { g.checks = append(g.checks, f) }
 
 func (g *groups) valid() error {
+	if err := g.given(); err != nil {
+		return err
+	}
 	for _, check := range g.checks {
 		if err := check(); err != nil {
 			return err
@@ -159,7 +162,7 @@ func usage(cmd command, g *groups) string {
 		}
 	}
 	for _, g := range g.list {
-		fmt.Fprintf(&b, "\n%s:\n%s", g.title, g.set.FlagUsagesWrapped(120))
+		fmt.Fprintf(&b, "\n%s:\n%s", g.title, showOptional(g.set.FlagUsagesWrapped(120)))
 	}
 	if len(g.list) > 0 {
 		fmt.Fprint(&b, "\n"+exitHelp)

@@ -29,8 +29,7 @@ func flagsPage() string {
 	var b strings.Builder
 	b.WriteString("# Flags\n\nThe flags of each command, as `image-capture COMMAND --help` lists them. " +
 		"Made from the program's own tables by `go test ./cli -run TestFlagsPage -update`; do not edit it.\n\n" +
-		"A flag that is `true` or `false` is turned on by its name alone, and off by `--NAME=false`. " +
-		"A value follows after a space or `=`.\n")
+		strings.NewReplacer("--NAME=false", "`--NAME=false`", " = ", " `=` ", " =.", " `=`.").Replace(valuesText) + "\n")
 	for _, cmd := range commands() {
 		g := &groups{}
 		cmd.options().add(g)
@@ -57,13 +56,12 @@ func flagRow(f *pflag.Flag) string {
 	if f.Hidden {
 		return ""
 	}
-	value, text := pflag.UnquoteUsage(f)
-	name, def := "--"+f.Name, ""
-	if f.Shorthand != "" {
-		name = "-" + f.Shorthand + ", " + name
-	}
+	_, text := pflag.UnquoteUsage(f)
+	name, value, optional := flagName(f)
+	def := ""
 	switch {
-	case f.Value.Type() == "bool":
+	case optional:
+		name += "[=" + value + "]"
 	case value != "":
 		name += " " + value
 	}

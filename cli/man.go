@@ -46,6 +46,7 @@ as an image that Digital Rebar Provision (DRP) deploys. It says beforehand wheth
 faithful tar through gzip or zstd, writes a MANIFEST of all that is in it, and stores both on the endpoint. The source is never
 written to.`)
 	add(".PP\nThe result is on stdout, all else on stderr. What is not the name of a command is an argument of capture.")
+	add(".PP\n" + roff(valuesText))
 	for _, cmd := range commands() {
 		g := &groups{}
 		cmd.options().add(g)
@@ -90,12 +91,13 @@ func manFlag(f *pflag.Flag) string {
 	if f.Hidden {
 		return ""
 	}
-	value, text := pflag.UnquoteUsage(f)
-	name := `\fB` + roff("--"+f.Name) + `\fR`
-	if f.Shorthand != "" {
-		name = `\fB` + roff("-"+f.Shorthand) + `\fR, ` + name
-	}
-	if f.Value.Type() != "bool" && value != "" {
+	_, text := pflag.UnquoteUsage(f)
+	words, value, optional := flagName(f)
+	name := `\fB` + strings.ReplaceAll(roff(words), ", ", `\fR, \fB`) + `\fR`
+	switch {
+	case optional:
+		name += `[=\fI` + roff(value) + `\fR]`
+	case value != "":
 		name += ` \fI` + roff(value) + `\fR`
 	}
 	if def := f.DefValue; def != "" && def != "[]" {
