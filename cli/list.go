@@ -112,7 +112,14 @@ func (a *App) listed(ctx context.Context, client *upload.Client, name string) (*
 		return nil, err
 	}
 	if m != nil {
-		if err := m.standsFor(name, 0); err != nil {
+		sent := int64(0)
+		if isURL(name) {
+			sent, err = client.SizeOf(ctx, name)
+		}
+		if err == nil {
+			err = m.standsFor(name, max(sent, 0))
+		}
+		if err != nil {
 			m.Close()
 			return nil, err
 		}

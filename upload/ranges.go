@@ -16,6 +16,25 @@ import (
 // ErrNoRanges is that a server sends a file whole, whatever part of it is asked for.
 var ErrNoRanges = errors.New("the server sends no parts of files")
 
+// noRanges is ErrNoRanges from a server that says how large the file is, or -1.
+type noRanges struct{ size int64 }
+
+func (*noRanges) Error() string        { return ErrNoRanges.Error() }
+func (*noRanges) Is(target error) bool { return target == ErrNoRanges }
+
+// SizeOf asks the server how large the file at a URL is, in bytes, by the rules of Open: -1
+// where it does not say. Little of the file is sent.
+func (c *Client) SizeOf(ctx context.Context, rawURL string) (int64, error) {
+	r, err := c.OpenRanges(ctx, rawURL)
+	if whole := (*noRanges)(nil); errors.As(err, &whole) {
+		return whole.size, nil
+	}
+	if err != nil {
+		return -1, err
+	}
+	return r.size, r.Close()
+}
+
 // Ranges is a file on a server that is read in parts, by range requests (RFC 9110,
 // section 14) over one connection that is kept. It is for one goroutine.
 type Ranges struct {
@@ -64,7 +83,7 @@ func (c *Client) OpenRanges(ctx context.Context, rawURL string) (*Ranges, error)
 	switch x.resp.StatusCode {
 	case http.StatusOK:
 		r.Close()
-		return nil, ErrNoRanges
+		return nil, &noRanges{x.resp.ContentLength}
 	case http.StatusRequestedRangeNotSatisfiable:
 		return r, nil // it is empty
 	}

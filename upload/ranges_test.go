@@ -115,6 +115,12 @@ func TestNoRanges(t *testing.T) {
 		}
 		require.ErrorContains(t, err, want, name)
 	}
+	for name, want := range map[string]int64{"whole": 9, "grows": 10} {
+		n = 0
+		size, err := c.SizeOf(ctx, s.URL+"/"+name)
+		require.NoError(t, err)
+		require.Equal(t, want, size, name)
+	}
 }
 
 func part(w http.ResponseWriter, part, content string) {
