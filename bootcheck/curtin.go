@@ -17,6 +17,8 @@ const (
 
 const hooksHint = "capture with --add-curtin: it puts hooks into the image that deploy it"
 
+const missingCurtin = "is missing: RackN's documentation asks for it, though image-deploy takes an image without"
+
 // checkCurtin looks at /curtin, which RackN's documentation asks for in an image, and at
 // the hooks in it, which take the place of the deployer's own.
 func checkCurtin(s *survey) {
@@ -32,8 +34,10 @@ func checkCurtin(s *survey) {
 	}
 	info, there := s.lstat(dir)
 	switch {
+	case !there && s.splitsKernelName(): // judgeKernelInstall says what comes of it
+		s.info(dir, missingCurtin, "")
 	case !there:
-		s.warn(dir, "is missing: RackN's documentation asks for it, though image-deploy takes an image without", hooksHint).offerHooks(s)
+		s.warn(dir, missingCurtin, hooksHint).offerHooks(s)
 	case info.Mode().Type() == fs.ModeSymlink: // checkReplaced said so
 	case !info.IsDir():
 		s.warn(dir, "is not a directory: image-deploy puts one in its place", "remove it, and "+hooksHint)
@@ -74,8 +78,8 @@ func (s *survey) tellHooks() {
 // curthooks.py splits the deployer's own kernel name at its dashes, and Sledgehammer's,
 // of Enterprise Linux, has too few. With the subtype ubuntu the config names a package.
 func (s *survey) judgeKernelInstall() {
-	switch fam := s.system.OS.family(); {
-	case fam != familyDebian || !s.curtin.SplitsKernelName:
+	switch {
+	case !s.splitsKernelName():
 		s.info(hooksName, "there are no hooks: those built into "+s.curtinName()+" install the boot loader", "").offerHooks(s)
 	case s.system.OS.ID == "ubuntu":
 		s.warn(hooksName, "there are no hooks: with the subtype ubuntu "+s.curtinName()+" installs linux-generic by apt, from the network", hooksHint).
@@ -87,6 +91,12 @@ func (s *survey) judgeKernelInstall() {
 				") stops at the kernel: it splits the name of the deployer's own, of Enterprise Linux, in three", hooksHint).
 			because("the deployment ends there (ValueError), with a disk that does not boot").offerHooks(s)
 	}
+}
+
+// splitsKernelName says whether this generation of curtin cannot install a kernel in the image
+// by itself.
+func (s *survey) splitsKernelName() bool {
+	return s.system.OS.family() == familyDebian && s.curtin.SplitsKernelName
 }
 
 // replaced are the paths that image-deploy's task 06_drp writes below, with an archive

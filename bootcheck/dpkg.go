@@ -210,7 +210,7 @@ func (s *survey) checkWanted(list dpkgStatus) {
 			s.info(dpkgStatusName, problem, hint)
 			s.doubts(deploys, fw, "curtin installs packages from the network")
 		default:
-			s.warn(dpkgStatusName, problem, hint).offerHooks(s)
+			s.warnOn(fw, dpkgStatusName, problem, hint).offerHooks(s)
 			s.doubts(deploys, fw, "curtin installs packages from the network")
 		}
 	}

@@ -110,14 +110,14 @@ func (s *survey) judgeLoaders(m efiMachine, found []loader) {
 	case grub >= 0 && s.builtIn():
 		s.end(UEFI, "curtin's grub-install needs GRUB's modules", found[grub].name, fmt.Sprintf("only a signed loader: there are no GRUB modules for %s, and grub-install needs them", m.target), hint).offerHooks(s)
 	case grub >= 0:
-		s.warn(found[grub].name, fmt.Sprintf("only a signed loader: there are no GRUB modules for %s, and grub-install needs them", m.target), hint)
+		s.warnOn(UEFI, found[grub].name, fmt.Sprintf("only a signed loader: there are no GRUB modules for %s, and grub-install needs them", m.target), hint)
 		s.doubts(deploys|boots, UEFI, "whether Eikon installs a signed loader is not known")
 	case len(found) > 0:
 		s.stop(UEFI, found[0].name, fmt.Sprintf("a shim without a GRUB to start, and no GRUB modules for %s", m.target), hint)
 	case s.isFilled(boot) && s.opt.Deployer == ImageDeploy:
 		s.stop(UEFI, boot, "the only boot loader is systemd-boot, which curtin cannot install", hint)
 	case s.isFilled(boot):
-		s.warn(boot, "the only boot loader is systemd-boot; whether the deployer installs it is not known", hint)
+		s.warnOn(UEFI, boot, "the only boot loader is systemd-boot; whether the deployer installs it is not known", hint)
 		s.doubts(deploys|boots, UEFI, "whether Eikon installs systemd-boot is not known")
 	default:
 		s.stop(UEFI, path.Join("usr/lib/grub", m.target, "modinfo.sh"),
@@ -141,7 +141,7 @@ func (s *survey) wantSigned(m efiMachine, found []loader) {
 		}
 	}
 	if len(missing) > 0 {
-		s.warn("", "curtin installs what is missing from the network: "+strings.Join(missing, ", "), "install "+strings.Join(missing, " ")).
+		s.warnOn(UEFI, "", "curtin installs what is missing from the network: "+strings.Join(missing, ", "), "install "+strings.Join(missing, " ")).
 			because("the deployment ends there where the machine reaches no package mirror").offerHooks(s)
 		s.doubts(deploys, UEFI, "curtin installs packages from the network")
 	}
@@ -175,7 +175,7 @@ func (s *survey) checkESPMenu(m efiMachine) {
 		return
 	}
 	if dir == "" {
-		s.warn(path.Join(efi, id), fmt.Sprintf("is missing: %s takes the image for %s and writes the menu there", s.curtinName(), id), hooksHint).
+		s.warnOn(UEFI, path.Join(efi, id), fmt.Sprintf("is missing: %s takes the image for %s and writes the menu there", s.curtinName(), id), hooksHint).
 			because(menuWhy).offerHooks(s)
 		s.doubts(deploys|boots, UEFI, "curtin writes the menu to a folder of another vendor")
 		return
@@ -189,7 +189,7 @@ func (s *survey) checkESPMenu(m efiMachine) {
 		return
 	}
 	if script, ok := s.read(program); ok && strings.Contains(string(script), "will overwrite the GRUB wrapper") {
-		s.warn(menu, "curtin writes the menu here, and this image's grub2-mkconfig refuses to replace the file",
+		s.warnOn(UEFI, menu, "curtin writes the menu here, and this image's grub2-mkconfig refuses to replace the file",
 			"rm /"+menu+" before the capture: it points to a disk of the source").
 			because(menuWhy).edit(s, entry.Drop, menu)
 	}

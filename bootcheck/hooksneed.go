@@ -21,7 +21,7 @@ func (s *survey) hooksNeed(fw Firmware) []deploy.Need {
 // same table that they are made by.
 func (s *survey) judgeNeeds(fw, stops Firmware, want func(deploy.Need) bool) {
 	for _, n := range s.hooksNeed(fw) {
-		if !want(n) {
+		if !want(n) || n.When == deploy.SELinux && !s.labelled() {
 			continue
 		}
 		means, at := s.met(n)
@@ -36,7 +36,7 @@ func (s *survey) judgeNeeds(fw, stops Firmware, want func(deploy.Need) bool) {
 				f.loads = fw
 			}
 		case !n.Fatal:
-			s.warn("", problem, hint).because("the hooks go on without")
+			s.warnOn(stops, "", problem, hint).because("the hooks go on without")
 		case n.When != deploy.Always:
 			s.info("", problem+"; they refuse the image where "+string(n.When), hint)
 		default:

@@ -87,9 +87,9 @@ func counted(text string, n int) string {
 	return fmt.Sprintf("%s (the first of %d)", text, n)
 }
 
-// because replaces the rule's why by that of the thing.
+// because replaces the rule's why by that of the thing, where the finding has one.
 func (f *Finding) because(why string) *Finding {
-	if why != "" {
+	if why != "" && f.Level >= Warn {
 		f.Why = why
 	}
 	return f

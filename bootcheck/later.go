@@ -21,7 +21,7 @@ const (
 // later is for an image whose clone boots today, and not after an update: a level of its
 // own in words. It changes no answer; the verdicts for a firmware tell it too.
 func (s *survey) later(when occasion, fw Firmware, name, problem, hint string) *Finding {
-	f := s.warn(name, string(when)+" will "+problem, hint)
+	f := s.warnOn(fw, name, string(when)+" will "+problem, hint)
 	f.Later, f.laterFor = true, fw
 	return f
 }

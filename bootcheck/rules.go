@@ -40,7 +40,7 @@ var rules = []rule{
 	{"root", "what deployers install is not what such a system starts by", checkRoot},
 	{"arch", "a machine of another architecture cannot start it", checkArch},
 	{"unpack", "the clone lacks what could not be extracted", checkUnpack},
-	{"curtin", "image-deploy takes an image for its own kind by this directory", checkCurtin},
+	{"curtin", "the hooks in there deploy the image in place of curtin's own", checkCurtin},
 	{"kernel", "without a kernel and its modules nothing starts", checkKernel},
 	{"initramfs", "the kernel finds its disk by the drivers in there", checkInitramfs},
 	{"initramfs-content", "a kernel that cannot unpack its initramfs finds no disk", checkInitramfsContent},
@@ -132,15 +132,31 @@ func (s *survey) fail(name, problem, hint string) *Finding {
 }
 
 // stop is for what keeps the image from booting. Where only one firmware cannot,
-// that is a failure when the firmware is asked for, else a warning.
+// that is a failure when the firmware is asked for, and else a warning, see warnOn.
 func (s *survey) stop(fw Firmware, name, problem, hint string) *Finding {
-	level := Fail
-	if fw != Both && s.opt.Firmware&fw == 0 {
-		level = Warn
+	var f *Finding
+	if fw == Both || s.opt.Firmware&fw != 0 {
+		f = s.report(Fail, name, problem, hint)
+	} else {
+		f = s.warnOn(fw, name, problem, hint)
 	}
-	f := s.report(level, name, problem, hint)
 	f.Stops = each(fw)
 	return f
+}
+
+// warnOn is for a warning about machines of one firmware. Who asked for another one has none
+// of them: to him it is worth knowing, and no more.
+func (s *survey) warnOn(fw Firmware, name, problem, hint string) *Finding {
+	if s.concerned(each(fw)) {
+		return s.warn(name, problem, hint)
+	}
+	return s.info(name, problem, hint)
+}
+
+// concerned says whether machines of one of the firmwares are asked for: any are where
+// nobody said.
+func (s *survey) concerned(list []Firmware) bool {
+	return s.opt.Firmware == 0 || slices.ContainsFunc(list, func(fw Firmware) bool { return s.opt.Firmware&fw != 0 })
 }
 
 // end is for what makes the deployment end, with the disk in whatever state: the image

@@ -146,7 +146,7 @@ func TestRules(t *testing.T) {
 		{"a UKI too", "root", deb, "-- boot/efi/EFI/Linux/debian.efi [fill] --\n", []string{"ok"}},
 
 		// curtin
-		{"missing", "curtin", deb, "-- curtin [gone] --\n", []string{"warn /curtin: is missing: RackN's documentation asks for it, though image-deploy takes an image without", "fail /curtin/curtin-hooks: there are no hooks, and curtin of every generation (20.2-rackn, 20.2, 22.1, 23.1, 2026-07) stops at the"}},
+		{"missing", "curtin", deb, "-- curtin [gone] --\n", []string{"info /curtin: is missing: RackN's documentation asks for it, though image-deploy takes an image without", "fail /curtin/curtin-hooks: there are no hooks, and curtin of every generation (20.2-rackn, 20.2, 22.1, 23.1, 2026-07) stops at the"}},
 		{"missing, no curtin", "curtin", eikon + deb, "-- curtin [gone] --\n", []string{"info /curtin: is missing; only image-deploy wants it"}},
 		{"link", "curtin", deb, "-- curtin -> opt --\n-- opt/ --\n", []string{"warn /curtin: is a symbolic link: image-deploy puts a directory in its place, and what it leads to, opt, is out of reach", "fail /curtin/curtin-hooks: there are no hooks, and curtin of every generation (20.2-rackn, 20.2, 22.1, 23.1, 2026-07) stops at the"}},
 		{"file", "curtin", deb, "-- curtin --\n", []string{"warn /curtin: is not a directory: image-deploy puts one in its place", "fail /curtin/curtin-hooks: there are no hooks, and curtin of every generation (20.2-rackn, 20.2, 22.1, 23.1, 2026-07) stops at the"}},

@@ -24,10 +24,9 @@ const labelsEach = 40 // of a directory, the first by name
 // see selinux_config(5) and, for what systemd does without a policy, its
 // selinux-setup.c.
 func checkSELinux(s *survey) {
-	const name = "etc/selinux/config"
-	mode, policy := s.selinuxConfig(name)
-	if mode != "enforcing" && mode != "permissive" {
-		s.ok(name, "SELinux is not enabled")
+	mode, policy := s.selinuxConfig()
+	if !s.labelled() {
+		s.ok(selinuxName, "SELinux is not enabled")
 		return
 	}
 	for _, l := range s.commandLines() {
@@ -39,7 +38,7 @@ func checkSELinux(s *survey) {
 	if dir := "etc/selinux/" + policy + "/policy"; len(s.filled(dir+"/policy.*")) == 0 {
 		const problem, hint = "SELinux is on, and there is no policy to load", "install selinux-policy-"
 		if mode == "enforcing" {
-			s.stop(Both, dir, problem, hint+policy+", or set SELINUX=disabled in "+typed(name)).because("systemd stops the boot when it is to enforce a policy and finds none")
+			s.stop(Both, dir, problem, hint+policy+", or set SELINUX=disabled in "+typed(selinuxName)).because("systemd stops the boot when it is to enforce a policy and finds none")
 		} else {
 			s.warn(dir, problem, hint+policy)
 		}
@@ -48,14 +47,22 @@ func checkSELinux(s *survey) {
 	s.checkLabels(mode)
 }
 
+const selinuxName = "etc/selinux/config"
+
+// labelled says whether SELinux is on, so that files need labels.
+func (s *survey) labelled() bool {
+	mode, _ := s.selinuxConfig()
+	return mode == "enforcing" || mode == "permissive"
+}
+
 // selinuxConfig returns SELINUX= and SELINUXTYPE= of the configuration, in lower
 // case as the kernel's side reads them.
-func (s *survey) selinuxConfig(name string) (mode, policy string) {
+func (s *survey) selinuxConfig() (mode, policy string) {
 	policy = "targeted"
-	if !s.isFile(name) {
+	if !s.isFile(selinuxName) {
 		return "", policy
 	}
-	data, _ := s.read(name)
+	data, _ := s.read(selinuxName)
 	for line := range lines(string(data)) {
 		key, value, ok := keyValue(line)
 		switch {

@@ -117,7 +117,7 @@ func checkMultiInstall(s *survey) {
 		s.info(name, "only curtin, in an image of the Debian family, runs it in place of grub-install", "")
 		return
 	}
-	s.warn(name, "curtin runs it in place of grub-install", "rm /"+name).fix(entry.Drop, name)
+	s.warnOn(UEFI, name, "curtin runs it in place of grub-install", "rm /"+name).fix(entry.Drop, name)
 }
 
 // checkLSBRelease asks for the program that curtin runs in images of the Debian

@@ -84,7 +84,7 @@ func (s *survey) close() Report {
 	if !slices.ContainsFunc(r.Verdicts, func(v Verdict) bool { return v.Answer != No }) {
 		// Nobody asked for one of them, but one it must be.
 		for i := range r.Findings {
-			if f := &r.Findings[i]; len(f.Stops) > 0 {
+			if f := &r.Findings[i]; len(f.Stops) > 0 && s.concerned(f.Stops) {
 				f.Level = Fail
 			}
 		}
@@ -95,7 +95,7 @@ func (s *survey) close() Report {
 	r.Deploys = s.deployment(r.Verdicts)
 	if r.Deploys.Answer == No {
 		for i := range r.Findings {
-			if f := &r.Findings[i]; len(f.Ends) > 0 {
+			if f := &r.Findings[i]; len(f.Ends) > 0 && s.concerned(f.Ends) {
 				f.Level = Fail
 			}
 		}
