@@ -309,14 +309,19 @@ func (w *encoder) progress(n int) {
 
 // unreadable notes something that should be in the archive and is not.
 func (w *encoder) unreadable(path string, err error) {
-	w.sum.Unreadable = append(w.sum.Unreadable, entry.Note{Path: path, Reason: reason(path, err)})
+	w.sum.Unreadable = append(w.sum.Unreadable, Unread(path, err))
+}
+
+// Unread is the note of something that could not be read.
+func Unread(path string, err error) entry.Note {
+	return entry.Note{Path: path, Reason: reason(path, err)}
 }
 
 // reason is the error without the path, which the note names already.
 func reason(path string, err error) string {
 	s := err.Error()
 	for _, of := range []string{" of ", " "} {
-		if before, after, ok := strings.Cut(s, of+path+": "); ok {
+		if before, after, ok := strings.Cut(s, of+entry.Escape(path)+": "); ok {
 			return before + ": " + after
 		}
 	}

@@ -12,8 +12,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"image-capture/archive"
 	"image-capture/bootcheck"
-	"image-capture/durable"
 	"image-capture/edit"
 	"image-capture/entry"
 	"image-capture/manifest"
@@ -40,8 +40,14 @@ type Forecast struct {
 	Dirs, Files []Sized
 	// Image is the size of the image, by what came of Sampled bytes of the tar.
 	Image, Sampled int64
+	// Lost are the first of what is Unreadable.
+	Lost []entry.Note
 	// Room is where a local image would go; nil for none.
 	Room *Room
+	// NoProfile says that the token cannot store the Profile; it has neither claim.
+	NoProfile *TokenLacks
+	// Unknown is what only a capture finds out.
+	Unknown []Unknown
 }
 
 // Sized is a name and its bytes.
@@ -61,24 +67,6 @@ func (f Forecast) Fits() bool { return f.Room == nil || f.Image <= f.Room.Free }
 
 // mostSized is how many directories and files a Forecast names.
 const mostSized = 20
-
-// Preview goes through a capture without reading more of the files than some samples: the
-// same source, check, edits and walk as those of Run. It writes nothing, and asks no
-// endpoint. Memory is bounded by the depth of the tree, and by the inodes with several
-// names of which not all have come.
-func Preview(ctx context.Context, opt Options, events Events) (Forecast, error) {
-	r := &run{opt: opt, events: events, origin: opt.origin(events)}
-	defer r.close()
-	for _, step := range []func(context.Context) error{r.check, r.name, r.free} {
-		if err := step(ctx); err != nil {
-			return Forecast{Facts: r.facts, Report: r.checked.Report}, err
-		}
-	}
-	f, err := r.origin.Preview(ctx)
-	f.Facts, f.Report = r.facts, r.checked.Report
-	f.Room = roomFor(r.outputs.image.name)
-	return f, err
-}
 
 // Preview walks the tree that was checked.
 func (h *here) Preview(ctx context.Context) (f Forecast, err error) {
@@ -104,24 +92,10 @@ func (h *here) Preview(ctx context.Context) (f Forecast, err error) {
 	p.dirs.leave(0)
 	f.Entries, f.Bytes, f.Omitted, f.Unreadable = p.entries, p.dirs.bytes, p.omitted, p.unreadable
 	f.Dirs, f.Files = p.dirs.largest, p.files
+	f.Unreadable += int64(len(w.Unreadable)) // of a layer, where the base was compared
+	f.Lost = append(p.lost, w.Unreadable[:min(len(w.Unreadable), mostSized-len(p.lost))]...)
 	f.Unpacked, f.Image, f.Sampled, err = p.sampler.estimate()
 	return f, err
-}
-
-// free finds the names of the local files, and refuses those that are taken.
-func (r *run) free(context.Context) error {
-	if err := r.assign(); err != nil {
-		return err
-	}
-	for _, out := range []output{r.outputs.image, r.outputs.manifest, r.outputs.profile} {
-		if out.name == "" || r.opt.Overwrite {
-			continue
-		}
-		if info, err := os.Lstat(out.name); err == nil && info.Mode().IsRegular() {
-			return &durable.ExistsError{Path: out.name}
-		}
-	}
-	return nil
 }
 
 // roomFor is the room for a file; nil where it is none that takes room.
@@ -149,11 +123,13 @@ type preview struct {
 	files                        []Sized
 	sampler                      *sampler
 	entries, omitted, unreadable int64
+	lost                         []entry.Note // the first of them
+	open                         bool         // files may be there and not be read
 }
 
 func newPreview(opt Options) (*preview, error) {
 	s, err := newSampler(codecs[opt.Format], opt.Level)
-	return &preview{skip: swapFiles(), links: map[entry.FileID]uint64{}, sampler: s}, err
+	return &preview{skip: swapFiles(), links: map[entry.FileID]uint64{}, sampler: s, open: os.Geteuid() != 0}, err
 }
 
 func (p *preview) visit(n edit.Node) error {
@@ -161,12 +137,12 @@ func (p *preview) visit(n edit.Node) error {
 	var e entry.Entry
 	if err := n.Stat(&e); err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
-			p.unreadable++
+			p.lose(n.Path, err)
 		}
 		return nil
 	}
 	if n.Err != nil {
-		p.unreadable++
+		p.lose(n.Path, n.Err)
 	}
 	if _, skip := p.skip[e.ID]; e.Type == entry.Socket || skip && e.Type == entry.File {
 		p.omitted++
@@ -177,6 +153,10 @@ func (p *preview) visit(n edit.Node) error {
 	if err := c.find(); err != nil {
 		return err
 	}
+	if p.open && n.Source(&e) == edit.Original && e.Type == entry.File && !c.open() && !errors.Is(c.why, fs.ErrNotExist) {
+		p.lose(n.Path, c.why)
+		return nil
+	}
 	if c.size > 0 && p.later(&e) {
 		c.size = 0 // it is stored with another name
 	}
@@ -186,6 +166,13 @@ func (p *preview) visit(n edit.Node) error {
 		p.files = largest(p.files, Sized{e.Path, c.size})
 	}
 	return p.sampler.add(&c)
+}
+
+// lose counts what an image would lack, and keeps the first.
+func (p *preview) lose(path string, err error) {
+	if p.unreadable++; len(p.lost) < mostSized {
+		p.lost = append(p.lost, archive.Unread(path, err))
+	}
 }
 
 // later says whether the file has come under another name.
@@ -214,6 +201,7 @@ type contentOf struct {
 	held  bool // text is it
 	file  *rootfs.Content
 	lost  bool
+	why   error          // it is lost
 	runs  []entry.Extent // of data; nil when there are no holes
 }
 
@@ -255,7 +243,7 @@ func (c *contentOf) open() bool {
 		var e entry.Entry
 		var err error
 		c.file, _, err = c.node.Read(&e)
-		c.lost = err != nil || c.file == nil
+		c.lost, c.why = err != nil || c.file == nil, err
 	}
 	return !c.lost
 }

@@ -66,7 +66,7 @@ func (o *captureOptions) add(g *groups) {
 	g.oneOf("check", &o.check, "warn", "enforce", "off")
 	o.boot.add(g, &o.tree.tree)
 
-	g.group("Tree").BoolVar(&o.dryRun, "dry-run", false, "print what would be captured, its largest files, and how large the image would be; nothing is written or sent")
+	g.group("Tree").BoolVar(&o.dryRun, "dry-run", false, "print what would be captured, its largest files, how large the image would be, and what would keep it from being made; nothing is written, and of an endpoint is only asked what it says without being given anything")
 
 	s = g.group("Identity")
 	s.StringVar(&o.generalize, "generalize", "", "take the source's identity out of the image, by all operations that `LIST` chooses: names, or names with - before each for all but these; image-capture operations lists them")
@@ -246,7 +246,7 @@ func (o *captureOptions) options(ctx context.Context, a *App, g *groups, root st
 	if o.outputs.Manifest == "-" || o.outputs.Profile == "-" {
 		return opt, usagef("name a file; stdout is for the image or the summary", "--manifest and --profile cannot go to stdout")
 	}
-	if o.upload && !o.dryRun {
+	if o.upload {
 		if opt.Endpoint, err = o.store.connect(ctx, a, a.events(o.progress, false)); err != nil {
 			return opt, err
 		}

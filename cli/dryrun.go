@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -36,6 +35,8 @@ type forecast struct {
 	Files      []sized             `json:"largest_files"`
 	Check      string              `json:"check"`
 	Findings   []bootcheck.Finding `json:"findings,omitempty"`
+	Lost       []jsonNote          `json:"not_captured,omitempty"` // the first
+	NotAsked   []string            `json:"not_looked_at,omitempty"`
 	Version    string              `json:"version"`
 }
 
@@ -59,15 +60,18 @@ type sized struct {
 	Bytes int64  `json:"bytes"`
 }
 
-// forecast prints what a capture would make; nothing is written or sent.
+// forecast prints what a capture would make, and ends as it would; nothing is written or
+// stored.
 func (o *captureOptions) forecast(ctx context.Context, a *App, opt capture.Options) error {
-	if o.upload && opt.Image == "" && opt.Stdout == nil {
-		opt.Stdout = io.Discard // it goes to the endpoint, and to no disk of this machine
-	}
-	f, err := capture.Preview(ctx, opt, a.events(o.progress, false))
-	var check *capture.CheckError
-	if err != nil && (!o.json || !errors.As(err, &check)) {
-		return err // with --json there is a document of any failure
+	events := a.events(o.progress, false)
+	f, err := capture.Preview(ctx, opt, events)
+	walked := err == nil
+	if walked {
+		events.Walked(f.Lost, nil, nil)
+		if n := f.Unreadable - int64(len(f.Lost)); n > 0 {
+			a.term.warn("", "not captured: %d more", n)
+		}
+		err = foreseen(f)
 	}
 	if o.json {
 		doc := forecastDocument(f, opt.Format.String())
@@ -77,14 +81,36 @@ func (o *captureOptions) forecast(ctx context.Context, a *App, opt capture.Optio
 		}
 		return err
 	}
-	if _, err := io.WriteString(a.stdout, forecastText(f, opt.Format.String())); err != nil {
-		return err
+	if walked {
+		if _, werr := io.WriteString(a.stdout, forecastText(f, opt.Format.String())); werr != nil {
+			return werr
+		}
 	}
-	if !f.Fits() {
-		a.term.warn("free some space, send it with --upload, or write it to another disk with --output",
-			"the image will not fit: %s is free in %s", bytesText(f.Room.Free), f.Room.Folder)
+	return err
+}
+
+// foreseen is the error that a capture would end with, by what was seen of it.
+func foreseen(f capture.Forecast) error {
+	switch {
+	case !f.Fits():
+		return &failure{ExitFailed, fmt.Errorf("the image will not fit: it has about %s, and %s is free in %s", bytesText(f.Image), bytesText(f.Room.Free), f.Room.Folder),
+			"free some space, send it with --upload, or write it to another disk with --output"}
+	case f.Unreadable > 0:
+		return &failure{ExitIncomplete, fmt.Errorf("the image will be incomplete: what cannot be read: %s", entriesText(f.Unreadable)), "see the warnings above; run as root where they say that permission is denied"}
+	case f.NoProfile != nil:
+		return &failure{ExitRefused, fmt.Errorf("the token lacks the claims %q and %q: the image would be stored, and the Profile not", f.NoProfile.Create, f.NoProfile.Update), profileClaims}
 	}
 	return nil
+}
+
+// unknownWords say what a dry run does not find out.
+var unknownWords = map[capture.Unknown]string{
+	capture.UnknownContents:  "whether each file can be read to its end: only samples are read",
+	capture.UnknownSnapshots: "whether the snapshots can be made: none was",
+	capture.UnknownHooks:     "what the hooks do: none was run",
+	capture.UnknownRoom:      "what is free on the endpoint's disk: it does not say",
+	capture.UnknownClaims:    "whether the token may store files: it does not say, and nothing was stored",
+	capture.UnknownNames:     "whether the names are free on the endpoint: it does not say with this token",
 }
 
 func forecastDocument(f capture.Forecast, format string) forecast {
@@ -100,6 +126,10 @@ func forecastDocument(f capture.Forecast, format string) forecast {
 	if f.Room != nil {
 		fits := f.Fits()
 		doc.Free, doc.Fits = &f.Room.Free, &fits
+	}
+	doc.Lost = jsonNotes(f.Lost)
+	for _, u := range f.Unknown {
+		doc.NotAsked = append(doc.NotAsked, unknownWords[u])
 	}
 	for _, m := range f.Mounts {
 		doc.Mounts = append(doc.Mounts, mountDocument(m))
@@ -173,6 +203,10 @@ func forecastText(f capture.Forecast, format string) string {
 			fits = "yes"
 		}
 		fmt.Fprintf(&b, "fits: %s (%s is free in %s)\n", fits, bytesText(f.Room.Free), entry.Escape(f.Room.Folder))
+	}
+	line = part("not looked at")
+	for _, u := range f.Unknown {
+		line("%s", unknownWords[u])
 	}
 	return b.String()
 }

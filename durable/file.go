@@ -39,38 +39,68 @@ type File struct {
 // BusyError, a PlaceError, one of ctx, or one of the kernel. A FIFO is waited for until
 // somebody reads it.
 func Create(ctx context.Context, path string, overwrite bool) (*File, error) {
-	info, err := os.Stat(path)
-	switch {
-	case err == nil && info.IsDir():
-		return nil, &PlaceError{path, IsDir, fmt.Errorf("%s is a directory", path)}
-	case err == nil && (overwrite || !info.Mode().IsRegular()) && planted(path, info):
-		return nil, &PlaceError{path, NotOurs, fmt.Errorf("%s is somebody else's, in a directory where all may write", path)}
-	case err == nil && !info.Mode().IsRegular():
-		f, err := openInPlace(ctx, path, info)
+	path, inPlace, err := look(path, overwrite)
+	if err != nil {
+		return nil, err
+	}
+	if inPlace != nil {
+		f, err := openInPlace(ctx, path, inPlace)
 		if err != nil {
 			return nil, err
 		}
 		return &File{File: f, path: path, InPlace: true}, nil
-	case err == nil && !overwrite:
-		return nil, &ExistsError{path}
-	case err == nil:
-		if path, err = filepath.EvalSymlinks(path); err != nil {
-			return nil, err
-		}
-	case !errors.Is(err, os.ErrNotExist):
-		return nil, err
-	}
-	if to, err := os.Readlink(path); err == nil {
-		return nil, &PlaceError{path, LeadsNoPath, fmt.Errorf("%s is a link to %s, which does not exist", path, to)}
-	}
-	if _, err := os.Stat(filepath.Dir(path)); err != nil {
-		return nil, noDir(path, err)
 	}
 	f, err := createTemp(path)
 	if err != nil {
 		return nil, err
 	}
 	return &File{File: f, path: path, overwrite: overwrite}, nil
+}
+
+// Probe says, without making anything, what Create would refuse, as far as that can be known:
+// neither whether somebody else is writing a file of that name, nor whether there is room.
+func Probe(path string, overwrite bool) error {
+	path, inPlace, err := look(path, overwrite)
+	if err != nil {
+		return err
+	}
+	if inPlace != nil {
+		if err := unix.Access(path, unix.W_OK); err != nil {
+			return &os.PathError{Op: "open", Path: path, Err: err}
+		}
+		return nil
+	}
+	if err := unix.Access(filepath.Dir(path), unix.W_OK|unix.X_OK); err != nil {
+		return unwritable(path, err)
+	}
+	return nil
+}
+
+// look says what path a file would be made at, or what is written in place there.
+func look(path string, overwrite bool) (at string, inPlace os.FileInfo, err error) {
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && info.IsDir():
+		return "", nil, &PlaceError{path, IsDir, fmt.Errorf("%s is a directory", path)}
+	case err == nil && (overwrite || !info.Mode().IsRegular()) && planted(path, info):
+		return "", nil, &PlaceError{path, NotOurs, fmt.Errorf("%s is somebody else's, in a directory where all may write", path)}
+	case err == nil && !info.Mode().IsRegular():
+		return path, info, nil
+	case err == nil && !overwrite:
+		return "", nil, &ExistsError{path}
+	case err == nil:
+		at, err = filepath.EvalSymlinks(path)
+		return at, nil, err
+	case !errors.Is(err, os.ErrNotExist):
+		return "", nil, err
+	}
+	if to, err := os.Readlink(path); err == nil {
+		return "", nil, &PlaceError{path, LeadsNoPath, fmt.Errorf("%s is a link to %s, which does not exist", path, to)}
+	}
+	if _, err := os.Stat(filepath.Dir(path)); err != nil {
+		return "", nil, noDir(path, err)
+	}
+	return path, nil, nil
 }
 
 // openInPlace opens a device or a FIFO for writing. The kernel would wait for a reader of a

@@ -32,12 +32,16 @@ func createTemp(path string) (*os.File, error) {
 		if errors.As(err, &of) {
 			err = of.Err // a name that nobody chose says nothing
 		}
-		return nil, fmt.Errorf("nothing can be written to %s, for %s: %w", dir, filepath.Base(path), err)
+		return nil, unwritable(path, err)
 	}
 	// Some network filesystems have no locks: then two writers do not see each other,
 	// and nothing is ever swept, as no lock can be had.
 	_ = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	return f, nil
+}
+
+func unwritable(path string, err error) error {
+	return fmt.Errorf("nothing can be written to %s, for %s: %w", filepath.Dir(path), filepath.Base(path), err)
 }
 
 // shorten leaves room for what a temp file's name has more.
