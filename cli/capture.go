@@ -214,7 +214,7 @@ func (o *captureOptions) options(ctx context.Context, a *App, g *groups, root st
 		return opt, err
 	}
 	if opt.Level, err = compress.ParseLevel(o.level); err != nil {
-		return opt, usagef("", "--level: %w", err)
+		return opt, usagef("write --level best for the smallest image, fast for the quickest capture; a format's own numbers are not taken", "--level: %w", err)
 	}
 	if opt.Boot, err = o.boot.of(ctx, g, opt.Format); err != nil {
 		return opt, err

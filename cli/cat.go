@@ -53,7 +53,7 @@ func (o *catOptions) run(ctx context.Context, a *App, _ *groups, args []string) 
 	for _, arg := range args[1:] {
 		plain := strings.TrimPrefix(path.Clean("/"+arg), "/")
 		if plain == "" {
-			return usagef("", "%s is the root of the image, and no file", arg)
+			return usagef("image-capture list "+entry.ShellWord(args[0])+" lists the files", "%s is the root of the image, and no file", arg)
 		}
 		name, printed := entry.Unescape(plain)
 		if !printed {
@@ -312,5 +312,5 @@ func (c *catJob) read(ctx context.Context, do func(*image.Reader) error) error {
 	if errors.As(err, &usual) {
 		return err
 	}
-	return &failure{ExitVerify, fmt.Errorf("%s: %w", c.image, err), ""}
+	return badImage(c.image, err)
 }

@@ -147,7 +147,7 @@ func (d *drift) open(ctx context.Context, s, other *diffSide) error {
 	if other.facts != nil {
 		edited, err := s.source.Like(*other.facts)
 		if err != nil {
-			return &failure{ExitVerify, fmt.Errorf("MANIFEST of %s: %w", other.name, err), ""}
+			return badManifest("of "+other.name, err)
 		}
 		d.edited = edited
 	}
@@ -236,7 +236,7 @@ func (d *drift) failed(sides [2]*diffSide, err error) error {
 	if s.source != nil || isSourceError(bad.Err) {
 		return bad.Err
 	}
-	return &failure{ExitVerify, fmt.Errorf("%s: %w", s.name, bad.Err), ""}
+	return badImage(s.name, bad.Err)
 }
 
 // change takes one: it drops the fields that nobody wants, and tells edits from drift.

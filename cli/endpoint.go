@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -63,6 +64,11 @@ func (o *storeOptions) validProfile() error {
 	return nil
 }
 
+// folderHint is for --upload-path.
+const folderHint = "such as --upload-path images/gold; letters, digits and . _ - between slashes"
+
+const tokenHint = "name a file that has the token alone, or leave it out and set RS_TOKEN"
+
 const tlsTitle = "Images at https URLs"
 
 // tlsFlags are those of tlsOptions.
@@ -89,7 +95,7 @@ func (o *tlsOptions) config(ctx context.Context) (upload.Config, error) {
 		return cfg, usagef("remove one of them", "--fingerprint and --insecure exclude each other")
 	}
 	if o.caCert != "" {
-		pem, err := readFile(ctx, "ca-cert", o.caCert, maxCredential, "")
+		pem, err := readFile(ctx, "ca-cert", o.caCert, maxCredential, "name a file with certificates in PEM, such as the endpoint's server.crt")
 		if err != nil {
 			return cfg, err
 		}
@@ -104,11 +110,25 @@ func (o *tlsOptions) client(ctx context.Context) (*upload.Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	return o.newClient(cfg, "")
+}
+
+// newClient says which flag is wrong. from is where the endpoint is named.
+func (o *tlsOptions) newClient(cfg upload.Config, from string) (*upload.Client, error) {
 	client, err := upload.New(cfg)
-	if err != nil {
-		return nil, usagef("", "%w", err)
+	if wrong := (*upload.ConfigError)(nil); errors.As(err, &wrong) {
+		switch wrong.Field {
+		case "Endpoint": // it is not shown: it may hold a password
+			err = usagef("write it as https://HOST:8092", "%s: %w", from, err)
+		case "CACert":
+			err = usagef("it takes PEM, which begins with -----BEGIN CERTIFICATE-----; openssl x509 -inform der -in FILE makes that of DER", "--ca-cert: %s holds no PEM certificate", o.caCert)
+		case "Fingerprint":
+			err = usagef("openssl x509 -noout -fingerprint -sha256 -in CERTIFICATE prints one", "--fingerprint: %w", err)
+		case "Token":
+			err = usagef("set RS_TOKEN to the token alone, or RS_KEY to user:password", "%w", err)
+		}
 	}
-	return client, nil
+	return client, err
 }
 
 // url is --endpoint, RS_ENDPOINT, or the first of RS_ENDPOINTS.
@@ -161,9 +181,13 @@ func (o *endpointOptions) connectWith(ctx context.Context, a *App, events upload
 	if err := more(&cfg); err != nil {
 		return nil, err
 	}
-	client, err := upload.New(cfg)
+	from := "--endpoint"
+	if o.endpoint == "" {
+		from = "RS_ENDPOINT"
+	}
+	client, err := o.tls.newClient(cfg, from)
 	if err != nil {
-		return nil, usagef("", "%w", err)
+		return nil, err
 	}
 	if u, err := url.Parse(cfg.Endpoint); err == nil && u.Scheme == "http" && !loopback(u.Hostname()) {
 		a.term.warn("use the endpoint's https URL", "the token goes to %s unencrypted", u.Host)
@@ -174,12 +198,12 @@ func (o *endpointOptions) connectWith(ctx context.Context, a *App, events upload
 func (o *endpointOptions) credentials(ctx context.Context, a *App, cfg *upload.Config) error {
 	cfg.Token = a.env("RS_TOKEN")
 	if o.tokenFile != "" {
-		b, err := readFile(ctx, "token-file", o.tokenFile, maxCredential, "")
+		b, err := readFile(ctx, "token-file", o.tokenFile, maxCredential, tokenHint)
 		if err != nil {
 			return err
 		}
 		if cfg.Token = strings.TrimSpace(string(b)); cfg.Token == "" {
-			return usagef("", "--token-file: %s is empty", o.tokenFile)
+			return usagef(tokenHint, "--token-file: %s is empty", o.tokenFile)
 		}
 	}
 	if cfg.Token == "" {
@@ -213,4 +237,33 @@ func parseBytes(s string) (int64, error) {
 func loopback(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+// diagnoseRemote says what to do about an endpoint.
+func diagnoseRemote(e *upload.Error) diagnosis {
+	switch e.Kind {
+	case upload.Refused:
+		return diagnosis{ExitRefused, "use the token of a job that is running and whose task has ExtraClaims: scope files, action \"post, get\", specific \"*\"", ""}
+	case upload.Taken:
+		if e.PartInTheWay() {
+			return diagnosis{ExitTaken, "another upload of this name is running, or a broken one left " + e.Path + ".part: delete it with drpcli files destroy " + words(e.Path+".part") + ", or use another name", ""}
+		}
+		return diagnosis{ExitTaken, otherName + ", or --overwrite to replace the file", ""}
+	case upload.TooLarge:
+		return diagnosis{ExitEndpoint, "a proxy limits the size of uploads: raise its limit, or bypass it with NO_PROXY", ""}
+	case upload.NoSpace:
+		return diagnosis{ExitEndpoint, "free space on the endpoint's disk; the endpoint has deleted what was sent", ""}
+	case upload.TLS:
+		if e.Fingerprint != "" {
+			return diagnosis{ExitEndpoint, "if that is your endpoint, add --fingerprint " + e.Fingerprint + ", or --ca-cert FILE, or --insecure", ""}
+		}
+		return diagnosis{ExitEndpoint, "check that the endpoint speaks TLS on that port", ""}
+	case upload.Broken:
+		return diagnosis{ExitEndpoint, "check that the endpoint can be reached, and look in its log", ""}
+	}
+	hint := "look in the endpoint's log"
+	if e.Endpoint != "" {
+		hint += ", or see whether " + e.Endpoint + " is its API"
+	}
+	return diagnosis{ExitEndpoint, hint, ""}
 }

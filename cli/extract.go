@@ -99,7 +99,7 @@ func (a *App) manifestFor(ctx context.Context, client *upload.Client, image, giv
 	}
 	m, err := parseAgain(in, name)
 	if err != nil && !isSourceError(err) {
-		err = &failure{ExitVerify, fmt.Errorf("MANIFEST %s: %w", name, err), ""}
+		err = badManifest(name, err)
 	}
 	return m, err
 }
@@ -253,7 +253,7 @@ func (e *extraction) conclude(ctx context.Context, err error, unmatched []string
 	case isSourceError(err):
 		return fmt.Errorf("%w; %s", err, there)
 	default:
-		return &failure{ExitVerify, fmt.Errorf("%s: %w; %s", e.image, err, there), ""}
+		return badImage(e.image, fmt.Errorf("%w; %s", err, there))
 	}
 	var final error
 	for _, w := range problemWords {

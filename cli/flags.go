@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -81,10 +82,10 @@ func (g *groups) choices(flag string, words ...string) {
 func (g *groups) within(flag string, value *int, from, to int) {
 	g.check(func() error {
 		if *value < from {
-			return usagef("", "--%s is %d: it must be %d or more", flag, *value, from)
+			return usagef(fmt.Sprintf("such as --%s %d", flag, from), "--%s is %d: it must be %d or more", flag, *value, from)
 		}
 		if *value > to {
-			return usagef("", "--%s is %d: it must be at most %d", flag, *value, to)
+			return usagef(fmt.Sprintf("such as --%s %d", flag, to), "--%s is %d: it must be at most %d", flag, *value, to)
 		}
 		return nil
 	})
@@ -143,7 +144,7 @@ func oneOf(flag, value string, words ...string) error {
 			return nil
 		}
 	}
-	return usagef("", "--%s is %q: it must be one of %s", flag, value, strings.Join(words, ", "))
+	return usagef("such as --"+flag+" "+cmp.Or(nearest(value, words), words[0]), "--%s is %q: it must be one of %s", flag, value, strings.Join(words, ", "))
 }
 
 // usage is the help of a command.

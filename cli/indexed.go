@@ -174,5 +174,5 @@ func wrongManifest(image, name string, err error) error {
 	case isSourceError(err):
 		return err
 	}
-	return &failure{ExitVerify, fmt.Errorf("MANIFEST %s: %w", name, err), ""}
+	return badManifest(name, err)
 }

@@ -63,7 +63,7 @@ func (o *listOptions) run(ctx context.Context, a *App, _ *groups, args []string)
 	err = l.all(ctx, from.stream, patterns.selector())
 	switch unmatched := patterns.unmatched(); {
 	case err != nil && ctx.Err() == nil && !isSourceError(err):
-		err = &failure{ExitVerify, fmt.Errorf("%s: %w", from.of, err), ""}
+		err = badImage(from.of, err)
 	case err == nil && len(unmatched) > 0:
 		err = &failure{ExitFailed, fmt.Errorf("nothing in %s matches %s", name, unmatched[0]), pathsHint}
 	}
@@ -134,7 +134,7 @@ func (a *App) listed(ctx context.Context, client *upload.Client, name string) (*
 		r, err := manifest.Parse(br)
 		if err != nil {
 			in.Close()
-			return nil, &failure{ExitVerify, fmt.Errorf("MANIFEST %s: %w", name, err), ""}
+			return nil, badManifest(name, err)
 		}
 		return &listed{r, "MANIFEST " + name, name, []io.Closer{in}}, nil
 	}
@@ -144,7 +144,7 @@ func (a *App) listed(ctx context.Context, client *upload.Client, name string) (*
 		if isSourceError(err) {
 			return nil, err
 		}
-		return nil, &failure{ExitVerify, fmt.Errorf("%s: %w", name, err), ""}
+		return nil, badImage(name, err)
 	}
 	a.term.say("all of %s is read: it has no MANIFEST beside it", entry.Escape(name))
 	return &listed{r, name, "", []io.Closer{in, r}}, nil

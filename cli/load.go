@@ -91,7 +91,7 @@ func (o *rateOption) of() (read, send int64, err error) {
 		case apart && (what != "read" || !o.reads) && what != "send":
 			return 0, 0, usagef("write send=RATE, or read=RATE where a tree is read", "--limit-rate: %q limits nothing", what)
 		case (what != "send" && read != 0) || (what != "read" && send != 0):
-			return 0, 0, usagef("", "--limit-rate: %q sets one twice", o.text)
+			return 0, 0, usagef("such as --limit-rate read=50M,send=20M", "--limit-rate: %q sets one twice", o.text)
 		}
 		if what != "send" {
 			read = n

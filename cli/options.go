@@ -71,7 +71,7 @@ func (o *formatOption) add(g *groups, s *pflag.FlagSet) {
 func (o *formatOption) format() (manifest.Format, error) {
 	format, err := manifest.ParseFormat(o.text)
 	if err != nil {
-		return 0, usagef("", "--format: %w", err)
+		return 0, usagef("image-deploy takes tgz, Eikon all three", "--format: %w", err)
 	}
 	return format, nil
 }
@@ -124,12 +124,12 @@ func (o *bootOptions) of(ctx context.Context, g *groups, format manifest.Format)
 	opt := bootcheck.Options{Deployer: deployer(format)}
 	if o.deployer != "" {
 		if err := opt.Deployer.UnmarshalText([]byte(o.deployer)); err != nil {
-			return opt, usagef("", "--deployer: %w", err)
+			return opt, usagef("such as --deployer image-deploy", "--deployer: %w", err)
 		}
 	}
 	c, err := deploy.ParseGeneration(o.curtin)
 	if err != nil {
-		return opt, usagef("", "--curtin: %w", err)
+		return opt, usagef("such as --curtin "+string(deploy.RackN202)+", as the Param curtin/version says", "--curtin: %w", err)
 	}
 	if g.set("curtin") && opt.Deployer != bootcheck.ImageDeploy {
 		return opt, usagef("add --deployer image-deploy", "--curtin is for image-deploy, and the image is for %s", opt.Deployer)
@@ -140,7 +140,7 @@ func (o *bootOptions) of(ctx context.Context, g *groups, format manifest.Format)
 			return opt, err
 		}
 		if err := opt.Firmware.UnmarshalText([]byte(o.firmware)); err != nil {
-			return opt, usagef("", "--firmware: %w", err)
+			return opt, usagef("such as --firmware uefi", "--firmware: %w", err)
 		}
 	}
 	opt.Target, err = o.readTarget(ctx)

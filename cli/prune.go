@@ -97,13 +97,13 @@ func (p *pruneJob) valid() error {
 	}
 	vars := manifest.Vars{DStamp: "x", Ident: "x"}
 	if _, err := (manifest.Template{UploadPath: p.opt.uploadPath}).Expand(vars, manifest.TGZ); err != nil {
-		return usagef("", "--upload-path: %w", err)
+		return usagef(folderHint, "--upload-path: %w", err)
 	}
 	switch {
 	case strings.Contains(p.opt.uploadPath, "$"):
 		return usagef("name the folder without variables", "--upload-path %s: variables have values only during a capture", p.opt.uploadPath)
 	case p.opt.keep < 0:
-		return usagef("", "--keep is %d: it must be 0 or more", p.opt.keep)
+		return usagef("such as --keep 3", "--keep is %d: it must be 0 or more", p.opt.keep)
 	case p.opt.keepGiven && p.opt.keep == 0 && len(p.match) == 0:
 		return usagef("image-capture prune 'debian-10-*' --keep 0", "--keep 0 deletes all images: say which by a pattern")
 	}

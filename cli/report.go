@@ -271,7 +271,7 @@ func (j *reportJob) changes(ctx context.Context, client *upload.Client) error {
 	c := &report.Changes{Base: j.opt.base}
 	res, err := compare.Diff(ctx, base.stream, now, compare.DiffOptions{Quick: true, Workers: runtime.GOMAXPROCS(0), Changed: c.Add})
 	if err != nil {
-		return &failure{ExitVerify, fmt.Errorf("--base %s: %w", j.opt.base, err), ""}
+		return badImage("--base "+j.opt.base, err)
 	}
 	if res.Undigested > 0 && !j.page.Tree {
 		j.app.term.say("files of the same size whose content was not compared, as there is no digest: %d", res.Undigested)

@@ -72,7 +72,7 @@ func (s *imageEntries) read(ctx context.Context, a *App, client *upload.Client, 
 	if beginsManifest(in) {
 		r, err := manifest.Parse(in)
 		if err != nil {
-			return &failure{ExitVerify, fmt.Errorf("MANIFEST %s: %w", s.name, err), ""}
+			return badManifest(s.name, err)
 		}
 		s.manifest(r)
 		return nil

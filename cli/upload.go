@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -18,6 +19,7 @@ import (
 	"image-capture/capture"
 	"image-capture/image"
 	"image-capture/manifest"
+	"image-capture/upload"
 )
 
 // uploadOptions are the command upload's.
@@ -59,7 +61,7 @@ func (o *uploadOptions) run(ctx context.Context, a *App, g *groups, args []strin
 	if g.set("upload-path") {
 		t := manifest.Template{UploadPath: o.uploadPath, RootFS: path.Base(names.Image), Manifest: path.Base(names.Manifest)}
 		if names, err = t.Expand(manifest.Vars{Tag: "linux", DStamp: manifest.DStamp(facts.Date), Ident: facts.Ident}, facts.Format); err != nil {
-			return usagef("", "--upload-path: %w", err)
+			return usagef(folderHint, "--upload-path: %w", err)
 		}
 	}
 	ev := a.events(o.progress, false)
@@ -109,6 +111,9 @@ func (o *uploadOptions) deliver(ctx context.Context, a *App, d *capture.Delivery
 		if d.Stored {
 			return d.NewUnsentError(file, err)
 		}
+		if len(args) == 1 {
+			err = notStored(file, d.Names.Image, facts, err)
+		}
 		return err
 	}
 	err := d.Manifest(ctx, facts.SHA256, func(w io.Writer) error {
@@ -120,7 +125,11 @@ func (o *uploadOptions) deliver(ctx context.Context, a *App, d *capture.Delivery
 		_, err = io.Copy(w, f)
 		return err
 	})
-	if hidden := (*capture.HiddenError)(nil); err != nil && d.Stored && !errors.As(err, &hidden) {
+	hidden := (*capture.HiddenError)(nil)
+	switch {
+	case errors.As(err, &hidden) && len(args) == 1:
+		err = notStored(file, d.Names.Image, facts, err)
+	case err != nil && d.Stored && hidden == nil:
 		err = d.NewUnsentError(file, err)
 	}
 	if err != nil || o.store.saveProfile == "" {
@@ -132,6 +141,29 @@ func (o *uploadOptions) deliver(ctx context.Context, a *App, d *capture.Delivery
 		Files:  capture.FilesURL(ctx, d.Endpoint, o.store.filesURL, o.store.url(a)),
 		Ubuntu: strings.HasPrefix(facts.OS, "Ubuntu"), Hooks: facts.Hooks != "",
 	})
+}
+
+// notStored says of a MANIFEST that was to be sent alone that its image is not there, or
+// another one is: nothing that the endpoint did is wrong.
+func notStored(file, image string, facts manifest.Facts, err error) error {
+	other, hidden := (*upload.MismatchError)(nil), (*capture.HiddenError)(nil)
+	local := filepath.Join(filepath.Dir(file), filepath.Base(facts.Filename))
+	if info, err := os.Stat(local); err != nil || info.Size() != facts.Size {
+		local = ""
+	}
+	send := "image-capture upload IMAGE " + words(file)
+	if local != "" {
+		send = "image-capture upload " + words(local, file)
+	}
+	switch {
+	case errors.As(err, &hidden):
+		return usagef("send both with "+send+" --overwrite", "%s is a MANIFEST, and is stored as %s, but its image is not on the endpoint as %s", file, hidden.Manifest, image)
+	case errors.As(err, &other) && other.Gone:
+		return usagef("send both with "+send, "%s is a MANIFEST, and its image is not on the endpoint as %s", file, image)
+	case errors.As(err, &other):
+		return &failure{ExitVerify, fmt.Errorf("%s is the MANIFEST of another image than %s on the endpoint: %w", file, image, other), "replace both with " + send + " --overwrite"}
+	}
+	return err
 }
 
 // sent is the document of upload --json.
@@ -150,7 +182,7 @@ type sent struct {
 func readFacts(name string) (manifest.Facts, error) {
 	f, err := os.Open(name)
 	if err != nil {
-		return manifest.Facts{}, usagef("", "%w", err)
+		return manifest.Facts{}, unopened(err)
 	}
 	defer f.Close()
 	r, err := manifest.Parse(f)
@@ -172,7 +204,7 @@ func (o *uploadOptions) sendImage(ctx context.Context, a *App, d *capture.Delive
 	return d.Image(ctx, func(n int) (capture.Body, error) {
 		f, err := os.Open(file)
 		if err != nil {
-			return nil, usagef("", "%w", err)
+			return nil, unopened(err)
 		}
 		info, err := f.Stat()
 		if err == nil && info.Size() != facts.Size {

@@ -151,7 +151,7 @@ func (v *verification) verdict() error {
 	if len(v.found) == 0 {
 		return nil
 	}
-	return &failure{ExitVerify, fmt.Errorf("%s does not match %s", v.image, v.manifest), ""}
+	return &failure{ExitVerify, fmt.Errorf("%s does not match %s", v.image, v.manifest), "do not deploy it: copy it again from where it is whole, or capture again"}
 }
 
 func (v *verification) report(a *App, asJSON bool) error {
@@ -182,9 +182,13 @@ func (v *verification) report(a *App, asJSON bool) error {
 }
 
 // manifestHint is what to do about a MANIFEST that cannot be read.
-func manifestHint(err error) string {
-	if errors.Is(err, manifest.ErrNotManifest) {
-		return "give the MANIFEST that the capture wrote with the image"
-	}
-	return ""
+const manifestHint = "give the MANIFEST that the capture wrote with the image"
+
+func badManifest(name string, err error) error {
+	return &failure{ExitVerify, fmt.Errorf("MANIFEST %s: %w", name, err), manifestHint}
+}
+
+// badImage says of an image, or what else is read for one, that it is not as it should be.
+func badImage(name string, err error) error {
+	return &failure{ExitVerify, fmt.Errorf("%s: %w", name, err), "give an image as it was captured: tar, alone or in gzip or zstd, and whole"}
 }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -100,7 +99,7 @@ func (o *verifyOptions) verify(ctx context.Context, a *App, client *upload.Clien
 		return nil, err
 	}
 	if err != nil {
-		return nil, &failure{ExitVerify, fmt.Errorf("MANIFEST %s: %w", manifestName, err), manifestHint(err)}
+		return nil, badManifest(manifestName, err)
 	}
 	defer m.Close()
 	image, size, err := a.open(ctx, client, imageName)
@@ -138,15 +137,15 @@ func whichIsWhich(command string, args []string) error {
 	last := len(args) - 1
 	switch {
 	case last == 1 && kinds[0] == "MANIFEST" && kinds[1] == "image":
-		return usagef(fmt.Sprintf("image-capture %s %s %s", command, args[1], args[0]), "%s is the MANIFEST, and %s the image: the image comes first", args[0], args[1])
+		return usagef("image-capture "+command+" "+words(args[1], args[0]), "%s is the MANIFEST, and %s the image: the image comes first", args[0], args[1])
 	case last == 1 && kinds[0] == "MANIFEST":
 		return usagef("image-capture "+command+" IMAGE MANIFEST", "%s is a MANIFEST, not an image", args[0])
 	case command == "verify" && last == 0 && kinds[0] == "MANIFEST":
-		return usagef("image-capture verify IMAGE "+args[0], "%s is a MANIFEST, not an image", args[0])
+		return usagef("image-capture verify IMAGE "+words(args[0]), "%s is a MANIFEST, not an image", args[0])
 	case command == "cat" && kinds[0] == "MANIFEST":
-		return usagef("image-capture cat IMAGE --manifest "+args[0]+" PATH", "%s is a MANIFEST, which has no contents", args[0])
+		return usagef("image-capture cat IMAGE --manifest "+words(args[0])+" PATH", "%s is a MANIFEST, which has no contents", args[0])
 	case (command == "upload" || last == 1) && kinds[last] == "image":
-		return usagef(fmt.Sprintf("image-capture %s %s %s", command, args[0], manifestOf(args[0])), "%s is an image, not a MANIFEST", args[last])
+		return usagef("image-capture "+command+" "+words(args[0], manifestOf(args[0])), "%s is an image, not a MANIFEST", args[last])
 	}
 	return nil
 }
@@ -234,7 +233,7 @@ func (a *App) open(ctx context.Context, client *upload.Client, name string) (io.
 	info, err := f.Stat()
 	if err != nil || info.IsDir() {
 		f.Close()
-		return nil, 0, usagef("", "%s is not a file", name)
+		return nil, 0, usagef(aFile, "%s is not a file", name)
 	}
 	if !info.Mode().IsRegular() {
 		return readCloser{interruptibleReader{ctx, f}, f}, 0, nil
@@ -248,8 +247,11 @@ func unopened(err error) error {
 	if errors.Is(err, os.ErrPermission) || errors.Is(err, unix.EIO) || errors.Is(err, unix.EMFILE) {
 		return err
 	}
-	return usagef("", "%w", err)
+	return usagef(aFile, "%w", err)
 }
+
+// aFile is what commands take that read an image or a MANIFEST.
+const aFile = "name a file that is there, - for stdin, or a URL"
 
 // readCloser reads from one and closes the other.
 type readCloser struct {

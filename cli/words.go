@@ -4,6 +4,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"image-capture/entry"
 )
 
 // meant is the command that a word was probably meant to be, or "".
@@ -81,4 +83,13 @@ func helped(args []string) ([]string, error) {
 		return nil, usagef("image-capture --help lists the commands", "there is no command %q", args[0])
 	}
 	return []string{args[0], "--help"}, nil
+}
+
+// words are arguments as a shell takes them, for hints that can be pasted.
+func words(args ...string) string {
+	var list []string
+	for _, arg := range args {
+		list = append(list, entry.ShellWord(arg))
+	}
+	return strings.Join(list, " ")
 }

@@ -13,7 +13,7 @@ func (x *exchange) refusal() *Error {
 	body, _ := x.answer()
 	e := &Error{
 		Kind: kindOf(x.resp.StatusCode, x.resp.Request.Method),
-		Op:   x.op, Path: x.path, Status: x.resp.StatusCode,
+		Op:   x.op, Path: x.path, Endpoint: x.asked, Status: x.resp.StatusCode,
 		RetryAfter: retryAfter(x.resp.Header, time.Now()),
 	}
 	text := messages(body)
@@ -37,7 +37,7 @@ func messages(body []byte) string {
 // nonsense is an answer with the right status that cannot be believed.
 func (x *exchange) nonsense(msg string) *Error {
 	return &Error{
-		Kind: Failed, Op: x.op, Path: x.path,
+		Kind: Failed, Op: x.op, Path: x.path, Endpoint: x.asked,
 		Status: x.resp.StatusCode, Msg: x.client.redact.message(msg),
 	}
 }

@@ -109,6 +109,14 @@ type credentials struct {
 	token  string // the bearer token, or ""
 }
 
+// ConfigError says what is wrong with a Config.
+type ConfigError struct {
+	Field string // Endpoint, Token (User too), Fingerprint or CACert
+	err   error
+}
+
+func (e *ConfigError) Error() string { return e.err.Error() }
+
 // New checks a Config and makes a Client. It does not touch the network.
 func New(cfg Config) (*Client, error) {
 	c := &Client{
@@ -129,11 +137,11 @@ func New(cfg Config) (*Client, error) {
 	var err error
 	if cfg.Endpoint != "" {
 		if c.endpoint, err = parseEndpoint(cfg.Endpoint); err != nil {
-			return nil, err
+			return nil, &ConfigError{"Endpoint", err}
 		}
 	}
 	if c.auth, err = newCredentials(cfg); err != nil {
-		return nil, err
+		return nil, &ConfigError{"Token", err}
 	}
 	if c.tls, err = tlsConfig(cfg); err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	pathpkg "path"
 	"time"
 )
 
@@ -227,6 +228,12 @@ func (e *Endpoint) confirm(ctx context.Context, path, sum string) (bool, error) 
 		// stands, and stores nothing.
 		var found Existence
 		found, err = e.client.Exists(ctx, path)
+		if folder := pathpkg.Dir(path); err == nil && found == Unknown && folder != "." {
+			// Nor does a folder that is not there tell what is in it.
+			if above, ferr := e.client.Exists(ctx, folder); ferr == nil && above == Absent {
+				found = Absent
+			}
+		}
 		if found == Unknown && e.client.CheckToken(time.Now(), "get", path).State == Granted {
 			found = Absent // this token would see it
 		}

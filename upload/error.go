@@ -68,6 +68,8 @@ type Error struct {
 	// Path is the file; for "open" the URL without its query, for "save profile" the
 	// Profile's name.
 	Path string
+	// Endpoint is the URL of the endpoint that was asked; "" for "open".
+	Endpoint string
 	// Status is the HTTP status, or 0 if no answer came.
 	Status int
 	// Msg is the server's message, of at most 1 KiB, or what happened. It may be
@@ -83,10 +85,14 @@ type Error struct {
 	Err error
 }
 
-// Error tells the operation, the path, the status and the message.
+// Error tells the operation, the path, the status and the message, and where nothing
+// answered, who was asked.
 func (e *Error) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s", e.Op, entry.Printable(e.Path))
+	if e.Status == 0 && e.Endpoint != "" {
+		b.WriteString(": " + entry.Printable(e.Endpoint))
+	}
 	if e.Status != 0 {
 		fmt.Fprintf(&b, ": %d", e.Status)
 		if t := http.StatusText(e.Status); t != "" {

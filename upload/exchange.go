@@ -29,6 +29,7 @@ type exchange struct {
 	client *Client
 	op     string
 	path   string
+	asked  string          // the endpoint, for errors
 	parent context.Context // the caller's, for its cause
 	cancel context.CancelCauseFunc
 	body   *view // nil without a body
@@ -56,6 +57,9 @@ type request struct {
 func (c *Client) exchange(ctx context.Context, r request) (*exchange, error) {
 	x := &exchange{client: c, op: r.op, path: c.redact.clean(r.path), parent: ctx, body: r.body}
 	ctx, x.cancel = context.WithCancelCause(ctx)
+	if c.endpoint != nil && !r.anyone {
+		x.asked = c.redact.clean(c.endpoint.String())
+	}
 	if err := x.send(ctx, r); err != nil {
 		err = x.failure(err)
 		x.close()
@@ -167,7 +171,7 @@ func (x *exchange) failure(err error) error {
 	if x.parent.Err() != nil {
 		return fmt.Errorf("%s %s: %w", x.op, entry.Printable(x.path), c.redact.scrub(context.Cause(x.parent)))
 	}
-	e := &Error{Kind: Broken, Op: x.op, Path: x.path, Err: c.redact.scrub(err)}
+	e := &Error{Kind: Broken, Op: x.op, Path: x.path, Endpoint: x.asked, Err: c.redact.scrub(err)}
 	if x.resp != nil {
 		e.Status = x.resp.StatusCode
 	}

@@ -20,7 +20,7 @@ func tlsConfig(cfg Config) (*tls.Config, error) {
 		}
 		pin, err := parseFingerprint(cfg.Fingerprint)
 		if err != nil {
-			return nil, err
+			return nil, &ConfigError{"Fingerprint", err}
 		}
 		// The pin is the whole rule; crypto/tls would refuse a self-signed
 		// certificate before VerifyConnection was asked.
@@ -47,7 +47,7 @@ func tlsConfig(cfg Config) (*tls.Config, error) {
 			pool = x509.NewCertPool()
 		}
 		if !pool.AppendCertsFromPEM(cfg.CACert) {
-			return nil, errors.New("the CA file holds no PEM certificate")
+			return nil, &ConfigError{"CACert", errors.New("the CA file holds no PEM certificate")}
 		}
 		t.RootCAs = pool
 	}
