@@ -64,7 +64,7 @@ func usagef(hint, format string, args ...any) error {
 func (a *App) conclude(ctx context.Context, err error) (code int, hint string, shown error) {
 	code, hint, shown = conclude(ctx, err)
 	if a.command != "capture" {
-		hint = strings.Replace(hint, otherName, otherFolder, 1)
+		hint = notCapturing.Replace(hint)
 	}
 	return code, hint, shown
 }
@@ -101,6 +101,16 @@ const (
 	otherName      = "use another name (--rootfs-name, --manifest-name, --upload-path)"
 	otherFolder    = "use another folder (--upload-path)" // where names are given
 	lookAtEndpoint = "and look in the endpoint's log"
+	goneHint       = "nothing was stored: mount it again, or give the snapshot more room, and capture again"
+	spaceHint      = "free some space, or send the image to the endpoint without --output"
+)
+
+// notCapturing says in the words of other commands what hints say in those of a capture.
+var notCapturing = strings.NewReplacer(
+	otherName, otherFolder,
+	goneHint, "mount it again, or give the snapshot more room, and begin again",
+	spaceHint, "free some space, or name a file on another disk",
+	"wait until that capture ends", "wait until that ends",
 )
 
 // diagnose finds what to make of any error.
@@ -119,11 +129,11 @@ func diagnose(err error) diagnosis {
 	case errors.As(err, &mount):
 		return diagnosis{ExitUsage, "findmnt lists the mount points", ""}
 	case errors.As(err, &gone):
-		return diagnosis{ExitFailed, "nothing was stored: mount it again, or give the snapshot more room, and capture again", ""}
+		return diagnosis{ExitFailed, goneHint, ""}
 	case errors.As(err, &remote):
 		return diagnoseRemote(remote)
 	case errors.Is(err, syscall.ENOSPC):
-		return diagnosis{ExitFailed, "free some space, or send the image to the endpoint without --output", ""}
+		return diagnosis{ExitFailed, spaceHint, ""}
 	case errors.Is(err, os.ErrPermission):
 		return diagnosis{ExitFailed, asRoot, ""}
 	}

@@ -13,9 +13,6 @@ import (
 
 // target looks at the directory that is extracted to before the image is read.
 func (o *extractOptions) target() error {
-	if o.dir == "" {
-		return usagef("name a directory, or leave out -C for the current one", "-C names no directory")
-	}
 	info, err := os.Stat(o.dir)
 	switch {
 	case err == nil && !info.IsDir():
