@@ -90,8 +90,23 @@ var groundsOfBoot = []Ground{
 		Hints: []string{"remove the entry, or install the kernel again"}, Source: "blscfg.c of rhboot/grub2", Basis: Reported, By: `rear/rear issue 3578 (no saved_entry: the first by name), Redpill Linpro's "el9s-grubby-sorting" of 2026-06`,
 	},
 	{
-		Rule: "command-line", Looks: "ip=, ifname=, BOOTIF= with an address or a card of the source", Happens: "every clone comes up with that address, or waits for a card that it does not have",
+		Rule: "command-line", Looks: "ip=, ifname=, BOOTIF=, bond= and its like, netconsole= with an address or a card of the source", Happens: "every clone comes up with that address, or waits for a card that it does not have",
 		Hints: []string{"remove the word there"}, Source: "dracut.cmdline(7)", Basis: Read,
+	},
+	{
+		Rule: "startup", Looks: "words for the kernel that start another target, or one user alone: single, s, S, 1, rescue, emergency, -b, systemd.unit=; and whether nobody takes them out", Happens: "the clone starts a shell at its console, or switches itself off: no network, no ssh, no cloud-init. For a unit that is masked or not there systemd starts rescue.target",
+		Hints: []string{"remove the word there"}, Source: "kernel-command-line(7), systemd(1)", Basis: Seen, By: `systemd 252 with --test and a unit that is masked or not there: "Falling back to rescue.target"; of the other words it is read`,
+	},
+	{
+		Rule: "startup", Looks: "init= for the kernel: a shell, a program that is not there, another than /sbin/init", Happens: "a shell starts in place of the system; where the program is not there, initramfs-tools and systemd go on with /sbin/init",
+		Hints: []string{"remove the word there"}, Source: "validate_init in the init of initramfs-tools, do_reexecute of systemd's main.c", Basis: Read,
+	},
+	{
+		Rule: "startup", Looks: "rd.break, rd.rescue, rd.systemd.unit= where dracut made the initramfs, break= where another did", Happens: "the initramfs stops at a shell", Hints: []string{"remove the word there"}, Source: "dracut.cmdline(7), initramfs-tools(7), mkinitcpio(8)", Basis: Read,
+	},
+	{
+		Rule: "startup", Looks: "systemd's default.target: a link to a target for rescue or to switch off, one that leads nowhere, a masked one; initdefault of inittab elsewhere", Happens: "the clone starts a shell at its console, or switches itself off", Hints: []string{"systemctl set-default multi-user.target"},
+		Source: "systemd.special(7), inittab(5)", Basis: Seen, By: `systemd 252 with --test and a default.target that is masked, empty or leads nowhere: "Falling back to rescue.target"; inittab is read`,
 	},
 	{
 		Rule: "updates", Looks: "debconf's grub-pc/install_devices, where nobody writes it anew", Happens: "the first update of GRUB goes to a disk of the source: new modules and an old boot sector do not fit, and GRUB stops at its prompt",

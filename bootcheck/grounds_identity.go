@@ -33,7 +33,7 @@ var groundsOfCloudInit = []Ground{
 var groundsOfIdentity = []Ground{
 	{
 		Rule: "machine-id", Looks: "/etc/machine-id, and systemd.machine_id= on command lines", Happens: "clones with one id get one address from the DHCP server, and are one machine to what collects their logs",
-		Hints: []string{"truncate -s 0 /etc/machine-id"}, Source: "machine-id(5), DUIDType= of networkd.conf(5)", Basis: Reported, By: "systemd/systemd issue 9609, chef/bento issue 1062",
+		Hints: []string{"truncate -s 0 /etc/machine-id"}, Source: "machine-id(5), DUIDType= of networkd.conf(5)", Basis: Reported, By: "systemd/systemd issue 9609, chef/bento issue 1062; an id of zeros was seen to be kept by systemd-machine-id-setup of 252 and 257",
 	},
 	{
 		Rule: "machine-id", Looks: "/var/lib/dbus/machine-id as a file of its own", Happens: "systemd takes the source's id back from it where /etc/machine-id is empty",
@@ -77,6 +77,10 @@ var groundsOfIdentity = []Ground{
 	{
 		Rule: "host-identity", Looks: "names as an iSCSI initiator and an NVMe host, targets that the source was connected to, also in an initramfs", Happens: "a target takes two hosts of one name for one, and lets both write to the same disk",
 		Source: "iscsi-iname(8), nvme-connect(1)", Basis: Reported, By: "agama-project/agama, pull request 2606; hpe-storage/csi-driver issue 524",
+	},
+	{
+		Rule: "host-identity", Looks: "names on command lines that nobody takes out: systemd.hostname=, rd.iscsi.initiator=, ISCSI_INITIATOR=, rd.nvmf.hostnqn= and its like", Happens: "all clones have one name, whatever /etc/hostname says; a target takes two hosts of one name for one",
+		Hints: []string{"remove the word there"}, Source: "systemd(1), dracut.cmdline(7), open-iscsi's hooks for initramfs-tools", Basis: Read,
 	},
 	{
 		Rule: "host-identity", Looks: "all else by which others tell machines apart: keytabs, domain accounts, registrations, keys that packages made, seeds of random numbers, the host's name", Happens: "all clones are one machine to others, or can pass for each other",

@@ -151,6 +151,8 @@ func TestIdentity(t *testing.T) {
 		{"empty", "machine-id", "-- etc/machine-id --\n", []string{"ok"}},
 		{"for a first boot", "machine-id", "-- etc/machine-id --\nuninitialized\n", []string{"ok"}},
 		{"an id", "machine-id", "-- etc/machine-id --\n" + id, []string{"warn /etc/machine-id: is the source's machine id => empty /etc/machine-id"}},
+		// machine-id(5) allows no such id; systemd-machine-id-setup of 252 and 257 keeps it.
+		{"an id of zeros", "machine-id", "-- etc/machine-id --\n00000000000000000000000000000000\n", []string{"warn /etc/machine-id: is the source's machine id => empty /etc/machine-id"}},
 		{"an id, no systemd", "machine-id", "-- usr/lib/systemd [gone] --\n-- etc/machine-id --\n" + id, []string{"warn /etc/machine-id => drop /etc/machine-id"}},
 		{"links", "machine-id", "-- etc/machine-id -> /var/lib/dbus/machine-id --\n-- var -> /data --\n-- data/lib/dbus/machine-id --\n" + id,
 			[]string{"warn /etc/machine-id: is the source's machine id => empty /data/lib/dbus/machine-id"}},
@@ -177,6 +179,8 @@ func TestIdentity(t *testing.T) {
 			[]string{"warn /etc/iscsi/initiatorname.iscsi: => drop /etc/iscsi/initiatorname.iscsi"}},
 		{"iSCSI, to be made", "host-identity", "-- etc/iscsi/initiatorname.iscsi --\nGenerateName=yes\n", []string{"ok"}},
 		{"iSCSI targets", "host-identity", "-- var/lib/iscsi/nodes/iqn.y/10.0.0.1,3260,1/default [fill] --\n", []string{"warn /var/lib/iscsi/nodes/iqn.y: is a target => drop /var/lib/iscsi/nodes/iqn.y"}},
+		{"name on the command line", "host-identity", "-- etc/default/grub --\nGRUB_CMDLINE_LINUX=\"systemd.hostname=web1 quiet\"\n", []string{"warn /etc/default/grub: gives every clone one host name on the kernel's command line: systemd.hostname=web1 => rewrite /etc/default/grub"}},
+		{"initiator on the command line", "host-identity", "-- etc/default/grub --\nGRUB_CMDLINE_LINUX=\"ISCSI_INITIATOR=iqn.x\"\n", []string{"warn /etc/default/grub: gives every clone one name as an iSCSI initiator => rewrite /etc/default/grub"}},
 		{"host id", "host-identity", "-- etc/hostid [raw] --\n\"\\x01\\x02\\x03\\x04\"\n", []string{"warn /etc/hostid: => drop /etc/hostid"}},
 		{"host id, ZFS", "host-identity", "-- etc/hostid [raw] --\n\"\\x01\\x02\\x03\\x04\"\n-- usr/sbin/zpool [fill] --\n", []string{"warn /etc/hostid:"}},
 		{"credentials", "host-identity", "-- var/lib/systemd/credential.secret [fill] --\n", []string{"warn /var/lib/systemd/credential.secret: => drop /var/lib/systemd/credential.secret"}},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 
+	"image-capture/deploy"
 	"image-capture/entry"
 	"image-capture/identity"
 )
@@ -14,6 +15,7 @@ func checkHostIdentity(s *survey) {
 		s.leftover(o)
 	}
 	s.checkInitiator()
+	s.checkHostWords()
 	s.checkTwins()
 	s.fine(before, "", "nothing else tells clones for their source")
 	s.tellHostname()
@@ -59,6 +61,29 @@ func (s *survey) checkInitiator() {
 	}
 	if s.lookup(unitDirs, "iscsi-init.service").name != "" {
 		f.offer(s, o, name)
+	}
+}
+
+// hostWords are those of the kernel's command line that give a machine a name: see
+// systemd(1), dracut.cmdline(7), and the initramfs hooks of open-iscsi.
+var hostWords = map[string]string{
+	"systemd.hostname": "one host name", "rd.iscsi.initiator": "one name as an iSCSI initiator", "iscsi_initiator": "one name as an iSCSI initiator", "ISCSI_INITIATOR": "one name as an iSCSI initiator",
+	"rd.nvmf.hostnqn": "one name as an NVMe host", "rd.nvmf.hostid": "one id as an NVMe host",
+}
+
+// checkHostWords looks for names of the source on command lines, that nobody takes out.
+func (s *survey) checkHostWords() {
+	is := func(word string) bool {
+		key, value, _ := strings.Cut(word, "=")
+		return hostWords[key] != "" && value != ""
+	}
+	for _, l := range s.effectiveLines() {
+		word := l.lastWord(is)
+		if word == "" || l.where == deploy.Menu || s.reads(l) == never || s.rewriter(l, word) != deploy.Nobody {
+			continue
+		}
+		key, _, _ := strings.Cut(word, "=")
+		s.warn(l.file, "gives every clone "+hostWords[key]+" on the kernel's command line: "+shorten(word), "remove the word there").editWords(s, l.file, is)
 	}
 }
 

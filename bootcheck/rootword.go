@@ -175,13 +175,29 @@ func (s *survey) checkAddressWords() {
 	}
 }
 
-// isAddressWord says whether a word gives an address or a card by its MAC address.
+// isAddressWord says whether a word gives an address, or a card by its MAC address or by the
+// name that the source has for it.
 func isAddressWord(word string) bool {
 	key, value, _ := strings.Cut(word, "=")
+	named := func(list string) bool {
+		return slices.ContainsFunc(strings.FieldsFunc(list, func(r rune) bool { return r == ':' || r == ',' || r == '/' }), isHardwareName)
+	}
 	switch key {
 	case "ifname", "BOOTIF", "rd.bootif":
 		return strings.Count(value, ":") > 4 || strings.Count(value, "-") > 4
+	case "bootdev", "bond", "team", "bridge", "vlan":
+		return named(value)
+	case "netconsole":
+		// [port]@[address]/[card],...: what is left out the kernel finds itself.
+		_, rest, _ := strings.Cut(value, "@")
+		address, card, _ := strings.Cut(rest, "/")
+		card, _, _ = strings.Cut(card, ",")
+		_, err := netip.ParseAddr(address)
+		return err == nil || named(card)
 	case "ip":
+		if named(value) {
+			return true
+		}
 		first, _, _ := strings.Cut(value, ":")
 		if strings.HasPrefix(value, "[") {
 			first, _, _ = strings.Cut(value[1:], "]")

@@ -52,6 +52,7 @@ var rules = []rule{
 	{"grub-bios", "the deployer makes a BIOS machine start by what the image has of GRUB", checkGrubBIOS},
 	{"grub-tools", "the deployer runs them in the image to install the boot loader", checkGrubTools},
 	{"command-line", "the kernel looks for its root by it", checkCommandLine},
+	{"startup", "the clone comes up, and nobody can use it", checkStartup},
 	{"updates", "the clone boots, and no more after the update", checkUpdates},
 	{"grub-multi-install", "it takes the disks from debconf's answers, which may be those of the source", checkMultiInstall},
 	{"lsb-release", "the deployment ends there, with a disk that does not boot", checkLSBRelease},

@@ -85,6 +85,13 @@ func TestRulesOfCommandLines(t *testing.T) {
 		{"card of the network boot", rule, "ubuntu2404", defaults("GRUB_CMDLINE_LINUX=BOOTIF=01-52-54-00-00-00-01"), []string{"warn /etc/default/grub:"}},
 		{"card of the network boot, hooks", rule, hooks + deb, defaults("GRUB_CMDLINE_LINUX=BOOTIF=01-52-54-00-00-00-01"), []string{ok}},
 
+		{"card by its name", rule, "rhel9", entry("ip=ens192:dhcp"), []string{"warn /boot/loader/entries/x.conf: the kernel's command line sets up the network of the source: ip=ens192:dhcp"}},
+		{"card by its name, initramfs-tools", rule, deb, defaults("GRUB_CMDLINE_LINUX=ip=:::::enp3s0:dhcp"), []string{"warn /etc/default/grub:"}},
+		{"cards of a bond", rule, "rhel9", entry("bond=bond0:ens1f0,ens1f1:mode=1"), []string{"warn /boot/loader/entries/x.conf: the kernel's command line sets up the network of the source: bond="}},
+		{"bond of any cards", rule, "rhel9", entry("bond=bond0:eth0,eth1"), []string{ok}},
+		{"log to another host", rule, "sles15", defaults("GRUB_CMDLINE_LINUX=netconsole=6665@10.0.0.5/eth0,6666@10.0.0.1/52:54:00:00:00:01"), []string{"warn /etc/default/grub: the kernel's command line sets up the network of the source: netconsole="}},
+		{"log to another host, from any", rule, "sles15", defaults("GRUB_CMDLINE_LINUX=netconsole=@/eth0,6666@10.0.0.1/"), []string{ok}},
+
 		// The entries as a menu.
 		{"two machine ids", rule, "rhel9", entry("ro") + "-- boot/loader/entries/00000000000000000000000000000001-a.conf --\noptions ro\n-- boot/loader/entries/ffffffffffffffffffffffffffffffff-a.conf --\noptions ro\n",
 			[]string{"warn /boot/loader/entries: has entries under 2 machine ids, and GRUB sorts by the id before it sorts by the version"}},
