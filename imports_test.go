@@ -50,7 +50,7 @@ var ours = map[string][]string{
 	"upload/drptest": {},
 
 	"capture":     {"archive", "bootcheck", "compare", "compress", "database", "deploy", "durable", "edit", "identity", "manifest", "rootfs", "snapshot", "upload"},
-	"remote":      {"bootcheck", "capture", "edit", "rootfs", "snapshot", "upload"},
+	"remote":      {"bootcheck", "capture", "compare", "edit", "manifest", "rootfs", "snapshot", "upload"},
 	"cli":         {"bootcheck", "bootcheck/hardware", "capture", "compare", "compress", "database", "deploy", "durable", "edit", "identity", "image", "image/extract", "image/imagefs", "image/index", "manifest", "nice", "remote", "report", "rootfs", "snapshot", "upload"},
 	"cli/clitest": {},
 }

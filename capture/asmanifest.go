@@ -3,6 +3,7 @@ package capture
 import (
 	"strings"
 
+	"image-capture/edit"
 	"image-capture/entry"
 	"image-capture/manifest"
 	"image-capture/rootfs"
@@ -18,21 +19,30 @@ type Edited struct {
 
 // Like leaves out of the tree what was left out of an image, by the facts of its MANIFEST:
 // what excludes matched, directories and mount points that are in it without what they held,
-// and paths that were dropped. It returns the edits that cannot be made again, by path.
-func (s *Source) Like(f manifest.Facts) (map[string]Edited, error) {
+// and paths that were dropped; see Unlike for the rest.
+func (s *Source) Like(f manifest.Facts) error {
+	_, err := like(s.plan, f)
+	return err
+}
+
+// Unlike are the edits of an image, by path, that Source.Like cannot make again. The error
+// is what Like would say.
+func Unlike(f manifest.Facts) (map[string]Edited, error) { return like(&edit.Plan{}, f) }
+
+func like(plan *edit.Plan, f manifest.Facts) (map[string]Edited, error) {
 	edited := map[string]Edited{}
 	for _, n := range f.Edits {
 		var err error
 		switch {
 		case strings.HasPrefix(n.Reason, entry.Exclude.Done()+" "):
-			err = s.plan.ExcludeAlways(n.Path)
+			err = plan.ExcludeAlways(n.Path)
 		case n.Reason == entry.KeepOnly.Done():
-			err = s.plan.KeepOnly(n.Path)
+			err = plan.KeepOnly(n.Path)
 		case strings.HasPrefix(n.Reason, entry.KeepTagged.Done()+" ("):
 			tags := strings.TrimPrefix(n.Reason, entry.KeepTagged.Done()+" (")
-			err = s.plan.KeepTagged(n.Path, strings.Split(strings.TrimSuffix(tags, ")"), "/"))
+			err = plan.KeepTagged(n.Path, strings.Split(strings.TrimSuffix(tags, ")"), "/"))
 		case n.Reason == entry.Drop.Done():
-			err = s.plan.Remove(n.Path)
+			err = plan.Remove(n.Path)
 		default:
 			edited[n.Path] = Edited{n.Reason, n.Reason == entry.Empty.Done() || strings.HasPrefix(n.Reason, entry.Rewrite.Done())}
 		}
@@ -42,7 +52,7 @@ func (s *Source) Like(f manifest.Facts) (map[string]Edited, error) {
 	}
 	for _, n := range f.Mounts {
 		if strings.HasPrefix(n.Reason, entry.Drop.Done()) && !strings.HasSuffix(n.Reason, rootfs.ButNotUnder) {
-			if err := s.plan.KeepOnly(n.Path); err != nil {
+			if err := plan.KeepOnly(n.Path); err != nil {
 				return nil, err
 			}
 		}

@@ -38,10 +38,17 @@ func (r *run) walk(ctx context.Context, remote io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if err := r.compare(ctx); err != nil {
+		a.close()
+		return err
+	}
 	out := &tee{local: r.outputs.writer(ctx), remote: remote}
 	if a.sum, err = r.origin.Walk(ctx, out, Mark{r.facts.Ident, r.facts.Date}, r.skip(), a.spool.Add); err != nil {
 		a.close()
 		return err
+	}
+	if r.layer != nil {
+		a.sum.Unreadable = append(a.sum.Unreadable, r.layer.lost...)
 	}
 	r.image = a
 	return nil
@@ -100,7 +107,10 @@ func (r *run) conclude() {
 	for _, m := range s.Mounts {
 		f.Mounts = append(f.Mounts, entry.Note{Path: m.Path, Reason: strings.TrimPrefix(m.String(), entry.Escape(m.Path)+" ")})
 	}
-	f.Edits, f.Deleted = s.Edits, s.Deleted
+	f.Edits = s.Edits
+	if r.layer != nil {
+		f.Deleted = r.layer.deleted()
+	}
 	f.Omitted = append(append(f.Omitted, s.Unreadable...), s.Omitted...)
 	f.Changed = s.Changed
 	r.events.Walked(s.Unreadable, s.Changed, s.Omitted)
@@ -116,7 +126,12 @@ func (r *run) send(ctx context.Context) error {
 	if r.outputs.once() {
 		d.Endpoint = d.Endpoint.Once() // what went out cannot be taken back or read again
 	}
-	r.events.Sending(func() int64 { return r.origin.Estimate(ctx) }, false)
+	r.events.Sending(func() int64 {
+		if r.opt.Base != nil {
+			return 0 // of a layer nothing is known yet
+		}
+		return r.origin.Estimate(ctx)
+	}, false)
 	err := d.Image(ctx, func(n int) (Body, error) {
 		if n > 1 {
 			// The server may not have noticed yet that the connection broke, and keeps

@@ -43,6 +43,7 @@ type run struct {
 	origin Origin
 
 	checked  Checked
+	layer    *layer // what differs from the base, once that is known; nil without one
 	facts    manifest.Facts
 	filesURL string // where the endpoint serves the image to deployers, if known
 
@@ -73,9 +74,6 @@ func (r *run) all(ctx context.Context) error {
 				r.events.ProfileWillFail(create, update)
 			}
 		}
-	}
-	if r.opt.Base != nil && r.opt.Origin != nil {
-		return optionErrorf(OptionBase, "a layer is captured on the machine that its tree is on")
 	}
 	if err := r.origin.Ready(ctx); err != nil {
 		return err

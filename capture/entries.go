@@ -7,9 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"path"
 	"runtime"
-	"strings"
 	"sync"
 
 	"image-capture/compare"
@@ -22,9 +20,22 @@ import (
 // file open.
 const entriesAhead = 128
 
+// Live is a tree, here or elsewhere, as a stream of entries in the order that the image
+// would have, with contents of which digests are taken when they are wanted.
+type Live interface {
+	compare.Lazy
+	// Unreadable are entries that could not be read, once Next has returned io.EOF.
+	Unreadable() []entry.Note
+	// Hides and Fresh are those of Unseen.
+	Hides(path string) bool
+	Fresh() []string
+	// Close ends the walk. All contents are closed by then, or never used again.
+	Close()
+}
+
 // Entries is the tree of a Source as a stream of entries, in the order that the image would
 // have, with contents of which digests are taken only when somebody asks. It is a
-// compare.Lazy.
+// Live.
 type Entries struct {
 	src     *Source
 	ctx     context.Context
@@ -35,11 +46,8 @@ type Entries struct {
 	err     error // of the walk; valid when ordered is closed
 	first   map[entry.FileID]*firstName
 	content compare.Content
-	// Unreadable are entries that could not be read; valid when Next returned io.EOF.
-	Unreadable []entry.Note
-
-	mu     sync.Mutex
-	hidden map[string]bool // paths that are not in the stream with all that is below them
+	lost    []entry.Note
+	Unseen
 }
 
 type treeEntry struct {
@@ -59,7 +67,7 @@ func (s *Source) Entries(ctx context.Context) *Entries {
 	for range runtime.GOMAXPROCS(0) {
 		e.wait.Go(func() {
 			for t := range e.work {
-				t.read()
+				t.read(e.ctx)
 				close(t.done)
 			}
 		})
@@ -88,7 +96,7 @@ func (s *Source) Entries(ctx context.Context) *Entries {
 }
 
 // read reads an entry, and lets go of its directory.
-func (t *treeEntry) read() {
+func (t *treeEntry) read(ctx context.Context) {
 	defer t.node.Release()
 	c, lost, err := t.node.Read(&t.m.Entry)
 	t.lost, t.err = lost, err
@@ -112,7 +120,7 @@ func (t *treeEntry) read() {
 		}
 	default:
 		if c != nil {
-			t.content = &treeContent{c, t.m.Size}
+			t.content = &treeContent{c, t.m.Size, ctx}
 		}
 	}
 }
@@ -143,44 +151,19 @@ func (e *Entries) Next() (*entry.Member, error) {
 		case errors.Is(t.err, fs.ErrNotExist), t.err == nil && t.m.Type == entry.Socket:
 			continue // it is gone, or in no image
 		case t.err != nil:
-			e.Unreadable = append(e.Unreadable, entry.Note{Path: t.node.Path, Reason: t.err.Error()})
-			e.hide(t.node.Path)
+			e.lost = append(e.lost, entry.Note{Path: t.node.Path, Reason: t.err.Error()})
+			e.Add(t.node.Path)
 			continue
 		case t.lost != nil:
 			if t.node.Err != nil {
-				e.hide(t.node.Path)
+				e.Add(t.node.Path)
 			}
-			e.Unreadable = append(e.Unreadable, entry.Note{Path: t.node.Path, Reason: t.lost.Error()})
+			e.lost = append(e.lost, entry.Note{Path: t.node.Path, Reason: t.lost.Error()})
 		}
 		e.content = t.content
 		e.link(&t.m)
 		return &t.m, nil
 	}
-}
-
-func (e *Entries) hide(path string) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.hidden == nil {
-		e.hidden = map[string]bool{}
-	}
-	e.hidden[path] = true
-}
-
-// Hides says whether a path, which the stream lacks, may be in the tree all the same: it could
-// not be read, or a directory above it. It may be called at any time, for paths that the stream
-// has passed.
-func (e *Entries) Hides(name string) bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if len(e.hidden) == 0 {
-		return false
-	}
-	for name != "." && !e.hidden[name] {
-		name, _ = path.Split(name)
-		name = strings.TrimSuffix(name, "/")
-	}
-	return e.hidden[name]
 }
 
 // firstName is that of an inode.
@@ -206,6 +189,9 @@ func (e *Entries) link(m *entry.Member) {
 // Content is that of the entry that Next returned last.
 func (e *Entries) Content() compare.Content { return e.content }
 
+// Unreadable is for Live.
+func (e *Entries) Unreadable() []entry.Note { return e.lost }
+
 // Close ends the walk.
 func (e *Entries) Close() {
 	e.cancel()
@@ -222,6 +208,7 @@ func (e *Entries) Close() {
 type treeContent struct {
 	*rootfs.Content
 	size int64
+	ctx  context.Context // of the walk
 }
 
 const readSize = 256 << 10
@@ -246,6 +233,9 @@ func (c *treeContent) Digests() (whole, sparse []byte, err error) {
 	}
 	for _, run := range runs {
 		for off, end := run.Offset, run.Offset+run.Length; off < end; {
+			if c.ctx.Err() != nil {
+				return nil, nil, context.Cause(c.ctx)
+			}
 			n, err := c.ReadAt((*buf)[:min(end-off, readSize)], off)
 			h.Write((*buf)[:n])
 			off += int64(n)

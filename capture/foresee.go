@@ -44,7 +44,7 @@ func Preview(ctx context.Context, opt Options, events Events) (Forecast, error) 
 	if err != nil {
 		return Forecast{Facts: r.facts, Report: r.checked.Report, Unknown: unknown}, err
 	}
-	f, err := r.origin.Preview(ctx)
+	f, err := r.preview(ctx)
 	f.Facts, f.Report = r.facts, r.checked.Report
 	f.Room = roomFor(r.outputs.image.name)
 	if name := opt.SaveProfile; name != "" && opt.Endpoint != nil {
@@ -53,6 +53,18 @@ func Preview(ctx context.Context, opt Options, events Events) (Forecast, error) 
 		}
 	}
 	f.Unknown = append(r.unknownHere(), unknown...)
+	return f, err
+}
+
+// preview is that of the origin, of a layer too.
+func (r *run) preview(ctx context.Context) (f Forecast, err error) {
+	if err := r.compare(ctx); err != nil {
+		return f, err
+	}
+	f, err = r.origin.Preview(ctx)
+	if r.layer != nil {
+		f.Deleted = r.layer.deleted()
+	}
 	return f, err
 }
 

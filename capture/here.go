@@ -28,8 +28,10 @@ type here struct {
 	// generalized and fixes are edits that were made, for each tree that is opened: of
 	// Options.Generalize, and of the check.
 	generalized, fixes []bootcheck.Fix
-	layered            *layer // what differs from Options.Base, once that is known
-	mark               Mark   // for Options.Brand
+	// only is what is walked; nil for all, else searched is the tree that went everywhere.
+	only     *Selection
+	searched *Source
+	mark     Mark // for Options.Brand
 }
 
 // Here is the tree of the options on this machine. Of the options it takes all that is
@@ -113,12 +115,47 @@ func (h *here) reportMounts(s *Source) {
 	}
 }
 
-// Estimate is that of the tree that was checked. Of a layer nothing is known yet.
-func (h *here) Estimate(ctx context.Context) int64 {
-	if h.opt.Base != nil {
-		return 0
+// Estimate is that of the tree that was checked.
+func (h *here) Estimate(ctx context.Context) int64 { return estimate(ctx, h.src) }
+
+// Entries walks all of the tree.
+func (h *here) Entries(ctx context.Context, like manifest.Facts) (Live, error) {
+	src, err := h.open()
+	if err != nil {
+		return nil, err
 	}
-	return estimate(ctx, h.src)
+	if err := src.Like(like); err != nil {
+		src.Close()
+		return nil, err
+	}
+	h.searched = src
+	return &opened{src.Entries(ctx), src}, nil
+}
+
+// opened are the entries of a tree that is closed with them.
+type opened struct {
+	*Entries
+	src *Source
+}
+
+func (o *opened) Close() {
+	o.Entries.Close()
+	o.src.Close()
+}
+
+// Only limits the walks to come.
+func (h *here) Only(_ context.Context, these Selection) error {
+	h.only = &these
+	return nil
+}
+
+// openPart opens the tree, or of it what Only said.
+func (h *here) openPart() (*Source, error) {
+	src, err := h.open()
+	if err == nil && h.only != nil {
+		src.Only(h.only.has)
+	}
+	return src, err
 }
 
 // open opens the tree, for the first walk with the one that was checked.
@@ -165,7 +202,7 @@ func (h *here) branded(src *Source) (*Source, error) {
 // Walk walks the tree once.
 func (h *here) Walk(ctx context.Context, w io.Writer, mark Mark, skip map[entry.FileID]string, add func(*entry.Member) error) (Walked, error) {
 	h.mark = mark
-	src, err := h.openLayer(ctx)
+	src, err := h.openPart()
 	if err != nil {
 		return Walked{}, err
 	}
@@ -197,10 +234,8 @@ func (h *here) Walk(ctx context.Context, w io.Writer, mark Mark, skip map[entry.
 
 // conclude reports what a walk made of the plan, and has that in its result.
 func (h *here) conclude(src *Source, w *Walked) {
-	if l := h.layered; l != nil {
-		src = l.src // whose walk went everywhere
-		w.Deleted = l.deleted()
-		w.Unreadable = append(w.Unreadable, l.lost...)
+	if h.only != nil {
+		src = h.searched
 	}
 	w.Mounts, w.Edits = src.mounts.List(), src.Notes()
 	h.reportMounts(src)

@@ -55,7 +55,6 @@ type Layer struct {
 type layer struct {
 	Layer
 	base Base
-	src  *Source // that was compared; closed
 	// ship are the names that go into the layer; made are those of them that tar makes
 	// new, which it does with all but directories that are there.
 	ship, made map[string]bool
@@ -70,55 +69,73 @@ type layer struct {
 	inherit      map[string]bool // directories of the base that have a default ACL
 }
 
-// openLayer opens the tree, of which the walks to come leave out what is equal in the
-// base, if there is one. It is compared once, by a walk of its own, so that all that
-// differs is known before the first byte is written: which directories a change touches,
-// and the other names of a file.
-func (h *here) openLayer(ctx context.Context) (*Source, error) {
-	if h.opt.Base != nil && h.layered == nil {
-		src, err := h.open()
-		if err != nil {
-			return nil, err
-		}
-		defer src.Close()
-		l, err := src.over(ctx, *h.opt.Base)
-		if err == nil {
-			err = src.present() // else what is missing is not gone
-		}
-		if err != nil {
-			return nil, err
-		}
-		h.layered = l
-		h.layered.Deletions = h.opt.Deletions
-		h.events.Layered(h.layered.Layer)
+// compare compares the tree with the base, if there is one: once, by a walk of its own, so
+// that all that differs is known before the first byte is written: which directories a
+// change touches, and the other names of a file. The walks to come leave out what is equal.
+// It is done here, wherever the tree is: the base goes nowhere.
+func (r *run) compare(ctx context.Context) error {
+	if r.opt.Base == nil || r.layer != nil {
+		return nil
 	}
-	src, err := h.open()
-	if err == nil && h.layered != nil {
-		src.Only(h.layered.keeps)
+	live, err := r.origin.Entries(ctx, manifest.Facts{})
+	if err != nil {
+		return err
 	}
-	return src, err
+	l, err := over(ctx, live, *r.opt.Base, r.opt.workers())
+	live.Close()
+	if err != nil {
+		return err
+	}
+	l.Deletions = r.opt.Deletions
+	r.events.Layered(l.Layer)
+	if err := r.origin.Only(ctx, l.selection()); err != nil {
+		return err
+	}
+	r.layer = l
+	return nil
 }
 
-// over compares the tree with a base. Its walk takes the plan: see edit.Tree.
-func (s *Source) over(ctx context.Context, base Base) (*layer, error) {
+// workers is how many files are digested at once. Elsewhere that is what is asked for at
+// once: how many are read is up to the machine that has them.
+func (o Options) workers() int {
+	if o.Origin != nil {
+		return FarWorkers
+	}
+	return runtime.GOMAXPROCS(0)
+}
+
+// FarWorkers is how many digests are asked for at once of a tree that is on another host,
+// so that the way there and back does not count much.
+const FarWorkers = 128
+
+// over compares a tree with a base.
+func over(ctx context.Context, live Live, base Base, workers int) (*layer, error) {
 	l := &layer{
-		base: base, src: s, ship: map[string]bool{".": true}, made: map[string]bool{}, other: map[string]string{}, whole: map[string]string{},
+		base: base, ship: map[string]bool{".": true}, made: map[string]bool{}, other: map[string]string{}, whole: map[string]string{},
 		groups: map[entry.FileID][]string{}, groupOf: map[string]entry.FileID{}, inherit: map[string]bool{},
 	}
-	if err := l.compare(ctx); err != nil {
+	if err := l.compare(ctx, live, workers); err != nil {
 		return nil, err
 	}
 	l.settle()
 	return l, nil
 }
 
+// selection is what the layer holds.
+func (l *layer) selection() Selection {
+	s := Selection{Names: l.ship, Whole: map[string]bool{}}
+	for dir := range l.whole {
+		s.Whole[dir] = true
+	}
+	return s
+}
+
 // compare finds what differs.
-func (l *layer) compare(ctx context.Context) error {
-	live := &liveEntries{Entries: l.src.Entries(ctx), layer: l}
-	defer live.Close()
+func (l *layer) compare(ctx context.Context, tree Live, workers int) error {
+	live := &liveEntries{Live: tree, layer: l}
 	var unreadable []string
 	res, err := compare.Diff(ctx, &baseEntries{l.base.Entries, l.inherit}, live, compare.DiffOptions{
-		Quick: !l.base.Content, Workers: runtime.GOMAXPROCS(0), Changed: l.change,
+		Quick: !l.base.Content, Workers: workers, Changed: l.change,
 		Unreadable: func(path string, _ error) { unreadable = append(unreadable, path) },
 	})
 	if err != nil {
@@ -131,7 +148,7 @@ func (l *layer) compare(ctx context.Context) error {
 	if l.base.Content && res.Undigested > 0 {
 		return &BaseError{&UndigestedError{res.Undigested}}
 	}
-	for _, n := range live.Unreadable {
+	for _, n := range live.Unreadable() {
 		unreadable = append(unreadable, n.Path)
 	}
 	// The archive says why it cannot have them. What is below a directory that cannot be
@@ -259,9 +276,6 @@ func (l *layer) replace(dir, why string) {
 
 func byPath(a, b entry.Note) int { return cmp.Compare(a.Path, b.Path) }
 
-// keeps says whether a name is in the layer.
-func (l *layer) keeps(path string) bool { return l.ship[path] || hasAbove(l.whole, path) }
-
 // hasAbove says whether a directory above a path is in a set.
 func hasAbove[T any](set map[string]T, path string) bool {
 	if len(set) == 0 {
@@ -306,12 +320,12 @@ func (b *baseEntries) Next() (*entry.Member, error) {
 
 // liveEntries notes the names of files that have several.
 type liveEntries struct {
-	*Entries
+	Live
 	layer *layer
 }
 
 func (e *liveEntries) Next() (*entry.Member, error) {
-	m, err := e.Entries.Next()
+	m, err := e.Live.Next()
 	if err == nil && m.Nlink > 1 && m.Type != entry.Dir {
 		e.layer.groups[m.ID] = append(e.layer.groups[m.ID], m.Path)
 		e.layer.groupOf[m.Path] = m.ID

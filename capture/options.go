@@ -177,7 +177,6 @@ const (
 	OptionTag              Option = "Tag"
 	OptionOutputs          Option = "Outputs"
 	OptionImage            Option = "Image"
-	OptionBase             Option = "Base"
 )
 
 func (e *OptionError) Error() string { return e.err.Error() }

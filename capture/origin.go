@@ -7,6 +7,7 @@ import (
 	"image-capture/archive"
 	"image-capture/bootcheck"
 	"image-capture/entry"
+	"image-capture/manifest"
 	"image-capture/rootfs"
 )
 
@@ -31,6 +32,11 @@ type Origin interface {
 	// Options.Brand. What of the tree
 	// changed since another walk is seen: each opens it anew.
 	Walk(ctx context.Context, w io.Writer, mark Mark, skip map[entry.FileID]string, add func(*entry.Member) error) (Walked, error)
+	// Entries walks the tree without making an image. With the facts of a MANIFEST, what its
+	// image left out is left out; see Source.Like.
+	Entries(ctx context.Context, like manifest.Facts) (Live, error)
+	// Only limits what comes after it, Walk and Preview, to some of the tree.
+	Only(ctx context.Context, these Selection) error
 	// Preview goes through the tree without making an image. Names and room of files are
 	// not in the result: they are not the Origin's.
 	Preview(ctx context.Context) (Forecast, error)
@@ -55,12 +61,19 @@ type Checked struct {
 	Inodes uint64
 }
 
+// Selection is a part of a tree: what a layer holds.
+type Selection struct {
+	// Names are in it, and Whole are directories of it with all that is in them.
+	Names, Whole map[string]bool
+}
+
+// has says whether a name is in it.
+func (s Selection) has(path string) bool { return s.Names[path] || hasAbove(s.Whole, path) }
+
 // Walked is what came of a walk that gave a whole image.
 type Walked struct {
 	archive.Summary
 	Mounts []rootfs.Mount
 	// Edits are for the MANIFEST.
 	Edits []entry.Note
-	// Deleted are those of a layer; see manifest.Facts.
-	Deleted []entry.Note
 }

@@ -75,7 +75,7 @@ func (h *here) Preview(ctx context.Context) (f Forecast, err error) {
 		return f, err
 	}
 	h.mark = Mark{manifest.NewIdent(), time.Now()} // as long as that of the image will be
-	src, err := h.openLayer(ctx)
+	src, err := h.openPart()
 	if err != nil {
 		return f, err
 	}
@@ -88,7 +88,7 @@ func (h *here) Preview(ctx context.Context) (f Forecast, err error) {
 	}
 	var w Walked
 	h.conclude(src, &w)
-	f.Mounts, f.Edits, f.Deleted = w.Mounts, w.Edits, w.Deleted
+	f.Mounts, f.Edits = w.Mounts, w.Edits
 	p.dirs.leave(0)
 	f.Entries, f.Bytes, f.Omitted, f.Unreadable = p.entries, p.dirs.bytes, p.omitted, p.unreadable
 	f.Dirs, f.Files = p.dirs.largest, p.files

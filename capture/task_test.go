@@ -15,7 +15,7 @@ import (
 func TestTask(t *testing.T) {
 	local := []string{
 		"Strict", "Names", "Tag", "Outputs", "Endpoint", "EndpointURL", "FilesURL", "SaveProfile", "Origin", "Host", "Version",
-		"Base", // a layer is captured on the machine of its tree alone
+		"Base", // it stays here, and what is walked is told by Origin.Only
 	}
 	var opt Options
 	v := reflect.ValueOf(&opt).Elem()

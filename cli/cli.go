@@ -64,7 +64,7 @@ func commands() []command {
 		{"check", "ROOT|IMAGE", "report whether ROOT, or an image (file, - or URL), will boot once it is deployed", func() options { return &checkOptions{} }},
 		{"upload", "IMAGE MANIFEST", "send a captured image and its MANIFEST to an endpoint", func() options { return &uploadOptions{} }},
 		{"verify", "IMAGE [MANIFEST]", "read an image (file, - or URL) and compare it with its MANIFEST", func() options { return &verifyOptions{} }},
-		{"diff", "A B", "compare two of images, MANIFESTs and directories (8 when they differ)", func() options { return &diffOptions{} }},
+		{"diff", "A B", "compare two of images, MANIFESTs and directories, ssh:// too (8 when they differ)", func() options { return &diffOptions{} }},
 		{"report", "IMAGE|ROOT", "write an HTML page: check, what takes the space, what changed", func() options { return &reportOptions{} }},
 		{"extract", "IMAGE [PATTERN ...]", "write an image (file, - or URL), or what PATTERN names of it, to a directory", func() options { return &extractOptions{} }},
 		{"list", "IMAGE [PATTERN ...]", "list what an image or MANIFEST holds, or what PATTERN names of it", func() options { return &listOptions{} }},

@@ -14,6 +14,8 @@ import (
 	"image-capture/capture"
 	"image-capture/compare"
 	"image-capture/entry"
+	"image-capture/manifest"
+	"image-capture/remote"
 	"image-capture/upload"
 )
 
@@ -25,6 +27,7 @@ type diffOptions struct {
 	exclude         []string
 	bases           []string
 	tls             tlsOptions
+	remote          remoteOptions
 	messageOptions
 }
 
@@ -59,6 +62,7 @@ func (o *diffOptions) add(g *groups) {
 	s.BoolVar(&o.defaultExcludes, "default-excludes", true, "take /proc /sys /dev /run /tmp /var/tmp of a directory for empty, as in a capture")
 	s.StringArrayVar(&o.exclude, "exclude", nil, "leave out of a directory what matches `PATTERN`, as in a capture; repeatable")
 	addBase(s, &o.bases)
+	o.remote.add(g)
 	o.tls.add(g.group(tlsTitle))
 	o.messageOptions.add(g, false)
 	g.check(func() error {
@@ -71,10 +75,20 @@ func (o *diffOptions) add(g *groups) {
 	})
 }
 
-// run compares two of images, MANIFESTs and directories.
-func (o *diffOptions) run(ctx context.Context, a *App, _ *groups, args []string) error {
+// run compares two of images, MANIFESTs and directories, here or on other hosts.
+func (o *diffOptions) run(ctx context.Context, a *App, g *groups, args []string) error {
 	if len(args) != 2 {
-		return usagef("image-capture diff gold.tgz /", "diff takes two of images, MANIFESTs and directories")
+		return usagef("image-capture diff gold.tgz /", "diff takes two of images, MANIFESTs and directories, here or at ssh://")
+	}
+	hosts := [2]*remoteOptions{}
+	for i, name := range args {
+		far := o.remote
+		if _, err := far.of(g, name); err != nil && (i == 1 && hosts[0] == nil || strings.HasPrefix(name, remote.Scheme)) {
+			return err
+		}
+		if far.to != nil {
+			hosts[i] = &far
+		}
 	}
 	if args[0] == "-" && args[1] == "-" {
 		return usagef("give one of them as a file", "both cannot be stdin")
@@ -85,7 +99,12 @@ func (o *diffOptions) run(ctx context.Context, a *App, _ *groups, args []string)
 	}
 	var sides [2]*diffSide
 	for i, name := range args {
-		if sides[i], err = o.side(ctx, a, client, name); err != nil {
+		if hosts[i] != nil {
+			sides[i], err = o.host(ctx, a, hosts[i], name)
+		} else {
+			sides[i], err = o.side(ctx, a, client, name)
+		}
+		if err != nil {
 			return err
 		}
 		defer sides[i].close()
@@ -105,8 +124,11 @@ func (o *diffOptions) run(ctx context.Context, a *App, _ *groups, args []string)
 // diffSide is one of the two.
 type diffSide struct {
 	*imageEntries
-	source  *capture.Source // of a directory
-	entries *capture.Entries
+	// tree walks a directory, of which what a MANIFEST says was left out is left out; nil
+	// for an image. far says that it is on another host.
+	tree    func(ctx context.Context, like manifest.Facts) (capture.Live, error)
+	far     bool
+	entries capture.Live
 }
 
 // side opens what a name is of: a directory, a MANIFEST or an image.
@@ -117,7 +139,13 @@ func (o *diffOptions) side(ctx context.Context, a *App, client *upload.Client, n
 		if err != nil {
 			return nil, err
 		}
-		return &diffSide{imageEntries: &imageEntries{name: name, closers: []io.Closer{src}}, source: src}, nil
+		tree := func(ctx context.Context, like manifest.Facts) (capture.Live, error) {
+			if err := src.Like(like); err != nil {
+				return nil, err
+			}
+			return src.Entries(ctx), nil
+		}
+		return &diffSide{imageEntries: &imageEntries{name: name, closers: []io.Closer{src}}, tree: tree}, nil
 	}
 	s, err := a.entriesOver(ctx, client, name, o.bases)
 	return &diffSide{imageEntries: s}, err
@@ -125,6 +153,25 @@ func (o *diffOptions) side(ctx context.Context, a *App, client *upload.Client, n
 
 // hides says whether an entry that the side lacks may be there all the same.
 func (s *diffSide) hides(path string) bool { return s.entries != nil && s.entries.Hides(path) }
+
+// asWhom says who could read more.
+func asWhom(sides [2]*diffSide) string {
+	if sides[0].far || sides[1].far {
+		return asRootThere
+	}
+	return asRoot
+}
+
+// host opens a directory on another host.
+func (o *diffOptions) host(ctx context.Context, a *App, far *remoteOptions, name string) (*diffSide, error) {
+	tree := capture.Tree{Root: far.to.Root, DefaultExcludes: o.defaultExcludes, Exclude: o.exclude}
+	origin, leave, err := far.origin(ctx, a, remote.Job{Task: capture.Options{Tree: tree}.Task()}, capture.Silent{})
+	if err != nil {
+		leave()
+		return nil, err
+	}
+	return &diffSide{imageEntries: &imageEntries{name: name, closers: []io.Closer{closer(leave)}}, tree: origin.Entries, far: true}, nil
+}
 
 // drift is a comparison and what it found.
 type drift struct {
@@ -140,18 +187,20 @@ type drift struct {
 
 // open makes the stream of a directory: of what an image of it would hold, by what the
 // MANIFEST of the other side says.
-func (d *drift) open(ctx context.Context, s, other *diffSide) error {
-	if s.source == nil {
+func (d *drift) open(ctx context.Context, s, other *diffSide) (err error) {
+	if s.tree == nil {
 		return nil
 	}
+	var like manifest.Facts
 	if other.facts != nil {
-		edited, err := s.source.Like(*other.facts)
-		if err != nil {
+		like = *other.facts
+		if d.edited, err = capture.Unlike(like); err != nil {
 			return badManifest("of "+other.name, err)
 		}
-		d.edited = edited
 	}
-	s.entries = s.source.Entries(ctx)
+	if s.entries, err = s.tree(ctx, like); err != nil {
+		return err
+	}
 	s.stream = s.entries
 	s.closers = append(s.closers, closer(s.entries.Close))
 	return nil
@@ -168,13 +217,17 @@ func (d *drift) run(ctx context.Context, a *App, sides [2]*diffSide) error {
 		d.print = d.document(out, sides)
 	}
 	d.hides = map[compare.ChangeKind]func(string) bool{compare.Added: sides[0].hides, compare.Removed: sides[1].hides}
+	workers := runtime.GOMAXPROCS(0)
+	if sides[0].far || sides[1].far {
+		workers = capture.FarWorkers
+	}
 	res, err := compare.Diff(ctx, sides[0].stream, sides[1].stream, compare.DiffOptions{
-		Quick: d.opt.quick, Workers: runtime.GOMAXPROCS(0), Changed: d.change,
+		Quick: d.opt.quick, Workers: workers, Changed: d.change,
 		Unreadable: func(path string, err error) { d.cannotRead(a, entry.Note{Path: path, Reason: err.Error()}) },
 	})
 	for _, s := range sides {
 		if s.entries != nil && err == nil {
-			for _, n := range s.entries.Unreadable {
+			for _, n := range s.entries.Unreadable() {
 				d.cannotRead(a, n)
 			}
 		}
@@ -189,7 +242,7 @@ func (d *drift) run(ctx context.Context, a *App, sides [2]*diffSide) error {
 			a.term.warn("capture without --file-digests=false", "files of the same size whose content was not compared, as there is no digest: %d", res.Undigested)
 		}
 		if d.hidden > 0 {
-			a.term.warn(asRoot, "entries of the other side that lie below what could not be read, and were not compared: %d", d.hidden)
+			a.term.warn(asWhom(sides), "entries of the other side that lie below what could not be read, and were not compared: %d", d.hidden)
 		}
 		err = d.verdict(sides)
 	}
@@ -205,7 +258,7 @@ func (d *drift) verdict(sides [2]*diffSide) error {
 		return &failure{ExitVerify, fmt.Errorf("%s and %s differ: %d added, %d removed, %d changed", sides[0].name, sides[1].name, d.counts["added"], d.counts["removed"], d.counts["changed"]), ""}
 	}
 	if d.unreadable > 0 {
-		return &failure{ExitIncomplete, fmt.Errorf("entries that could not be read: %d; the others are equal", d.unreadable), asRoot}
+		return &failure{ExitIncomplete, fmt.Errorf("entries that could not be read: %d; the others are equal", d.unreadable), asWhom(sides)}
 	}
 	return nil
 }
@@ -233,7 +286,7 @@ func (d *drift) failed(sides [2]*diffSide, err error) error {
 	if bad.Second {
 		s = sides[1]
 	}
-	if s.source != nil || isSourceError(bad.Err) {
+	if s.tree != nil || isSourceError(bad.Err) {
 		return bad.Err
 	}
 	return badImage(s.name, bad.Err)

@@ -81,7 +81,7 @@ func (f farther) bring() string {
 }
 
 // takesHosts are the commands that take a tree on another host.
-var takesHosts = []string{"capture", "check"}
+var takesHosts = []string{"capture", "check", "diff"}
 
 // notElsewhere refuses arguments that name something on another host, where the command
 // takes none, or not so: the hint is what to type.
@@ -116,7 +116,7 @@ func notElsewhere(cmd string, args []string) error {
 
 // piped is a command with an image of another host; others are its other arguments.
 func piped(cmd string, f farther, others []string) string {
-	if cmd == "upload" || cmd == "capture" || cmd == "diff" {
+	if cmd == "upload" || cmd == "capture" {
 		return f.bring()
 	}
 	words := []string{f.fetch(), "| image-capture", cmd, "-"}

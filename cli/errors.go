@@ -96,6 +96,7 @@ type diagnosis struct {
 
 const (
 	asRoot         = "run as root"
+	asRootThere    = "log in as root, or add --sudo"
 	filesClaims    = `give the task ExtraClaims: scope files, action "post, get", specific "*"`
 	profileClaims  = `give the task ExtraClaims: scope profiles, action "create, update", specific "*"; or store the printed Profile with drpcli profiles create`
 	otherName      = "use another name (--rootfs-name, --manifest-name, --upload-path)"
@@ -281,8 +282,6 @@ func diagnoseOption(e *capture.OptionError) diagnosis {
 		return diagnosis{ExitUsage, "", "--exclude-from: "}
 	case capture.OptionExcludeIfPresent:
 		return diagnosis{ExitUsage, "a name in a directory, without slashes, such as .nobackup; one in ROOT itself would leave out all", "--exclude-if-present, --exclude-caches: "}
-	case capture.OptionBase:
-		return diagnosis{ExitUsage, "", "--base: "}
 	case capture.OptionTag:
 		return diagnosis{ExitUsage, "", "--tag "}
 	case capture.OptionImage:

@@ -73,7 +73,7 @@ func (o *remoteOptions) connect(ctx context.Context, a *App) (*remote.Host, erro
 		return nil, err
 	}
 	if host.UID != 0 {
-		a.term.warn("log in as root, or add --sudo", "not run by root on %s: files that this user cannot read will be missing, and so will trusted and security attributes", name)
+		a.term.warn(asRootThere, "not run by root on %s: files that this user cannot read will be missing, and so will trusted and security attributes", name)
 	}
 	return host, nil
 }
@@ -185,7 +185,7 @@ func knownRemote(err error) (d diagnosis, ok bool) {
 	switch {
 	case errors.As(err, &told):
 		if told.Hint == asRoot {
-			told.Hint = "log in as root, or add --sudo"
+			told.Hint = asRootThere
 		}
 		code := told.Code
 		if code <= ExitDone || code > ExitInterrupted { // no program of ours ends so

@@ -163,7 +163,7 @@ func (j *reportJob) tree(ctx context.Context, root string) error {
 		j.members = append(j.members, m)
 		j.space.Add(m, stored)
 	}
-	if n := len(entries.Unreadable); n > 0 {
+	if n := len(entries.Unreadable()); n > 0 {
 		j.app.term.warn("run as root", "%s could not be read: the page lacks them", count(n, "entry"))
 	}
 	return j.read(src)

@@ -12,6 +12,7 @@ import (
 
 	"image-capture/capture"
 	"image-capture/entry"
+	"image-capture/manifest"
 )
 
 // A frame is one byte that says what it is, four bytes with the length of the rest, the
@@ -33,9 +34,12 @@ const (
 
 // order is a message to the host.
 type order struct {
-	Verb string
-	Job  *Job         // of begin
-	Mark capture.Mark // of walk
+	Like   *manifest.Facts // of entries
+	Only   *selected
+	Answer *answer
+	Verb   string
+	Job    *Job         // of begin
+	Mark   capture.Mark // of walk
 }
 
 // The verbs.
@@ -48,8 +52,11 @@ const (
 	release  = "release"
 	walk     = "walk"
 	preview  = "preview"
-	cancel   = "cancel" // what is being done
-	total    = "total"  // somebody wants to know how much there is to walk
+	entries  = "entries"
+	only     = "only"     // has a piece of the selection
+	answered = "answered" // what is done with entries that came; it is not answered
+	cancel   = "cancel"   // what is being done
+	total    = "total"    // somebody wants to know how much there is to walk
 	end      = "end"
 )
 
@@ -58,6 +65,8 @@ type report struct {
 	Hello    *Hello
 	Event    *event
 	Members  []entry.Member
+	Part     *part
+	Digest   *digest
 	Progress *progress
 	Done     *done
 }

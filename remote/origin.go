@@ -79,7 +79,7 @@ func (o *origin) Walk(ctx context.Context, w io.Writer, mark capture.Mark, _ map
 	s := &sink{out: w, sum: sha256.New(), add: add, events: o.events, far: &far{host: o.host}}
 	ended := o.events.Walking(s.far)
 	defer ended()
-	d, err := o.call(ctx, order{Verb: walk, Mark: mark}, s)
+	d, err := o.call(ctx, order{Verb: walk, Mark: mark}, s.take)
 	if err != nil {
 		return capture.Walked{}, err
 	}
@@ -114,6 +114,21 @@ type sink struct {
 	far     *far
 }
 
+func (s *sink) take(kind byte, image []byte, r *report) (bool, error) {
+	switch {
+	case kind == imageFrame:
+		return true, s.image(image)
+	case r.Members != nil:
+		return true, s.members(r.Members)
+	case r.Progress != nil:
+		s.far.bytes.Store(r.Progress.Bytes)
+		s.far.entries.Store(r.Progress.Entries)
+		s.far.whole.Store(r.Progress.Total)
+		return true, nil
+	}
+	return false, nil
+}
+
 func (s *sink) image(p []byte) error {
 	s.sum.Write(p)
 	s.size += int64(len(p))
@@ -123,6 +138,9 @@ func (s *sink) image(p []byte) error {
 
 func (s *sink) members(list []entry.Member) error {
 	for i := range list {
+		if err := rightName(list[i].Path); err != nil {
+			return err
+		}
 		s.events.Captured(list[i].Path)
 		if err := s.add(&list[i]); err != nil {
 			return err
@@ -149,9 +167,12 @@ func (f *far) Total() int64 {
 	return f.whole.Load()
 }
 
+// taker takes what an order gives, and says whether that was for it.
+type taker func(kind byte, image []byte, r *report) (taken bool, err error)
+
 // call gives an order and takes what comes until it is done. When this side fails, or ctx
 // ends, the host is told, and what is under way is passed over.
-func (o *origin) call(ctx context.Context, what order, s *sink) (done, error) {
+func (o *origin) call(ctx context.Context, what order, t taker) (done, error) {
 	h := o.host
 	if h.over != nil {
 		return done{}, h.over
@@ -160,8 +181,16 @@ func (o *origin) call(ctx context.Context, what order, s *sink) (done, error) {
 	if err := h.send.message(&what); err != nil {
 		return done{}, h.lost(-1)
 	}
-	stop := context.AfterFunc(ctx, stopHost)
-	defer stop()
+	told := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(told)
+		stopHost()
+	})
+	defer func() {
+		if !stop() {
+			<-told // or it would stop what is ordered next
+		}
+	}()
 	ctx, fail := context.WithCancelCause(ctx) // of this side
 	defer fail(nil)
 	for {
@@ -174,16 +203,14 @@ func (o *origin) call(ctx context.Context, what order, s *sink) (done, error) {
 			return done{}, err
 		case ctx.Err() != nil && r.Done == nil:
 			continue
-		case kind == imageFrame && s != nil:
-			err = s.image(image)
-		case kind == imageFrame:
-			err = &ProtocolError{"an image that nobody has asked for"}
-		case r.Members != nil && s != nil:
-			err = s.members(r.Members)
-		case r.Progress != nil && s != nil:
-			s.far.bytes.Store(r.Progress.Bytes)
-			s.far.entries.Store(r.Progress.Entries)
-			s.far.whole.Store(r.Progress.Total)
+		case kind == imageFrame, r.Members != nil, r.Part != nil, r.Digest != nil, r.Progress != nil:
+			taken := false
+			if t != nil {
+				taken, err = t(kind, image, &r)
+			}
+			if !taken && err == nil && r.Progress == nil {
+				err = &ProtocolError{"what nobody has asked for"}
+			}
 		case r.Event != nil:
 			err = tell(o.events, r.Event)
 		case r.Done != nil && ctx.Err() != nil:

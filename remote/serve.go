@@ -17,6 +17,7 @@ import (
 
 	"image-capture/capture"
 	"image-capture/entry"
+	"image-capture/manifest"
 )
 
 // Service is the side on the host.
@@ -87,6 +88,9 @@ type server struct {
 	origin capture.Origin
 	// current cancels what is being done.
 	current atomic.Pointer[context.CancelFunc]
+	// feeding sends entries, whose answers it gets; nil when none are sent.
+	feeding atomic.Pointer[feed]
+	picked  capture.Selection // as far as it has come
 	// total says that somebody wants to know how much there is to walk.
 	total atomic.Bool
 	// finished says that the other side wants no more.
@@ -112,6 +116,10 @@ func (s *server) listen(ctx context.Context, in io.Reader, end context.CancelCau
 		case o.Verb == cancel:
 			if c := s.current.Load(); c != nil {
 				(*c)()
+			}
+		case o.Verb == answered && o.Answer != nil:
+			if f := s.feeding.Load(); f != nil {
+				f.hear(o.Answer)
 			}
 		case o.Verb == total:
 			s.total.Store(true)
@@ -186,6 +194,18 @@ func (s *server) do(ctx context.Context, o order) (d done, err error) {
 		var f capture.Forecast
 		f, err = s.origin.Preview(ctx)
 		d.Forecast = &f
+	case entries:
+		like := manifest.Facts{}
+		if o.Like != nil {
+			like = *o.Like
+		}
+		var live capture.Live
+		if live, err = s.origin.Entries(ctx, like); err == nil {
+			err = s.feed(ctx, live)
+			live.Close()
+		}
+	case only:
+		err = s.pick(ctx, o.Only)
 	case walk:
 		b := &batch{send: s.send}
 		var w capture.Walked
@@ -197,6 +217,22 @@ func (s *server) do(ctx context.Context, o order) (d done, err error) {
 		err = &ProtocolError{"the order " + strconv.Quote(o.Verb)}
 	}
 	return d, err
+}
+
+// pick adds a piece to what is walked.
+func (s *server) pick(ctx context.Context, piece *selected) error {
+	if s.picked.Names == nil {
+		s.picked = capture.Selection{Names: map[string]bool{}, Whole: map[string]bool{}}
+	}
+	if piece != nil {
+		for _, name := range piece.Names {
+			s.picked.Names[name] = true
+		}
+		for _, dir := range piece.Whole {
+			s.picked.Whole[dir] = true
+		}
+	}
+	return s.origin.Only(ctx, s.picked)
 }
 
 // batch sends entries, many in a message.
