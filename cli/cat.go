@@ -82,7 +82,7 @@ func (o *catOptions) run(ctx context.Context, a *App, _ *groups, args []string) 
 			return c.missing()
 		}
 	}
-	a.term.say("all of %s is read: %s", entry.Printable(c.image), why)
+	a.term.say("all of %s is read: %s", entry.Escape(c.image), why)
 	return c.ended(c.stream(ctx))
 }
 

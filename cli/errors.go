@@ -241,7 +241,7 @@ func known(err error) (d diagnosis, ok bool) {
 	case errors.As(err, &place):
 		return diagnosis{ExitUsage, map[durable.Problem]string{
 			durable.IsDir: "name a file in that directory", durable.LeadsNoPath: "mount what the link leads to, or name another file", durable.NoDir: "mkdir -p " + entry.ShellWord(filepath.Dir(place.Path)),
-			durable.NotOurs: "name another file, in a directory of your own",
+			durable.NotDir: "name a file in a directory", durable.NotOurs: "name another file, in a directory of your own",
 		}[place.Problem], ""}, true
 	case errors.As(err, &token) && token.Need != "":
 		return diagnosis{ExitRefused, filesClaims, ""}, true

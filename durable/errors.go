@@ -1,7 +1,5 @@
 package durable
 
-import "path/filepath"
-
 // ExistsError says that a name is taken.
 type ExistsError struct{ Path string }
 
@@ -27,20 +25,19 @@ const (
 	IsDir       Problem = iota + 1 // a directory has the name
 	LeadsNoPath                    // a symbolic link to nowhere has it
 	NoDir                          // the directory that it should be in cannot be looked at
+	NotDir                         // it leads through a file
 	NotOurs                        // another user's file has it, where all may write
 )
 
 func (e *PlaceError) Error() string { return e.err.Error() }
 
-// missingDir says which directory is not there.
+// missingDir says what is wrong with the way to a path, in place of the kernel's words.
 type missingDir struct {
-	path string
-	err  error
+	path, what string
+	err        error
 }
 
-func (e *missingDir) Error() string {
-	return e.path + ": there is no directory " + filepath.Dir(e.path)
-}
+func (e *missingDir) Error() string { return e.path + e.what }
 func (e *missingDir) Unwrap() error { return e.err }
 
 // Unwrap returns the error of the kernel, if there was one.

@@ -91,6 +91,8 @@ func look(path string, overwrite bool) (at string, inPlace os.FileInfo, err erro
 	case err == nil:
 		at, err = filepath.EvalSymlinks(path)
 		return at, nil, err
+	case errors.Is(err, unix.ENOTDIR):
+		return "", nil, noDir(path, err)
 	case !errors.Is(err, os.ErrNotExist):
 		return "", nil, err
 	}
@@ -137,8 +139,12 @@ func Look(path string) error {
 	if path == "" {
 		return nil
 	}
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && info.IsDir():
 		return &PlaceError{path, IsDir, fmt.Errorf("%s is a directory", path)}
+	case errors.Is(err, unix.ENOTDIR):
+		return noDir(path, err)
 	}
 	if _, err := os.Stat(filepath.Dir(path)); err != nil {
 		return noDir(path, err)
@@ -149,7 +155,10 @@ func Look(path string) error {
 // noDir is the error of a path whose directory cannot be looked at.
 func noDir(path string, err error) error {
 	if errors.Is(err, os.ErrNotExist) {
-		return &PlaceError{path, NoDir, &missingDir{path, err}}
+		return &PlaceError{path, NoDir, &missingDir{path, ": there is no directory " + filepath.Dir(path), err}}
+	}
+	if errors.Is(err, unix.ENOTDIR) {
+		return &PlaceError{path, NotDir, &missingDir{path, " leads through a file", err}}
 	}
 	return &PlaceError{path, NoDir, fmt.Errorf("%s: %w", path, err)}
 }
