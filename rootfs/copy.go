@@ -18,20 +18,27 @@ var (
 )
 
 // copyMounts gives each directory a copy of its mount. Without one of the root the others
-// are of no use, since their mount points would not be seen; the error says why.
+// are of no use, since their mount points would not be seen; the error says why. What
+// MountAlone mounted needs none, and has none: a mount of no namespace cannot be copied.
 func copyMounts(list []*entrance) error {
-	root := list[0]
-	var err error
-	if root.copied, err = copyMount(root.fd); err != nil {
-		if bindMounts(list) == nil {
-			return nil
+	var rest []*entrance
+	for _, e := range list {
+		switch {
+		case e.err != nil || !e.dir:
+		case e.alone:
+			e.copied, e.err = openAt(e.fd, ".", unix.O_DIRECTORY)
+		default:
+			rest = append(rest, e)
 		}
-		return err
 	}
-	for _, e := range list[1:] {
-		if e.err == nil && e.dir {
-			// One that cannot be copied is opened as it is.
-			e.copied, _ = copyMount(e.fd)
+	for i, e := range rest {
+		var err error
+		// One that cannot be copied is opened as it is.
+		if e.copied, err = copyMount(e.fd); err != nil && i == 0 {
+			if bindMounts(rest) == nil {
+				return nil
+			}
+			return err
 		}
 	}
 	return nil
@@ -77,30 +84,35 @@ func onThreadOfItsOwn(f func()) {
 	runtime.UnlockOSThread()
 }
 
-func bindAll(list []*entrance) (err error) {
-	if err := unshare(unix.CLONE_NEWNS); err != nil {
+func bindAll(list []*entrance) error {
+	target, err := leaveNamespace()
+	if err != nil {
 		return err
-	}
-	// Else what is mounted here would be mounted on the host, too. In a chroot this fails.
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		return err
-	}
-	target := ""
-	for _, dir := range []string{"/sys", "/dev", "/run", "/mnt", "/tmp", "/etc", "/usr"} {
-		if info, err := os.Lstat(dir); err == nil && info.IsDir() {
-			target = dir
-			break
-		}
 	}
 	for i, e := range list {
-		if e.err != nil || !e.dir {
-			continue
-		}
 		if e.copied, err = e.bind(target); err != nil && i == 0 {
 			return err
 		}
 	}
 	return nil
+}
+
+// leaveNamespace gives the thread a mount namespace of its own, and returns a directory to
+// mount at.
+func leaveNamespace() (target string, err error) {
+	if err := unshare(unix.CLONE_NEWNS); err != nil {
+		return "", err
+	}
+	// Else what is mounted here would be mounted on the host, too. In a chroot this fails.
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return "", err
+	}
+	for _, dir := range []string{"/sys", "/dev", "/run", "/mnt", "/tmp", "/etc", "/usr"} {
+		if info, err := os.Lstat(dir); err == nil && info.IsDir() {
+			return dir, nil
+		}
+	}
+	return "", unix.ENOENT
 }
 
 // bind opens the directory in a bind mount of it that is gone again by then.

@@ -1,7 +1,7 @@
 package rootfs
 
 // OpenFrom opens the root at path as it is seen at from, another directory, such as that
-// of a snapshot of it. The path of the root is that of path. What is mounted in it is not
+// of a snapshot of it, or in what MountAlone mounted. The path of the root is that of path. What is mounted in it is not
 // found there: the decisions are to come from Mounts.ReadFrom.
 func OpenFrom(path, from string) (*Root, error) {
 	r, err := Open(from)
@@ -14,7 +14,7 @@ func OpenFrom(path, from string) (*Root, error) {
 		return nil, err
 	}
 	defer at.Close()
-	r.path = at.path
+	r.path, r.alone = at.path, isAlone(from)
 	return r, nil
 }
 

@@ -66,6 +66,7 @@ type entrance struct {
 	path, host string // in the tree; on this machine
 	fd         int    // with O_PATH; -1 where err is not nil
 	dir        bool
+	alone      bool // MountAlone mounted it
 	id         entry.FileID
 	above      int // of a file: the directory that it is in, with O_PATH
 	copied     int // the directory in a copy of the mount; -1 without
@@ -86,12 +87,12 @@ func (r *Root) entrances(m *Mounts) ([]*entrance, error) {
 	if err != nil {
 		return nil, err
 	}
-	list := []*entrance{{path: ".", host: r.path, fd: fd, dir: true, id: r.dir.id, above: -1, copied: -1}}
+	list := []*entrance{{path: ".", host: r.path, fd: fd, dir: true, alone: r.alone, id: r.dir.id, above: -1, copied: -1}}
 	for _, d := range m.List() {
 		if !d.Captured {
 			continue
 		}
-		e := &entrance{path: d.Path, host: d.From, above: -1, copied: -1}
+		e := &entrance{path: d.Path, host: d.From, alone: isAlone(d.From), above: -1, copied: -1}
 		if d.From != "" {
 			e.fd, e.err = unix.Open(d.From, unix.O_PATH|unix.O_CLOEXEC, 0)
 		} else {

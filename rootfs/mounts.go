@@ -27,7 +27,8 @@ type Mount struct {
 	// Root.Enter.
 	Beneath bool
 	// From is where what is captured at Path is seen: an absolute path without links, such
-	// as that of a snapshot of the filesystem that is mounted at Path. Empty: at Path.
+	// as that of a snapshot of the filesystem that is mounted at Path, or one in what
+	// MountAlone mounted. Empty: at Path.
 	From string
 
 	dropped bool // MountOptions.Dropped, of the path

@@ -33,6 +33,8 @@ import (
 type Root struct {
 	dir  *dir // of places[0]
 	path string
+	// alone says that it is seen in what MountAlone mounted.
+	alone bool
 	// places are the root and what Enter opened.
 	places []*place
 	byPath map[string]*place
