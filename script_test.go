@@ -60,6 +60,7 @@ var scriptCommands = map[string]func(ts *testscript.TestScript, neg bool, args [
 	"loopfs":  cmdLoopfs,
 
 	"loopmount": cmdLoopmount,
+	"lvmfs":     cmdLvmfs,
 }
 
 // double is the endpoint of a script.
@@ -443,6 +444,40 @@ func cmdLoopfs(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(ts.Exec("mkfs."+args[0], "-q", image))
 	ts.Check(ts.Exec("mount", "-o", "loop", image, dir))
 	ts.Defer(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
+}
+
+// cmdLvmfs is "lvmfs TYPE SIZE DIR NAME [POOL]": it is loopfs, and makes what is mounted a
+// logical volume vg-0/NAME, a thin one in POOL, of the stand-in snapshot/testdata/lvm.py,
+// which is in front of PATH then. $LVM has its state, 64 MiB are free.
+func cmdLvmfs(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 4 {
+		ts.Fatalf("usage: lvmfs TYPE SIZE DIR NAME [POOL]")
+	}
+	cmdLoopfs(ts, false, args[:3])
+	if dir := ts.MkAbs("lvm"); ts.Getenv("LVM") == "" {
+		program, err := filepath.Abs("snapshot/testdata/lvm.py")
+		ts.Check(err)
+		bin := filepath.Join(of(ts).t.TempDir(), "bin")
+		ts.Check(os.MkdirAll(bin, 0o755))
+		ts.Check(os.MkdirAll(dir, 0o755))
+		for _, name := range []string{"lvs", "lvcreate", "lvremove", "lvadd"} {
+			ts.Check(os.Symlink(program, filepath.Join(bin, name)))
+		}
+		ts.Setenv("PATH", bin+":"+ts.Getenv("PATH"))
+		ts.Setenv("LVM", dir)
+		ts.Check(os.WriteFile(filepath.Join(dir, "free"), []byte(strconv.Itoa(64<<20)), 0o644))
+		ts.Defer(func() { // what a failed script has left
+			list, _ := exec.Command("losetup", "-nO", "NAME,BACK-FILE").Output()
+			for line := range strings.Lines(string(list)) {
+				if device, file, _ := strings.Cut(strings.TrimSpace(line), " "); strings.HasPrefix(strings.TrimSpace(file), dir+"/") {
+					_ = exec.Command("losetup", "-d", device).Run()
+				}
+			}
+		})
+	}
+	source, err := exec.Command("findmnt", "-no", "SOURCE", ts.MkAbs(args[2])).Output()
+	ts.Check(err)
+	ts.Check(ts.Exec("lvadd", append([]string{args[3], strings.TrimSpace(string(source))}, args[4:]...)...))
 }
 
 // cmdLoopmount is "loopmount OLD DIR OPTIONS": the filesystem that is mounted at OLD is

@@ -72,7 +72,7 @@ func (h *here) findDatabases() {
 	for i := range h.databases {
 		d := &h.databases[i]
 		switch h.choiceAt(d.Path).Mode {
-		case snapshot.Btrfs:
+		case snapshot.Btrfs, snapshot.LVM:
 			d.Held = HeldWhole
 		case snapshot.Reflink:
 			d.Held = HeldFiles

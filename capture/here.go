@@ -57,7 +57,7 @@ func (h *here) Check(ctx context.Context) (c Checked, err error) {
 		return c, err
 	}
 	h.reportMounts(h.src)
-	if err := h.choose(); err != nil {
+	if err := h.choose(ctx); err != nil {
 		return c, err
 	}
 	h.findDatabases()
@@ -209,21 +209,25 @@ func (h *here) Walk(ctx context.Context, w io.Writer, mark Mark, skip map[entry.
 	defer src.Close()
 	p := &progress{total: newTotal(ctx, src)}
 	done := h.events.Walking(p)
-	sum, err := archive.Write(ctx, w, src, archive.Options{
-		Codec: codecs[h.opt.Format], Level: h.opt.Level, Jobs: h.opt.Jobs,
-		Skip: h.skip(skip), ReadRate: h.opt.ReadRate, SkipFileDigests: h.opt.SkipFileDigests,
-		Progress: &p.Progress, Clone: h.held.cloner,
-		Member: func(m *entry.Member) error {
-			h.events.Captured(m.Path)
-			return add(m)
-		},
-		Fits: manifest.Fits,
+	var sum *archive.Summary
+	err = h.fromWhole(ctx, func(ctx context.Context) (err error) {
+		sum, err = archive.Write(ctx, w, src, archive.Options{
+			Codec: codecs[h.opt.Format], Level: h.opt.Level, Jobs: h.opt.Jobs,
+			Skip: h.skip(skip), ReadRate: h.opt.ReadRate, SkipFileDigests: h.opt.SkipFileDigests,
+			Progress: &p.Progress, Clone: h.held.cloner,
+			Member: func(m *entry.Member) error {
+				h.events.Captured(m.Path)
+				return add(m)
+			},
+			Fits: manifest.Fits,
+		})
+		if err == nil {
+			err = src.present()
+		}
+		return err
 	})
 	done()
 	p.total.stop()
-	if err == nil {
-		err = src.present()
-	}
 	if err != nil {
 		return Walked{}, err
 	}
@@ -247,11 +251,19 @@ func (h *here) conclude(src *Source, w *Walked) {
 	}
 }
 
-// skip adds swap files in use to what is never captured.
+// skip adds swap files in use to what is never captured, here and in snapshots.
 func (h *here) skip(more map[entry.FileID]string) map[entry.FileID]string {
 	skip := swapFiles()
 	for id, reason := range more {
 		skip[id] = reason
+	}
+	if g := h.held.guard; g != nil {
+		instead := g.Instead()
+		for id, reason := range skip {
+			if dev, ok := instead[id.Dev]; ok {
+				skip[entry.FileID{Dev: dev, Ino: id.Ino}] = reason
+			}
+		}
 	}
 	return skip
 }

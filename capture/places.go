@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"image-capture/rootfs"
 	"image-capture/snapshot"
 )
@@ -31,6 +33,7 @@ func placeOf(infos []*rootfs.MountInfo, path, dir string) snapshot.Place {
 	p := snapshot.Place{Path: path, Dir: dir, Mount: dir, Root: "/"}
 	if info := rootfs.MountAt(infos, dir); info != nil {
 		p.Mount, p.Root, p.FSType, p.Source = info.Mountpoint, info.Root, info.FSType, info.Source
+		p.Dev = unix.Mkdev(uint32(info.Major), uint32(info.Minor))
 		p.MountReadOnly = readOnly(info.Options)
 		p.ReadOnly = readOnly(info.VFSOptions)
 	}

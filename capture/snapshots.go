@@ -2,8 +2,10 @@ package capture
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"image-capture/rootfs"
 	"image-capture/snapshot"
@@ -12,6 +14,7 @@ import (
 // snapshots makes the snapshots that were chosen, and has the tree read from them.
 func (h *here) snapshots(ctx context.Context) error {
 	g := &grafts{src: h.src, from: map[string]string{}}
+	swept := map[string]bool{} // volume groups
 	for i := range h.choices {
 		c := &h.choices[i]
 		var list []snapshot.Graft
@@ -20,6 +23,15 @@ func (h *here) snapshots(ctx context.Context) error {
 		case snapshot.Btrfs:
 			if err = h.host().SweepBtrfs(ctx, c.Place, h.removed); err == nil {
 				list, err = h.held.guard.Btrfs(ctx, *c, g.wants(c.Path), h.events.NotHeld)
+			}
+		case snapshot.LVM:
+			if vg, _, _ := strings.Cut(c.Origin.Volume, "/"); !swept[vg] {
+				swept[vg] = true
+				err = h.host().SweepLVM(ctx, vg, h.removed)
+			}
+			if err == nil {
+				list = make([]snapshot.Graft, 1)
+				list[0], err = h.held.guard.LVM(ctx, *c)
 			}
 		default:
 			continue
@@ -31,6 +43,7 @@ func (h *here) snapshots(ctx context.Context) error {
 			h.events.NotHeld(c.Place.String(), err.Error())
 			*c = h.host().ChooseAgain(*c)
 			h.events.Snapshot(*c)
+			continue
 		}
 		for _, l := range list {
 			g.from[l.Path] = l.From
@@ -102,4 +115,31 @@ func (g *grafts) all() (root string, mounts *rootfs.Mounts) {
 		root = top
 	}
 	return root, g.src.mounts.ReadFrom(g.from, g.subvolumes)
+}
+
+// watchEvery is how often snapshots that can run full are looked at, so that a capture which
+// is lost does not go on for long: each time lvs(8) reads the disks' labels.
+const watchEvery = 5 * time.Second
+
+// fromWhole calls read, which reads the tree, and ends it when a snapshot that it reads from
+// runs full. The error then says so, whatever became of read.
+func (h *here) fromWhole(ctx context.Context, read func(context.Context) error) error {
+	g := h.held.guard
+	if g == nil {
+		return read(ctx)
+	}
+	inner, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stop := g.WatchVolumes(ctx, watchEvery, cancel)
+	err := read(inner)
+	stop()
+	if overflow := context.Cause(inner); overflow != nil && ctx.Err() == nil {
+		return overflow
+	}
+	// Reading fails too where the snapshot has run full: that is then the reason.
+	var overflow *snapshot.OverflowError
+	if whole := g.Whole(ctx); err == nil || errors.As(whole, &overflow) {
+		return whole
+	}
+	return err
 }

@@ -45,7 +45,7 @@ type held struct {
 }
 
 // choose finds out what is done about each filesystem that is captured.
-func (h *here) choose() (err error) {
+func (h *here) choose(ctx context.Context) (err error) {
 	if m := h.opt.Snapshot; m == "" || m == snapshot.None {
 		return nil
 	}
@@ -53,7 +53,7 @@ func (h *here) choose() (err error) {
 	if err != nil {
 		return err
 	}
-	if h.choices, err = h.host().Choose(h.opt.Snapshot, places); err != nil {
+	if h.choices, err = h.host().Choose(ctx, h.opt.Snapshot, places); err != nil {
 		return err
 	}
 	for _, c := range h.choices {
@@ -85,7 +85,7 @@ func (h *here) chosen(modes ...snapshot.Mode) []snapshot.Choice {
 // Hold runs the pre-hook, and makes what the choices say.
 func (h *here) Hold(ctx context.Context) error {
 	s := h.opt.Steady
-	if s.Hooks.Any() || len(h.chosen(snapshot.Btrfs)) > 0 {
+	if s.Hooks.Any() || len(h.chosen(snapshot.Btrfs, snapshot.LVM)) > 0 {
 		if err := h.guard(ctx); err != nil {
 			return err
 		}

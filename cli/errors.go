@@ -162,6 +162,8 @@ func known(err error) (d diagnosis, ok bool) {
 		cannot     *snapshot.CannotError
 		others     *capture.OthersManifestError
 		left       *capture.LeftManifestError
+		room       *snapshot.RoomError
+		overflow   *snapshot.OverflowError
 		exists     *durable.ExistsError
 		busy       *durable.BusyError
 		noManifest *capture.NoManifestError
@@ -204,6 +206,10 @@ func known(err error) (d diagnosis, ok bool) {
 		return diagnoseProfile(errors.Unwrap(profile)), true
 	case errors.As(err, &cannot):
 		return diagnosis{ExitUsage, "use --snapshot auto, or none", ""}, true
+	case errors.As(err, &room):
+		return diagnosis{ExitFailed, roomHint(room), ""}, true
+	case errors.As(err, &overflow):
+		return diagnosis{ExitFailed, overflowHint(overflow), ""}, true
 	case errors.As(err, &hook) && !hook.Post:
 		return diagnosis{ExitFailed, "nothing was captured; the post-hook was run all the same", ""}, true
 	case errors.As(err, &hook):

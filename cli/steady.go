@@ -5,8 +5,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 
 	"image-capture/capture"
+	"image-capture/entry"
 	"image-capture/snapshot"
 )
 
@@ -18,7 +20,7 @@ type steadyOptions struct {
 
 func (o *steadyOptions) add(g *groups) {
 	s := g.group("Consistency (of a system that runs)")
-	s.StringVar(&o.snapshot, "snapshot", "none", "read what does not change meanwhile, by `MODE`: btrfs (read-only snapshots of subvolumes), reflink (files are cloned before they are read), auto (the first of these that each filesystem can have), or none: nothing is written to the source")
+	s.StringVar(&o.snapshot, "snapshot", "none", "read what does not change meanwhile, by `MODE`: btrfs (read-only snapshots of subvolumes), lvm (snapshots of logical volumes), reflink (files are cloned before they are read), auto (the first of these that each filesystem can have), or none: nothing is written to the source")
 	g.oneOf("snapshot", &o.snapshot, snapshot.Modes()...)
 	s.StringVar(&o.hooks.Pre, "pre-hook", "", "run `COMMAND` by sh -c before the tree is read, such as one that stops a database or has it write all down; when it fails nothing is captured")
 	s.StringVar(&o.hooks.Post, "post-hook", "", "run `COMMAND` by sh -c after the tree was read: always, also when the capture fails or is killed")
@@ -41,6 +43,28 @@ func snapshotText(c snapshot.Choice) (text string, warn bool) {
 		return fmt.Sprintf("snapshot of %s: %s: %s (%s)", c.Place, c.Mode, c.What, c.Not), false
 	}
 	return fmt.Sprintf("snapshot of %s: %s: %s", c.Place, c.Mode, c.What), false
+}
+
+// roomHint says how to make room for a snapshot of LVM.
+func roomHint(e *snapshot.RoomError) string {
+	vg, _, _ := strings.Cut(e.Volume, "/")
+	more := "add a disk to the volume group (vgextend " + entry.ShellWord(vg) + " /dev/DISK), or remove a volume that nobody needs"
+	if e.Pool != "" {
+		more = "make the pool larger (lvextend -L +SIZE " + entry.ShellWord(e.Pool) + ")"
+	}
+	return more + ", or use --snapshot auto, or none"
+}
+
+// overflowHint says how to have a snapshot of LVM last.
+func overflowHint(e *snapshot.OverflowError) string {
+	vg, _, _ := strings.Cut(e.Origin, "/")
+	switch {
+	case e.Gone:
+		return "nothing was stored: capture again, and see that nobody removes it meanwhile"
+	case e.Pool != "":
+		return "nothing was stored: make the pool larger (lvextend -L +SIZE " + entry.ShellWord(e.Pool) + "), and capture again"
+	}
+	return "nothing was stored: capture again when less is written, or give the volume group more room (vgextend " + entry.ShellWord(vg) + " /dev/DISK)"
 }
 
 // secretVariables are the environment variables that hold tokens or passwords.

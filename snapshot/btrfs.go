@@ -178,6 +178,12 @@ func lockDir(dir string) (unlock func(), err error) {
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: dir, Err: err}
 	}
+	_ = lockOpen(fd) // a filesystem without locks has none to wait for
+	return func() { unix.Close(fd) }, nil
+}
+
+// lockOpen locks an open file for this capture alone.
+func lockOpen(fd int) (err error) {
 	for range 100 {
 		err = unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
 		if err != unix.EWOULDBLOCK && err != unix.EINTR {
@@ -185,7 +191,7 @@ func lockDir(dir string) (unlock func(), err error) {
 		}
 		time.Sleep(50 * time.Millisecond) // another capture makes its own, which takes a moment
 	}
-	return func() { unix.Close(fd) }, nil
+	return err
 }
 
 // SweepBtrfs deletes the snapshots of captures that were killed, and their watchers too,

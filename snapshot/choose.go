@@ -1,6 +1,8 @@
 package snapshot
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os/exec"
 	"slices"
@@ -15,12 +17,13 @@ const (
 	None    Mode = "none"    // it is read as it is
 	Auto    Mode = "auto"    // the first of the others that it can have, in this order
 	Btrfs   Mode = "btrfs"   // read-only snapshots of its subvolumes
+	LVM     Mode = "lvm"     // a snapshot of the logical volume that it is on
 	Reflink Mode = "reflink" // its files are cloned before they are read
 )
 
 // Modes are all, as --snapshot has them.
 func Modes() []string {
-	return []string{string(None), string(Auto), string(Btrfs), string(Reflink)}
+	return []string{string(None), string(Auto), string(Btrfs), string(LVM), string(Reflink)}
 }
 
 // Place is where a filesystem is captured.
@@ -31,6 +34,7 @@ type Place struct {
 	// mounted there; see proc_pid_mountinfo(5).
 	Mount, Root    string
 	FSType, Source string
+	Dev            uint64 // of the filesystem, as the list of mounts has it
 	// ReadOnly says that nobody can write to the filesystem, MountReadOnly that nobody can
 	// at this mount point.
 	ReadOnly, MountReadOnly bool
@@ -51,15 +55,34 @@ type Choice struct {
 	Mode Mode   // None: it is read as it is
 	What string // that is written to the host, or why nothing is done
 	Not  string // why not the modes before, of Auto
+	// Origin is the logical volume, with LVM.
+	Origin Origin
+}
+
+// Origin is a logical volume of which a snapshot is made.
+type Origin struct {
+	Volume string // "vg/name"
+	Path   string // its device node
+	Thin   bool   // so is the snapshot, in the same pool
+	Size   int64  // else: the bytes that the snapshot gets for what changes
 }
 
 // Choose says what can be done about each place; nothing is written. For a mode but Auto
-// the error is a CannotError when no place can have it.
-func (h Host) Choose(mode Mode, places []Place) ([]Choice, error) {
+// the error is a CannotError when no place can have it, and for LVM a RoomError when a
+// place could, had it the room.
+func (h Host) Choose(ctx context.Context, mode Mode, places []Place) ([]Choice, error) {
+	var l *lvm
+	if mode == LVM || mode == Auto {
+		l = h.lvm(ctx, places)
+	}
 	var list []Choice
 	some := false
 	for _, p := range places {
-		c := h.choose(mode, p)
+		c, err := h.choose(mode, p, l)
+		var room *RoomError
+		if mode == LVM && errors.As(err, &room) {
+			return list, room
+		}
 		some = some || c.Mode != None || p.ReadOnly
 		list = append(list, c)
 	}
@@ -83,15 +106,16 @@ func (e *CannotError) Error() string {
 	return fmt.Sprintf("no snapshot by %s: %s", e.Mode, strings.Join(e.Why, "; "))
 }
 
-func (h Host) choose(mode Mode, p Place) Choice {
-	c := Choice{Place: p, Mode: None}
+// choose chooses; the error is why it is none, where that is of LVM.
+func (h Host) choose(mode Mode, p Place, l *lvm) (c Choice, err error) {
+	c = Choice{Place: p, Mode: None}
 	if p.ReadOnly {
 		c.What = "mounted read-only"
-		return c
+		return c, nil
 	}
 	modes := []Mode{mode}
 	if mode == Auto {
-		modes = []Mode{Btrfs, Reflink}
+		modes = []Mode{Btrfs, LVM, Reflink}
 	}
 	var not []string
 	for _, m := range modes {
@@ -99,12 +123,16 @@ func (h Host) choose(mode Mode, p Place) Choice {
 		switch m {
 		case Btrfs:
 			what, why = h.canBtrfs(p)
+		case LVM:
+			if c.Origin, what, err = l.can(p); err != nil {
+				why = err.Error()
+			}
 		case Reflink:
 			what, why = canReflink(p)
 		}
 		if what != "" {
 			c.Mode, c.What, c.Not = m, what, strings.Join(not, "; ")
-			return c
+			return c, nil
 		}
 		if mode == Auto {
 			why = "no " + string(m) + ": " + why
@@ -112,12 +140,13 @@ func (h Host) choose(mode Mode, p Place) Choice {
 		not = append(not, why)
 	}
 	c.What = strings.Join(not, "; ")
-	return c
+	return c, err
 }
 
 // ChooseAgain is for a choice of Auto that failed: files can be cloned, or nothing is done.
 func (h Host) ChooseAgain(c Choice) Choice {
-	return h.choose(Reflink, c.Place)
+	c, _ = h.choose(Reflink, c.Place, nil)
+	return c
 }
 
 // canReflink goes by the name of the filesystem: that it can is seen when files are

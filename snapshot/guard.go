@@ -29,6 +29,8 @@ type Guard struct {
 	next int
 	open []promise // in the order made
 	fds  []int     // of what is made; closed before that is undone
+
+	volumes []made // snapshots of LVM; not changed once the tree is read
 }
 
 type promise struct {

@@ -1,11 +1,11 @@
 // Package snapshot makes a tree hold still while it is captured: commands of the user's
 // run before and after (hooks), files are cloned before they are read (reflink), and
-// snapshots of btrfs are read in place of what is mounted.
+// snapshots of btrfs or LVM are read in place of what is mounted.
 //
 // All of that writes to the host. What is made is removed again, whatever happens: by the
 // Guard that made it; if its process is killed, by the watcher, a process that outlives
 // it; and if that is killed too, by the next capture that makes snapshots, which finds
-// them by name (see SweepBtrfs).
+// them by name (see SweepBtrfs, SweepLVM).
 //
 // Nothing is ever frozen by hand: a freeze outlives the process that asked for it.
 package snapshot
@@ -33,6 +33,8 @@ type Undo struct {
 	Group int `json:"group,omitempty"`
 	// Subvolume is the path of a snapshot of btrfs: it is deleted.
 	Subvolume string `json:"subvolume,omitempty"`
+	// Volume is the name of a snapshot of LVM, "vg/name": it is removed.
+	Volume string `json:"volume,omitempty"`
 }
 
 // String says what it is, for people.
@@ -42,6 +44,8 @@ func (u Undo) String() string {
 		return "the post-hook"
 	case u.Group != 0:
 		return fmt.Sprintf("the hook of process group %d", u.Group)
+	case u.Volume != "":
+		return "the LVM snapshot " + u.Volume
 	}
 	return "the btrfs snapshot " + u.Subvolume
 }
@@ -53,6 +57,8 @@ func (u Undo) Command() string {
 		return u.Hook
 	case u.Group != 0:
 		return fmt.Sprintf("kill -- -%d", u.Group)
+	case u.Volume != "":
+		return "lvremove -f " + entry.ShellWord(u.Volume)
 	}
 	return "btrfs subvolume delete " + entry.ShellWord(u.Subvolume)
 }
@@ -64,6 +70,8 @@ func (u Undo) do(ctx context.Context, h Host) error {
 		return h.hook(ctx, u.Hook, nil)
 	case u.Group != 0:
 		return endGroup(u.Group)
+	case u.Volume != "":
+		return h.removeVolume(ctx, u.Volume)
 	}
 	return h.deleteSubvolume(ctx, u.Subvolume)
 }
@@ -151,18 +159,21 @@ func endGroup(group int) error {
 }
 
 // tool runs a program of the host and returns what it printed. keep, if not nil, stays
-// open in it: so the watcher waits for it. The error can be a ToolError.
+// open as long as it runs: so the watcher waits for it. The error can be a ToolError.
 func (h Host) tool(ctx context.Context, keep *os.File, name string, args ...string) (string, error) {
 	if ctx.Err() != nil {
 		return "", context.Cause(ctx)
 	}
 	// Once begun it is not killed: half of what it does might be done. It is quick.
 	cmd := exec.Command(name, args...)
-	cmd.Env = append(h.environ(cmd), "LC_ALL=C")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if keep != nil {
+		// A shell keeps it open: the programs of LVM close what they do not know, and
+		// complain.
+		cmd = exec.Command("/bin/sh", append([]string{"-c", `"$0" "$@" 3>&-; exit $?`, name}, args...)...)
 		cmd.ExtraFiles = []*os.File{keep}
 	}
+	cmd.Env = append(h.environ(cmd), "LC_ALL=C")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	var stdout, stderr strings.Builder
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := h.start(cmd)
