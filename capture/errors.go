@@ -176,6 +176,24 @@ func (e *NoManifestError) Error() string {
 // Unwrap returns the reason.
 func (e *NoManifestError) Unwrap() error { return e.err }
 
+// ExtraError says that image and MANIFEST are whole here, and that the Profile or the list
+// of deletions is not.
+type ExtraError struct {
+	Image, Manifest string // Manifest "" for none
+	err             error
+}
+
+func (e *ExtraError) Error() string {
+	there := e.Image + " is whole"
+	if e.Manifest != "" {
+		there = e.Image + " and its MANIFEST " + e.Manifest + " are whole"
+	}
+	return there + ", but " + e.err.Error()
+}
+
+// Unwrap returns the reason.
+func (e *ExtraError) Unwrap() error { return e.err }
+
 // InterruptedError says what a signal left on the endpoint.
 type InterruptedError struct {
 	// Stored is the name of an image that is there without its MANIFEST; "" for none.

@@ -248,14 +248,15 @@ func (r *run) finish() error {
 		return &NoManifestError{Image: o.image.name, err: unwritten}
 	}
 	if f := o.profile.file; f != nil {
-		if err := f.Fill(r.writeProfile); err != nil {
-			return err
-		}
+		err = f.Fill(r.writeProfile)
 	}
-	if f := o.deletions.file; f != nil {
-		return f.Fill(r.writeDeletions)
+	if f := o.deletions.file; f != nil && err == nil {
+		err = f.Fill(r.writeDeletions)
 	}
-	return nil
+	if err != nil && o.image.name != "" {
+		return &ExtraError{Image: o.image.name, Manifest: o.manifest.name, err: err}
+	}
+	return err
 }
 
 // keep writes a file to the current directory or, where that cannot be, to another.

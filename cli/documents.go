@@ -103,7 +103,8 @@ func (o *captureOptions) printResult(ctx context.Context, a *App, res capture.Re
 	if o.result != "" {
 		werr := durable.Write(o.result, true, func(w io.Writer) error { return writeJSON(w, doc) })
 		if werr != nil && err == nil {
-			err = fmt.Errorf("--result: %w", werr)
+			d := elsewhereHint(werr, fileFull)
+			err = &failure{d.code, fmt.Errorf("--result: %w", werr), d.hint}
 		}
 	}
 	return err

@@ -100,7 +100,8 @@ const (
 	filesClaims    = `give the task ExtraClaims: scope files, action "post, get", specific "*"`
 	profileClaims  = `give the task ExtraClaims: scope profiles, action "create, update", specific "*"; or store the printed Profile with drpcli profiles create`
 	otherName      = "use another name (--rootfs-name, --manifest-name, --upload-path)"
-	otherFolder    = "use another folder (--upload-path)" // where names are given
+	otherFolder    = "use another folder (--upload-path)"              // where names are given
+	fileFull       = "free some space, or name a file on another disk" // beside the image, or without one
 	lookAtEndpoint = "and look in the endpoint's log"
 	goneHint       = "nothing was stored: mount it again, or give the snapshot more room, and capture again"
 	spaceHint      = "free some space, or send the image to the endpoint without --output"
@@ -110,7 +111,7 @@ const (
 var notCapturing = strings.NewReplacer(
 	otherName, otherFolder,
 	goneHint, "mount it again, or give the snapshot more room, and begin again",
-	spaceHint, "free some space, or name a file on another disk",
+	spaceHint, fileFull,
 	"wait until that capture ends", "wait until that ends",
 )
 
@@ -167,6 +168,7 @@ func known(err error) (d diagnosis, ok bool) {
 		exists     *durable.ExistsError
 		busy       *durable.BusyError
 		noManifest *capture.NoManifestError
+		extra      *capture.ExtraError
 		place      *durable.PlaceError
 		token      *upload.TokenError
 		name       *upload.NameError
@@ -240,8 +242,9 @@ func known(err error) (d diagnosis, ok bool) {
 	case errors.As(err, &busy):
 		return diagnosis{ExitTaken, "wait until that capture ends, or use another name", ""}, true
 	case errors.As(err, &noManifest):
-		d = diagnose(errors.Unwrap(noManifest))
-		return diagnosis{d.code, d.hint, ""}, true
+		return elsewhereHint(errors.Unwrap(noManifest), "free some space, or name another with --manifest, and capture again with --overwrite"), true
+	case errors.As(err, &extra):
+		return elsewhereHint(errors.Unwrap(extra), fileFull), true
 	case errors.As(err, &place) && errors.Is(err, os.ErrPermission):
 		return diagnosis{ExitFailed, asRoot, ""}, true
 	case errors.As(err, &place):
@@ -263,6 +266,15 @@ func known(err error) (d diagnosis, ok bool) {
 		return diagnosis{ExitEndpoint, "delete the file there, and look at the endpoint's disk and log", ""}, true
 	}
 	return knownRemote(err)
+}
+
+// elsewhereHint is a diagnosis of a file beside an image, with the hint for a full disk.
+func elsewhereHint(err error, full string) diagnosis {
+	d := diagnose(err)
+	if d.prefix = ""; errors.Is(err, syscall.ENOSPC) {
+		d.hint = full
+	}
+	return d
 }
 
 // diagnoseOption names the flag of an option.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"syscall"
 
 	"github.com/spf13/pflag"
 
@@ -249,7 +250,7 @@ func (e *extraction) conclude(ctx context.Context, err error, unmatched []string
 		return &failure{ExitInterrupted, fmt.Errorf("interrupted; %s, each of them complete", there), ""}
 	case errors.As(err, &write):
 		d := diagnose(write.Err)
-		return &failure{d.code, fmt.Errorf("%w; %s", err, there), map[bool]string{true: "free some space in the directory"}[d.code == ExitFailed && e.Entries > 0]}
+		return &failure{d.code, fmt.Errorf("%w; %s", err, there), map[bool]string{true: "free some space in the directory"}[errors.Is(err, syscall.ENOSPC)]}
 	case isSourceError(err):
 		return fmt.Errorf("%w; %s", err, there)
 	default:

@@ -219,7 +219,7 @@ func (f *File) Commit() error {
 	if f.InPlace {
 		return f.Close()
 	}
-	err := f.Sync()
+	err := f.called(f.Sync())
 	if err == nil {
 		err = f.publish()
 	}
@@ -310,10 +310,25 @@ func (f *File) Fill(write func(io.Writer) error) error {
 
 // Contain writes the content by write, and leaves the name for Commit.
 func (f *File) Contain(write func(io.Writer) error) error {
-	if err := write(f); err != nil {
-		return fmt.Errorf("write %s: %w", f.path, err)
+	err := write(f)
+	if of := (*os.PathError)(nil); err == nil || errors.As(err, &of) && of.Path == f.path {
+		return err
 	}
-	return nil
+	return fmt.Errorf("write %s: %w", f.path, err)
+}
+
+// Write names the file in its errors as it will be called, and not the temp file, which is
+// gone when anybody reads them.
+func (f *File) Write(p []byte) (int, error) {
+	n, err := f.File.Write(p)
+	return n, f.called(err)
+}
+
+func (f *File) called(err error) error {
+	if of := (*os.PathError)(nil); errors.As(err, &of) {
+		return &os.PathError{Op: of.Op, Path: f.path, Err: of.Err}
+	}
+	return err
 }
 
 // Write writes a whole file by write.
@@ -323,25 +338,4 @@ func Write(path string, overwrite bool, write func(io.Writer) error) error {
 		return err
 	}
 	return f.Fill(write)
-}
-
-// Temp makes a file without a name in TMPDIR; where there is no room for one,
-// such as on a read-only root, in memory.
-func Temp(dir string) (*os.File, error) {
-	if dir == "" {
-		dir = "/tmp"
-	}
-	fd, err := unix.Open(dir, unix.O_RDWR|unix.O_TMPFILE|unix.O_CLOEXEC, 0o600)
-	if err == nil {
-		return os.NewFile(uintptr(fd), dir), nil
-	}
-	// Not every filesystem knows O_TMPFILE, and none before Linux 3.11.
-	if f, err := os.CreateTemp(dir, "image-capture.*"); err == nil {
-		return f, os.Remove(f.Name())
-	}
-	fd, err = unix.MemfdCreate("image-capture", unix.MFD_CLOEXEC)
-	if err != nil {
-		return nil, fmt.Errorf("cannot make a temp file in %s: %w", dir, err)
-	}
-	return os.NewFile(uintptr(fd), "memfd"), nil
 }

@@ -110,3 +110,24 @@ func ownerOf(info os.FileInfo) uint32 {
 	}
 	return 0
 }
+
+// Temp makes a file without a name in TMPDIR; where there is no room for one,
+// such as on a read-only root, in memory.
+func Temp(dir string) (*os.File, error) {
+	if dir == "" {
+		dir = "/tmp"
+	}
+	fd, err := unix.Open(dir, unix.O_RDWR|unix.O_TMPFILE|unix.O_CLOEXEC, 0o600)
+	if err == nil {
+		return os.NewFile(uintptr(fd), dir), nil
+	}
+	// Not every filesystem knows O_TMPFILE, and none before Linux 3.11.
+	if f, err := os.CreateTemp(dir, "image-capture.*"); err == nil {
+		return f, os.Remove(f.Name())
+	}
+	fd, err = unix.MemfdCreate("image-capture", unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("cannot make a temp file in %s: %w", dir, err)
+	}
+	return os.NewFile(uintptr(fd), "memfd"), nil
+}
