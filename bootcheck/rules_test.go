@@ -154,7 +154,7 @@ func TestRules(t *testing.T) {
 			[]string{"ok /curtin: is a directory", "ok /curtin/curtin-hooks: hooks of the image's own deploy it", "fail /curtin/finalize: cannot be executed, and is run in place of the deployer's own hook"}},
 		{"dangling hook", "curtin", deb, "-- curtin/curtin-hooks -> gone --\n", []string{"ok /curtin:", "fail /curtin/curtin-hooks: cannot"}},
 
-		{"hooks of ours", "curtin", hooks + deb, "", []string{"ok /curtin: is a directory", "ok /curtin/curtin-hooks: our hooks, version 1, deploy the image"}},
+		{"hooks of ours", "curtin", hooks + deb, "", []string{"ok /curtin: is a directory", "ok /curtin/curtin-hooks: our hooks, version 2, deploy the image"}},
 		{"hooks of ours, an old version", "curtin", deb, "-- curtin/curtin-hooks [0755] --\n#!/bin/sh\n# image-capture-hooks: 0\n", []string{"ok /curtin:", "ok /curtin/curtin-hooks: hooks of the image's own"}},
 		{"link at /etc", "curtin", hooks + deb, "-- etc [gone] --\n-- etc -> usr/etc --\n", []string{"fail /etc: is a symbolic link: image-deploy puts a directory in its place", "ok", "ok"}},
 		{"link at /usr/local", "curtin", hooks + deb, "-- usr/local -> ../var/usrlocal --\n", []string{"warn /usr/local: is a symbolic link", "ok", "ok"}},

@@ -72,7 +72,7 @@ func (e events) Layered(l capture.Layer) {
 		if l.Deletions == "" {
 			hint = "write the names with --deletions FILE, and then " + hint
 		}
-		e.term.warn(hint, "tar cannot delete: what the layer deletes, as its MANIFEST says, has to be deleted from the unpacked base before the layer is unpacked")
+		e.term.warn(hint, "tar cannot delete: what the layer deletes, as its MANIFEST says, has to be deleted from the unpacked base before the layer is unpacked; image-deploy does not: image-capture hooks --layer makes an archive that does")
 	}
 }
 

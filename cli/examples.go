@@ -37,9 +37,10 @@ var examples = map[string][]example{
 		{"what is in an image, and what takes the space", "image-capture report debian-12.tgz -o debian-12.html"},
 		{"how this server has grown since it was deployed", "image-capture report / --base gold.MANIFEST.txt -o server.html"},
 	},
-	"diff":       {{"how far has this server drifted from its gold image?", "image-capture diff gold.tgz /"}, {"and one on another host?", "image-capture diff gold.MANIFEST.txt ssh://root@server/"}},
-	"prune":      {{"all but the newest five images of each kind go", "image-capture prune --keep 5 --yes"}},
-	"hooks":      {{"the archive for image-deploy/additional-tarballs", "image-capture hooks -o hooks.tgz"}},
+	"diff":  {{"how far has this server drifted from its gold image?", "image-capture diff gold.tgz /"}, {"and one on another host?", "image-capture diff gold.MANIFEST.txt ssh://root@server/"}},
+	"prune": {{"all but the newest five images of each kind go", "image-capture prune --keep 5 --yes"}},
+	"hooks": {{"the archive for image-deploy/additional-tarballs", "image-capture hooks -o hooks.tgz"},
+		{"the same with a layer, which the hooks unpack over the image after its deletions", "image-capture hooks --layer update.tgz -o update-hooks.tgz"}},
 	"completion": {{"for bash, for all users", "image-capture completion bash > /usr/share/bash-completion/completions/image-capture"}},
 	"man":        {{"read it", "image-capture man | man -l -"}},
 }

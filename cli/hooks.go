@@ -2,22 +2,33 @@ package cli
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"io"
 
 	"image-capture/capture"
 	"image-capture/deploy"
 	"image-capture/durable"
+	"image-capture/manifest"
+	"image-capture/upload"
 )
 
 // hooksOptions are the command hooks'.
 type hooksOptions struct {
 	output    string
 	overwrite bool
+	layers    []string
+	tls       tlsOptions
 }
 
 func (o *hooksOptions) add(g *groups) {
 	s := g.group("Output")
 	s.StringVarP(&o.output, "output", "o", "-", "write the archive to `FILE`, or to stdout for -")
 	s.BoolVar(&o.overwrite, "overwrite", false, "replace a file that exists")
+	s.StringArrayVar(&o.layers, "layer", nil, "have the hooks unpack the layer `IMAGE`, a file or URL with its MANIFEST beside it, after its deletions; where layers lie over layers, repeat it, the lowest first")
+	o.tls.add(g.group(tlsTitle))
 }
 
 // elsewhere is for printsElsewhere.
@@ -25,18 +36,101 @@ func (o *hooksOptions) elsewhere() bool { return o.output != "-" }
 
 // run writes the archive for the Param image-deploy/additional-tarballs, whose index is
 // "07_hook": image-deploy unpacks it over the image, after its own.
-func (o *hooksOptions) run(_ context.Context, a *App, _ *groups, args []string) error {
+func (o *hooksOptions) run(ctx context.Context, a *App, _ *groups, args []string) error {
 	if len(args) > 0 {
 		return usagef("image-capture hooks -o FILE", "hooks takes no argument")
 	}
 	if o.output != "-" {
+		if err := notRead("--output", o.output, filesOf(o.layers)); err != nil {
+			return err
+		}
 		if err := capture.NotOthers(o.output, ""); err != nil {
 			return err
 		}
-		return durable.Write(o.output, o.overwrite, deploy.Tarball)
-	}
-	if err := forImage(a.image); err != nil {
+	} else if err := forImage(a.image); err != nil {
 		return err
 	}
-	return deploy.Tarball(a.content())
+	client, err := o.tls.client(ctx)
+	if err != nil {
+		return err
+	}
+	layers, err := a.layersFor(ctx, client, o.layers)
+	if err != nil {
+		return err
+	}
+	write := func(w io.Writer) error {
+		var list []deploy.Layer
+		for _, l := range layers {
+			list = append(list, deploy.Layer{Deleted: deletedNames(&l.facts), Tar: l, Size: l.facts.Size})
+		}
+		return deploy.Tarball(w, list...)
+	}
+	if o.output != "-" {
+		return durable.Write(o.output, o.overwrite, write)
+	}
+	return write(a.content())
+}
+
+// hookLayer is a layer for the hooks. Its image is opened when it is read, and has to be
+// the one that its MANIFEST describes.
+type hookLayer struct {
+	name  string
+	facts manifest.Facts
+	open  func() (io.ReadCloser, error)
+	in    io.ReadCloser
+	hash  hash.Hash
+}
+
+func (l *hookLayer) Read(p []byte) (int, error) {
+	if l.in == nil {
+		in, err := l.open()
+		if err != nil {
+			return 0, err
+		}
+		l.in, l.hash = in, sha256.New()
+	}
+	n, err := l.in.Read(p)
+	l.hash.Write(p[:n])
+	if err != nil {
+		l.in.Close()
+	}
+	if err == io.EOF && hex.EncodeToString(l.hash.Sum(nil)) != l.facts.SHA256 {
+		err = &failure{ExitVerify, fmt.Errorf("%s has another SHA-256 than its MANIFEST says", l.name), "image-capture verify says more"}
+	}
+	return n, err
+}
+
+// layersFor finds layers by their MANIFESTs, each over the one before.
+func (a *App) layersFor(ctx context.Context, client *upload.Client, names []string) ([]*hookLayer, error) {
+	var list []*hookLayer
+	for i, name := range names {
+		if name == "-" || kindOfFile(name) == "MANIFEST" {
+			return nil, usagef("give the image as a file or URL, with its MANIFEST beside it", "--layer %s is no layer", name)
+		}
+		m, err := a.manifestFor(ctx, client, name, "")
+		if err != nil {
+			return nil, err
+		}
+		if m == nil {
+			return nil, usagef("put the MANIFEST that the capture wrote beside it: what the layer deletes is in there", "--layer %s has no MANIFEST", name)
+		}
+		facts := m.Facts()
+		err = m.standsFor(name, 0)
+		m.Close()
+		switch {
+		case err != nil:
+			return nil, err
+		case facts.Base == "":
+			return nil, usagef("deploy it as the image", "--layer %s is no layer, as its MANIFEST says", name)
+		case facts.Format == manifest.TarZst:
+			return nil, usagef("capture the layer with --format tgz", "--layer %s is %s, and the deployer may have no zstd", name, facts.Format)
+		case i > 0 && list[i-1].facts.SHA256 != facts.BaseSHA256:
+			return nil, notTheBase(names[i-1], name, facts)
+		}
+		list = append(list, &hookLayer{name: name, facts: facts, open: func() (io.ReadCloser, error) {
+			in, _, err := a.open(ctx, client, name)
+			return in, err
+		}})
+	}
+	return list, nil
 }

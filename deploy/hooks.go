@@ -10,21 +10,16 @@
 package deploy
 
 import (
-	"archive/tar"
 	"bytes"
-	"compress/gzip"
 	"embed"
-	"fmt"
-	"io"
 	"io/fs"
 	"slices"
 	"strconv"
-	"time"
 )
 
 // Version is the version of the hooks in this program, larger with each change of what
 // they do. It is the number on their second line.
-const Version = 1
+const Version = 2
 
 const (
 	// HooksPath is where curtin looks for the hooks in an image.
@@ -88,35 +83,4 @@ func HooksVersion(text []byte) (int, bool) {
 		text = rest
 	}
 	return 0, false
-}
-
-// Tarball writes the hooks as a gzip-compressed tar archive for the Param
-// image-deploy/additional-tarballs, which image-deploy unpacks over the image. The same
-// hooks give the same bytes.
-func Tarball(w io.Writer) error {
-	zw := gzip.NewWriter(w)
-	tw := tar.NewWriter(zw)
-	headers := []*tar.Header{{Typeflag: tar.TypeDir, Name: "./curtin/", Mode: 0o755}}
-	contents := [][]byte{nil}
-	for _, f := range Hooks() {
-		headers = append(headers, &tar.Header{Typeflag: tar.TypeReg, Name: "./" + f.Path, Mode: int64(f.Mode.Perm()), Size: int64(len(f.Content))})
-		contents = append(contents, f.Content)
-	}
-	for i, h := range headers {
-		h.Format = tar.FormatUSTAR
-		h.ModTime = time.Unix(0, 0)
-		if err := tw.WriteHeader(h); err != nil {
-			return fmt.Errorf("write the hooks: %w", err)
-		}
-		if _, err := tw.Write(contents[i]); err != nil {
-			return fmt.Errorf("write the hooks: %w", err)
-		}
-	}
-	if err := tw.Close(); err != nil {
-		return fmt.Errorf("write the hooks: %w", err)
-	}
-	if err := zw.Close(); err != nil {
-		return fmt.Errorf("write the hooks: %w", err)
-	}
-	return nil
 }

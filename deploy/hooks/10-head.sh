@@ -1,5 +1,5 @@
 #!/bin/sh
-# image-capture-hooks: 1
+# image-capture-hooks: 2
 #
 # Copyright 2026 The image-capture authors
 #
@@ -34,7 +34,7 @@ export LC_ALL PATH DEBIAN_FRONTEND GRUB_DISABLE_OS_PROBER
 unset TMPDIR LD_PRELOAD LD_LIBRARY_PATH ENV BASH_ENV
 umask 022
 
-VERSION=1
+VERSION=2
 target='' log='' work='' bound='' dry=''
 by_hand=no
 

@@ -94,6 +94,10 @@ check_target() {
 	[ "$own" != "$new" ] || die "refused: $target is the running system once more"
 	[ -e "$target/bin/sh" ] || [ -L "$target/bin/sh" ] || die "$target holds no system: there is no /bin/sh"
 	chroot "$target" /bin/sh -c : 2>/dev/null || die "programs of $target do not run here (other architecture than this machine's?)"
+}
+
+# read_os: what layers have made of the image is what counts.
+read_os() {
 	for f in /etc/os-release /usr/lib/os-release; do
 		show $f >"$work/os-release"
 		[ -s "$work/os-release" ] && break

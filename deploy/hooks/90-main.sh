@@ -37,6 +37,8 @@ main() {
 	work=$(mktemp -d) || die "cannot make a directory in /tmp"
 	check_target
 	read_settings
+	apply_layers
+	read_os
 	find_family
 	find_machine
 	find_mounts
