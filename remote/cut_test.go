@@ -14,8 +14,8 @@ import (
 	"image-capture/cli"
 )
 
-// TestCut: a connection that breaks, at any moment, leaves nothing: no process, no file and
-// no mount on the host, and no file here.
+// TestCut: a connection that breaks, at any moment, leaves nothing: no process, no file, no
+// memory and no mount on the host, and no file here.
 func TestCut(t *testing.T) {
 	h, tree := host(t), root(t)
 	before, dir := h.state(t), t.TempDir()
@@ -24,6 +24,11 @@ func TestCut(t *testing.T) {
 		cuts = 20
 	}
 	for i := range cuts {
+		if i == cuts/2 { // the program runs from a memfd
+			h.there(t, "mount -o remount,noexec /dev/shm; mount -o remount,noexec /run")
+			t.Cleanup(func() { h.there(t, "mount -o remount,exec /dev/shm; mount -o remount,exec /run") })
+			before = h.state(t)
+		}
 		cmd := h.command(h.url("root", tree), "-o", dir+"/x.tgz", "--check", "off", "--limit-rate", "read=100K", "--quiet")
 		var errs bytes.Buffer
 		cmd.Stderr = &errs

@@ -155,9 +155,12 @@ func (s *sshd) there(t *testing.T, script string) string {
 	return string(out)
 }
 
-// state is what may be left on the host: files in memory, and mounts.
+// state is what may be left on the host: files in memory, memory of files without a name,
+// and mounts.
 func (s *sshd) state(t *testing.T) string {
 	return s.there(t, `find /dev/shm /run -path /run/sudo -prune -o -path /run/work -prune -o -path /run/up -prune -o -print | sort
+df --output=used /dev/shm
+ls -l /proc/[0-9]*/exe /proc/[0-9]*/fd 2>/dev/null | grep -o "/memfd:.*\|/dev/shm/.*" | sort
 cat /proc/self/mountinfo`)
 }
 
