@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/hex"
+	"errors"
 	"io"
 	"path"
 	"strings"
@@ -209,8 +210,11 @@ func (r *run) unsent(err error) error {
 	}
 	u.Stored, u.Old = r.facts.UploadTarball, r.delivery.old()
 	if u.Manifest == "" {
-		var kerr error
-		if u.Manifest, kerr = r.keepManifest(); kerr != nil {
+		kerr := error(errors.New("it is not kept on the host of the tree"))
+		if !r.opt.KeepNothing {
+			u.Manifest, kerr = r.keepManifest()
+		}
+		if kerr != nil {
 			return &LostManifestError{err: err, kept: kerr}
 		}
 	}

@@ -114,6 +114,9 @@ type Outputs struct {
 	Deletions string
 	// Overwrite replaces files that exist, also on the endpoint.
 	Overwrite bool
+	// KeepNothing writes nothing here that has a name, also no MANIFEST that could not be
+	// sent.
+	KeepNothing bool
 	// TempDir is for files without a name; "" is /tmp.
 	TempDir string
 }

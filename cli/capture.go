@@ -17,7 +17,6 @@ import (
 	"image-capture/entry"
 	"image-capture/identity"
 	"image-capture/manifest"
-	"image-capture/remote"
 )
 
 // captureOptions are the command capture's.
@@ -42,6 +41,7 @@ type captureOptions struct {
 	load        loadOptions
 	store       storeOptions
 	upload      bool
+	uploadFrom  string
 	result      string
 	dryRun      bool
 	remote      remoteOptions
@@ -89,6 +89,7 @@ func (o *captureOptions) add(g *groups) {
 	o.load.add(g, &o.store.rates)
 	o.store.add(g)
 	g.group(endpointTitle).BoolVar(&o.upload, "upload", false, "store image and MANIFEST on the endpoint")
+	o.addUploadFrom(g)
 	o.messageOptions.add(g, true)
 	s = g.group("Messages")
 	s.BoolVarP(&o.verbose, "verbose", "v", false, "name each entry on stderr when it is in the image")
@@ -121,6 +122,9 @@ func (o *captureOptions) run(ctx context.Context, a *App, g *groups, args []stri
 		return refused(ctx, a, o, usagef("image-capture ROOT, such as image-capture / or image-capture /mnt; image-capture --help lists commands and flags", "capture takes one argument, the root"))
 	}
 	root, err := o.remote.of(g, args[0])
+	if err == nil {
+		err = o.validUploadFrom(a)
+	}
 	if err != nil {
 		return refused(ctx, a, o, err)
 	}
@@ -149,15 +153,18 @@ func (o *captureOptions) run(ctx context.Context, a *App, g *groups, args []stri
 			err = usagef("capture base and layer as tgz, and give --base the MANIFEST of the base; or leave out --profile and --save-profile", "%w", none)
 		}
 	}
-	if err == nil && o.boot.elsewhere {
+	there := o.uploadFrom == fromHost && !o.dryRun
+	if err == nil && o.boot.elsewhere && !there {
 		var leave func()
-		opt.Origin, leave, err = o.remote.origin(ctx, a, remote.Job{Task: opt.Task(), TargetSelf: o.boot.target == targetSelf, Nice: o.load.wish(g)}, a.events(o.progress, o.verbose))
+		opt.Origin, leave, err = o.remote.origin(ctx, a, o.job(g, opt), a.events(o.progress, o.verbose))
 		defer leave()
 	}
 	if err == nil && o.dryRun {
 		return o.forecast(ctx, a, opt)
 	}
-	if err == nil {
+	if err == nil && there {
+		res, err = o.hostCaptures(ctx, a, g, opt)
+	} else if err == nil {
 		res, err = capture.Run(ctx, opt, a.events(o.progress, o.verbose))
 	}
 	if err == nil || res.Delivered {

@@ -39,6 +39,7 @@ type storeOptions struct {
 	endpointOptions
 	saveProfile, filesURL string
 	rates                 rateOption
+	made                  upload.Config // that of connect
 }
 
 func (o *storeOptions) add(g *groups) {
@@ -156,6 +157,7 @@ func (o *storeOptions) warnLoopback(a *App, wanted bool) {
 func (o *storeOptions) connect(ctx context.Context, a *App, events upload.Events) (*upload.Endpoint, error) {
 	return o.endpointOptions.connectWith(ctx, a, events, func(cfg *upload.Config) (err error) {
 		_, cfg.Rate, err = o.rates.of()
+		o.made = *cfg
 		return err
 	})
 }

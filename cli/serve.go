@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"os"
 	"strings"
 
@@ -26,6 +27,7 @@ func (serveOptions) run(ctx context.Context, a *App, _ *groups, args []string) e
 	}
 	s := remote.Service{
 		Mark: args[0], Hello: remote.Hello{Version: versionText(), UID: os.Geteuid()},
+		Proxy:   http.ProxyFromEnvironment,
 		Prepare: func(opt *capture.Options, job remote.Job) error { return prepare(a, opt, job) },
 		Explain: func(ctx context.Context, err error) *remote.Error {
 			code, hint, shown := conclude(ctx, err)

@@ -70,6 +70,7 @@ var notInTasks = map[string]string{
 	"ssh-option":   "a task runs on the machine that is captured",
 	"sudo":         "as ssh-option",
 	"agent-dir":    "as ssh-option",
+	"upload-from":  "as ssh-option",
 	"dry-run":      "a job is there to capture",
 	"result":       "the task reads it, and copies it to image-capture/result-file",
 	"endpoint":     "the runner says which",

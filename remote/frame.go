@@ -34,6 +34,7 @@ const (
 
 // order is a message to the host.
 type order struct {
+	Upload *Upload         // of store
 	Like   *manifest.Facts // of entries
 	Only   *selected
 	Answer *answer
@@ -52,6 +53,7 @@ const (
 	release  = "release"
 	walk     = "walk"
 	preview  = "preview"
+	store    = "store" // has the upload: the capture is the host's alone
 	entries  = "entries"
 	only     = "only"     // has a piece of the selection
 	answered = "answered" // what is done with entries that came; it is not answered
@@ -68,6 +70,8 @@ type report struct {
 	Part     *part
 	Digest   *digest
 	Progress *progress
+	Walking  *walking
+	Retry    *retry
 	Done     *done
 }
 
@@ -85,6 +89,7 @@ type done struct {
 	Walked   *capture.Walked
 	Forecast *capture.Forecast
 	Bytes    int64
+	Result   *capture.Result
 	Error    *Error
 }
 

@@ -121,9 +121,7 @@ func (s *sink) take(kind byte, image []byte, r *report) (bool, error) {
 	case r.Members != nil:
 		return true, s.members(r.Members)
 	case r.Progress != nil:
-		s.far.bytes.Store(r.Progress.Bytes)
-		s.far.entries.Store(r.Progress.Entries)
-		s.far.whole.Store(r.Progress.Total)
+		s.far.progress(r.Progress)
 		return true, nil
 	}
 	return false, nil
@@ -157,6 +155,12 @@ type far struct {
 	asked                 atomic.Bool
 }
 
+func (f *far) progress(p *progress) {
+	f.bytes.Store(p.Bytes)
+	f.entries.Store(p.Entries)
+	f.whole.Store(p.Total)
+}
+
 func (f *far) Done() (bytes, entries int64) { return f.bytes.Load(), f.entries.Load() }
 
 // Total has the host find out how much there is, once somebody wants to know.
@@ -181,14 +185,14 @@ func (o *origin) call(ctx context.Context, what order, t taker) (done, error) {
 	if err := h.send.message(&what); err != nil {
 		return done{}, h.lost(-1)
 	}
-	told := make(chan struct{})
+	sent := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
-		defer close(told)
+		defer close(sent)
 		stopHost()
 	})
 	defer func() {
 		if !stop() {
-			<-told // or it would stop what is ordered next
+			<-sent // or it would stop what is ordered next
 		}
 	}()
 	ctx, fail := context.WithCancelCause(ctx) // of this side
@@ -203,7 +207,9 @@ func (o *origin) call(ctx context.Context, what order, t taker) (done, error) {
 			return done{}, err
 		case ctx.Err() != nil && r.Done == nil:
 			continue
-		case kind == imageFrame, r.Members != nil, r.Part != nil, r.Digest != nil, r.Progress != nil:
+		case r.Event != nil && slices.Contains(told, r.Event.Method):
+			err = tell(o.events, told, r.Event)
+		case r.Done == nil && kind != aliveFrame:
 			taken := false
 			if t != nil {
 				taken, err = t(kind, image, &r)
@@ -211,13 +217,10 @@ func (o *origin) call(ctx context.Context, what order, t taker) (done, error) {
 			if !taken && err == nil && r.Progress == nil {
 				err = &ProtocolError{"what nobody has asked for"}
 			}
-		case r.Event != nil:
-			err = tell(o.events, r.Event)
 		case r.Done != nil && ctx.Err() != nil:
-			return done{}, context.Cause(ctx)
+			return *r.Done, context.Cause(ctx)
 		case r.Done != nil && r.Done.Error != nil:
-			e := r.Done.Error
-			return *r.Done, &Error{e.Code, h.errs.clean(e.Text), h.errs.clean(e.Hint)}
+			return *r.Done, h.errs.error(r.Done.Error)
 		case r.Done != nil:
 			return *r.Done, nil
 		}
@@ -228,10 +231,10 @@ func (o *origin) call(ctx context.Context, what order, t taker) (done, error) {
 	}
 }
 
-// tell calls the method of an event, one of those that an Origin tells.
-func tell(events capture.Events, e *event) error {
+// tell calls the method of an event, one of those that may be called.
+func tell(events capture.Events, may []string, e *event) error {
 	m := reflect.ValueOf(events).MethodByName(e.Method)
-	if !slices.Contains(told, e.Method) || m.Type().NumIn() != len(e.Args) {
+	if !slices.Contains(may, e.Method) || m.Type().NumIn() != len(e.Args) {
 		return &ProtocolError{fmt.Sprintf("the event %q", e.Method)}
 	}
 	var args []reflect.Value

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -15,7 +16,8 @@ import (
 // TestTold: all that an Origin tells is data that goes over the wire, and arrives.
 func TestTold(t *testing.T) {
 	events := reflect.TypeFor[capture.Events]()
-	for _, name := range told {
+	may := slices.Concat(told, toldOfUpload)
+	for _, name := range may {
 		m, ok := events.MethodByName(name)
 		require.True(t, ok, name)
 		e := &event{Method: name}
@@ -24,7 +26,7 @@ func TestTold(t *testing.T) {
 			require.NoError(t, err, name)
 			e.Args = append(e.Args, text)
 		}
-		require.NoError(t, tell(capture.Silent{}, e))
+		require.NoError(t, tell(capture.Silent{}, may, e))
 	}
 	heard := &heard{}
 	var sent bytes.Buffer
@@ -34,11 +36,11 @@ func TestTold(t *testing.T) {
 	in := newReceiver(bufio.NewReader(&sent))
 	_, _, err := in.next(&got)
 	require.NoError(t, err)
-	require.NoError(t, tell(heard, got.Event))
+	require.NoError(t, tell(heard, told, got.Event))
 	require.Equal(t, rootfs.Mount{Path: "./a\xff", Captured: true}, heard.mount)
 	var strange *ProtocolError
-	require.ErrorAs(t, tell(heard, &event{Method: "ProfileLeftOut", Args: [][]byte{{1}}}), &strange, "not for a host to say")
-	require.ErrorAs(t, tell(heard, &event{Method: "Mount", Args: [][]byte{{1, 2, 3}}}), &strange)
+	require.ErrorAs(t, tell(heard, told, &event{Method: "ProfileLeftOut", Args: [][]byte{{1}}}), &strange, "not for a host to say")
+	require.ErrorAs(t, tell(heard, told, &event{Method: "Mount", Args: [][]byte{{1, 2, 3}}}), &strange)
 }
 
 type heard struct {

@@ -27,6 +27,8 @@ type Service struct {
 	Hello
 	// Prepare completes the options of a job.
 	Prepare func(*capture.Options, Job) error
+	// Proxy is for an upload from here.
+	Proxy Proxy
 	// Explain makes of an error what the user is told.
 	Explain func(context.Context, error) *Error
 }
@@ -85,6 +87,7 @@ type server struct {
 	Service
 	send   *sender
 	orders chan order
+	opt    capture.Options // of the job
 	origin capture.Origin
 	// current cancels what is being done.
 	current atomic.Pointer[context.CancelFunc]
@@ -171,7 +174,7 @@ func (s *server) do(ctx context.Context, o order) (d done, err error) {
 		if err := s.Prepare(&opt, *o.Job); err != nil {
 			return d, err
 		}
-		s.origin = capture.Here(opt, &relay{server: s})
+		s.opt, s.origin = opt, capture.Here(opt, &relay{server: s})
 		return d, nil
 	}
 	if s.origin == nil {
@@ -204,6 +207,8 @@ func (s *server) do(ctx context.Context, o order) (d done, err error) {
 			err = s.feed(ctx, live)
 			live.Close()
 		}
+	case store:
+		d.Result, err = s.store(ctx, o.Upload)
 	case only:
 		err = s.pick(ctx, o.Only)
 	case walk:

@@ -53,6 +53,9 @@ tty ALL=(ALL) NOPASSWD: ALL
 END
 printf 'auth required pam_unix.so nodelay\naccount required pam_unix.so\nsession required pam_permit.so\n' >/etc/pam.d/sudo
 
+# An endpoint that is on the host's side of the network.
+echo 127.0.0.1 drp.test >>/etc/hosts
+
 echo 'Unauthorized use of this host is not allowed.' >/run/banner
 cat >/run/sshd_config <<END
 Port $port

@@ -1,0 +1,186 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"image-capture/bootcheck"
+	"image-capture/capture"
+	"image-capture/entry"
+	"image-capture/manifest"
+	"image-capture/upload"
+)
+
+// Upload is what a host needs that stores the image on the endpoint itself. It has the
+// token: whoever is root on the host can have that.
+type Upload struct {
+	Config   upload.Config // Proxy is the host's own
+	Attempts int
+	// These are those of capture.Options.
+	Names                              manifest.Template
+	Tag                                string
+	Strict, Overwrite                  bool
+	EndpointURL, FilesURL, SaveProfile string
+	// Verbose has each entry told.
+	Verbose bool
+}
+
+// Capture captures a tree on the host, which sends image and MANIFEST to the endpoint
+// itself: neither passes through this machine. An error of the host is an *Error.
+func (h *Host) Capture(ctx context.Context, job Job, to Upload, events capture.Events) (capture.Result, error) {
+	h.errs.keep(to.Config.Token)
+	h.errs.keep(to.Config.Password)
+	o := &origin{h, events}
+	if _, err := o.call(ctx, order{Verb: begin, Job: &job}, nil); err != nil {
+		return capture.Result{}, err
+	}
+	s := &stored{origin: o, far: &far{host: h}, walked: func() {}}
+	d, err := o.call(ctx, order{Verb: store, Upload: &to}, s.take)
+	s.walked()
+	res := capture.Result{}
+	if d.Result != nil {
+		res = *d.Result
+		c := whole(capture.Checked{Report: res.Report, System: res.System})
+		res.Report, res.System = c.Report, c.System
+	}
+	if ctx.Err() != nil && d.Error != nil { // it says what is left on the endpoint
+		err = h.errs.error(d.Error)
+	}
+	if err == nil && d.Result == nil {
+		err = &ProtocolError{"no result"}
+	}
+	return res, err
+}
+
+// error is an error of the host, fit to be shown.
+func (s *stderr) error(e *Error) *Error { return &Error{e.Code, s.clean(e.Text), s.clean(e.Hint)} }
+
+// stored takes what comes of a capture that the host does alone.
+type stored struct {
+	origin *origin
+	far    *far
+	walked func() // ends the progress of the walk under way
+}
+
+// retry is upload.Events.Retry.
+type retry struct {
+	N, Most int
+	Text    string
+	Wait    time.Duration
+}
+
+// walking says that a walk begins or ends, or how many bytes there are to send.
+type walking struct {
+	Begins, Ends bool
+	Sends        *int64
+}
+
+func (s *stored) take(_ byte, _ []byte, r *report) (bool, error) {
+	events := s.origin.events
+	switch {
+	case r.Retry != nil:
+		events.Retry(r.Retry.N, r.Retry.Most, errors.New(s.origin.host.errs.clean(r.Retry.Text)), r.Retry.Wait)
+	case r.Walking != nil && r.Walking.Sends != nil:
+		n := *r.Walking.Sends
+		events.Sending(func() int64 { return n }, false)
+	case r.Walking != nil:
+		s.walked()
+		s.walked = func() {}
+		if r.Walking.Begins {
+			s.far = &far{host: s.origin.host}
+			s.walked = events.Walking(s.far)
+		}
+	case r.Progress != nil:
+		s.far.progress(r.Progress)
+	case r.Event != nil && slices.Contains(toldOfUpload, r.Event.Method):
+		return true, tell(events, toldOfUpload, r.Event)
+	default:
+		return false, nil
+	}
+	return true, nil
+}
+
+// toldOfUpload are the methods of capture.Events that a host tells which stores the image
+// itself, besides told.
+var toldOfUpload = []string{
+	"LittleTempRoom", "Checked", "Secrets", "Captured", "Walked", "ProfileLeftOut", "ProfileWillFail",
+	"Replace", "TokenEnds", "TokenEnded", "Confirmed", "AnswerLost", "ProfileSaved",
+}
+
+// store captures and stores on the host.
+func (s *server) store(ctx context.Context, to *Upload) (*capture.Result, error) {
+	if to == nil {
+		return nil, &ProtocolError{"an order to store nowhere"}
+	}
+	events := &storing{relay{server: s}, to.Verbose}
+	cfg := to.Config
+	cfg.Proxy = s.Proxy
+	client, err := upload.New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	opt := s.opt
+	opt.Endpoint = upload.NewEndpoint(client, upload.Attempts{Most: to.Attempts, Events: events})
+	opt.Names, opt.Tag, opt.Strict, opt.Overwrite = to.Names, to.Tag, to.Strict, to.Overwrite
+	opt.EndpointURL, opt.FilesURL, opt.SaveProfile = to.EndpointURL, to.FilesURL, to.SaveProfile
+	opt.Version, opt.TempDir, opt.KeepNothing = s.Version, "/dev/shm", true
+	res, err := capture.Run(ctx, opt, events)
+	return &res, err
+}
+
+// storing tells all of a capture.
+type storing struct {
+	relay
+	verbose bool
+}
+
+func (r *storing) LittleTempRoom(folder string, free, need int64) {
+	r.tell("LittleTempRoom", folder, free, need)
+}
+func (r *storing) Checked(c bootcheck.Report)       { r.tell("Checked", c) }
+func (r *storing) Secrets(list []bootcheck.Secret)  { r.tell("Secrets", list) }
+func (r *storing) ProfileLeftOut(name string)       { r.tell("ProfileLeftOut", name) }
+func (r *storing) ProfileWillFail(a, b string)      { r.tell("ProfileWillFail", a, b) }
+func (r *storing) Replace(path string)              { r.tell("Replace", path) }
+func (r *storing) TokenEnds(at time.Time)           { r.tell("TokenEnds", at) }
+func (r *storing) TokenEnded(path string)           { r.tell("TokenEnded", path) }
+func (r *storing) Confirmed(path string, seen bool) { r.tell("Confirmed", path, seen) }
+func (r *storing) AnswerLost(path string)           { r.tell("AnswerLost", path) }
+func (r *storing) ProfileSaved(name string, is bool) {
+	r.tell("ProfileSaved", name, is)
+}
+
+func (r *storing) Walked(unreadable, changed, omitted []entry.Note) {
+	r.tell("Walked", unreadable, changed, omitted)
+}
+
+func (r *storing) Captured(path string) {
+	if r.verbose {
+		r.tell("Captured", path)
+	}
+}
+
+func (r *storing) Retry(n, most int, err error, wait time.Duration) {
+	_ = r.server.send.message(&report{Retry: &retry{n, most, err.Error(), wait}})
+}
+
+func (r *storing) Sending(estimate func() int64, _ bool) {
+	n := estimate()
+	_ = r.server.send.message(&report{Walking: &walking{Sends: &n}})
+}
+
+func (r *storing) Walking(p capture.Progress) func() {
+	_ = r.server.send.message(&report{Walking: &walking{Begins: true}})
+	ended := r.relay.Walking(p)
+	return func() {
+		ended()
+		_ = r.server.send.message(&report{Walking: &walking{Ends: true}})
+	}
+}
+
+// Proxy finds the proxy of a request; see upload.Config.
+type Proxy func(*http.Request) (*url.URL, error)
