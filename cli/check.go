@@ -24,6 +24,8 @@ type checkOptions struct {
 	messageOptions
 }
 
+func (o *checkOptions) elsewhere() bool { return !o.json && o.rule == "" }
+
 func (o *checkOptions) add(g *groups) {
 	o.tree.add(g)
 	o.remote.add(g)

@@ -55,6 +55,8 @@ func diffWords() []string {
 	return words
 }
 
+func (o *diffOptions) elsewhere() bool { return !o.json }
+
 func (o *diffOptions) add(g *groups) {
 	s := g.group("Comparison")
 	s.StringSliceVar(&o.only, "only", nil, "of entries that are in both, compare only these `FIELDS`: "+strings.Join(diffWords(), ", "))

@@ -31,6 +31,8 @@ type pruneOptions struct {
 	messageOptions
 }
 
+func (o *pruneOptions) elsewhere() bool { return !o.json }
+
 func (o *pruneOptions) add(g *groups) {
 	s := g.group("Images")
 	addUploadPath(s, &o.uploadPath)

@@ -55,8 +55,9 @@ func (e *stdoutError) Unwrap() error { return e.err }
 // as there is nothing else to do.
 func (a *App) content() io.Writer { return stdoutWriter{a.image} }
 
-// printsElsewhere is for the options of commands whose result may be a file, or what is on
-// the endpoint: what they print is then of no consequence.
+// printsElsewhere is for the options of commands whose result may be a file, what is on the
+// endpoint, or an exit code: what they print is then of no consequence. A /dev/null that
+// daemon(3), or Python's subprocess.DEVNULL, gave them looks as a closed stdout does.
 type printsElsewhere interface{ elsewhere() bool }
 
 // stdoutOpen refuses a stdout that takes nothing, before anything is done for what would

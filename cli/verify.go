@@ -27,6 +27,8 @@ type verifyOptions struct {
 	messageOptions
 }
 
+func (o *verifyOptions) elsewhere() bool { return !o.json }
+
 func (o *verifyOptions) add(g *groups) {
 	addManifest(g.group("Image"), &o.manifest)
 	addBase(g.group("Image"), &o.bases)
