@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -21,10 +22,24 @@ const maxLinks = 40
 // Resolved is an fs.FS whose names are resolved inside the root, part by part, as
 // if it were the root of the running system: an absolute link starts at the root
 // again, and ".." stops there.
-type Resolved struct{ base NoFollowFS }
+//
+// What it has seen to be a directory, or a link, on the way to a name it goes by from then
+// on. Where the tree changes meanwhile, names are found as they were or not at all, and none
+// leads out of it: the base follows no link.
+type Resolved struct {
+	base NoFollowFS
+	mu   sync.Mutex
+	ways map[string]string // the targets of links, empty for directories
+}
+
+// The bounds of what is remembered: a Debian root has 2000 directories.
+const (
+	mostWays   = 8192
+	longestWay = 1024 // bytes
+)
 
 // Follow returns the view of base in which links are followed.
-func Follow(base NoFollowFS) *Resolved { return &Resolved{base} }
+func Follow(base NoFollowFS) *Resolved { return &Resolved{base: base, ways: map[string]string{}} }
 
 // Open opens what the name leads to.
 func (r *Resolved) Open(name string) (fs.File, error) {
@@ -37,9 +52,9 @@ func (r *Resolved) Open(name string) (fs.File, error) {
 
 // Stat describes what the name leads to.
 func (r *Resolved) Stat(name string) (fs.FileInfo, error) {
-	real, err := r.resolve("stat", name, true)
-	if err != nil {
-		return nil, err
+	real, info, err := r.walk("stat", name, true)
+	if err != nil || info != nil {
+		return info, err
 	}
 	return r.base.Lstat(real)
 }
@@ -93,8 +108,30 @@ func (r *Resolved) Xattr(name, attr string) ([]byte, error) {
 
 // resolve returns the name without links that a name leads to.
 func (r *Resolved) resolve(op, name string, last bool) (string, error) {
+	real, _, err := r.walk(op, name, last)
+	return real, err
+}
+
+// way returns what is remembered of a name.
+func (r *Resolved) way(name string) (target string, known bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	target, known = r.ways[name]
+	return target, known
+}
+
+func (r *Resolved) remember(name, target string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.ways) < mostWays && len(name)+len(target) <= longestWay {
+		r.ways[name] = target
+	}
+}
+
+// walk is resolve that also returns what is known of the result, if it was looked at.
+func (r *Resolved) walk(op, name string, last bool) (real string, info fs.FileInfo, err error) {
 	if !ValidName(name) {
-		return "", &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
+		return "", nil, &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
 	}
 	var done []string
 	todo := strings.Split(name, "/")
@@ -108,33 +145,47 @@ func (r *Resolved) resolve(op, name string, last bool) (string, error) {
 			if len(done) > 0 {
 				done = done[:len(done)-1]
 			}
+			info = nil
 			continue
 		}
 		here := strings.Join(append(done, part), "/")
 		if len(todo) == 0 && !last {
-			return here, nil
+			return here, nil, nil
 		}
-		info, err := r.base.Lstat(here)
-		if err != nil {
-			var pe *fs.PathError
-			if errors.As(err, &pe) {
-				err = pe.Err
-			}
-			return "", &fs.PathError{Op: op, Path: name, Err: err}
-		}
-		if info.Mode()&fs.ModeSymlink == 0 {
-			if len(todo) > 0 && !info.IsDir() {
-				return "", &fs.PathError{Op: op, Path: name, Err: unix.ENOTDIR}
-			}
-			done = append(done, part)
+		target, known := r.way(here)
+		if known && target == "" && len(todo) > 0 {
+			done, info = append(done, part), nil
 			continue
 		}
-		if links++; links > maxLinks {
-			return "", &fs.PathError{Op: op, Path: name, Err: unix.ELOOP}
+		if !known || target == "" {
+			info, err = r.base.Lstat(here)
+			if err != nil {
+				var pe *fs.PathError
+				if errors.As(err, &pe) {
+					err = pe.Err
+				}
+				return "", nil, &fs.PathError{Op: op, Path: name, Err: err}
+			}
+			if info.Mode()&fs.ModeSymlink == 0 {
+				if len(todo) > 0 && !info.IsDir() {
+					return "", nil, &fs.PathError{Op: op, Path: name, Err: unix.ENOTDIR}
+				}
+				if len(todo) > 0 {
+					r.remember(here, "")
+				}
+				done = append(done, part)
+				continue
+			}
+			if target, err = r.base.ReadLink(here); err != nil {
+				return "", nil, err
+			}
+			if target != "" { // as no system has it
+				r.remember(here, target)
+			}
 		}
-		target, err := r.base.ReadLink(here)
-		if err != nil {
-			return "", err
+		info = nil // of a link
+		if links++; links > maxLinks {
+			return "", nil, &fs.PathError{Op: op, Path: name, Err: unix.ELOOP}
 		}
 		if strings.HasPrefix(target, "/") {
 			done = nil
@@ -142,7 +193,7 @@ func (r *Resolved) resolve(op, name string, last bool) (string, error) {
 		todo = append(strings.Split(target, "/"), todo...)
 	}
 	if len(done) == 0 {
-		return ".", nil
+		return ".", nil, nil
 	}
-	return strings.Join(done, "/"), nil
+	return strings.Join(done, "/"), info, nil
 }

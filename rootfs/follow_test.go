@@ -240,3 +240,46 @@ func TestFollowXattr(t *testing.T) {
 	_, err = Follow(struct{ NoFollowFS }{open(t, dir).FS()}).Xattr("lib/x", "trusted.kind")
 	require.ErrorIs(t, err, errors.ErrUnsupported)
 }
+
+// looked counts what is asked of the tree below.
+type looked struct {
+	*View
+	lstats int
+}
+
+func (l *looked) Lstat(name string) (fs.FileInfo, error) {
+	l.lstats++
+	return l.View.Lstat(name)
+}
+
+// What is known to be a directory or a link is not asked for again, and a name whose way has
+// changed since leads nowhere, above all not out of the root.
+func TestFollowRemembers(t *testing.T) {
+	outside := made(t, "file")
+	dir := made(t, "a/b/file", "usr/lib/x/file")
+	symlinks(t, dir, "lib -> usr/lib", "way -> a/b/..")
+	base := &looked{View: open(t, dir).FS()}
+	view := Follow(base)
+	for _, name := range []string{"a/b/file", "lib/x/file", "way/b/file"} {
+		for range 3 {
+			_, err := view.Stat(name)
+			require.NoError(t, err)
+		}
+		base.lstats = 0
+		info, err := view.Stat(name)
+		require.NoError(t, err)
+		require.Equal(t, "file", info.Name())
+		require.Equal(t, 1, base.lstats, name)
+	}
+	info, err := view.Stat("way")
+	require.NoError(t, err)
+	require.True(t, info.IsDir())
+	require.Equal(t, "a", info.Name())
+
+	require.NoError(t, os.RemoveAll(dir+"/a/b"))
+	symlinks(t, dir, "a/b -> "+outside)
+	_, err = view.Open("a/b/file")
+	require.ErrorIs(t, err, ErrLink)
+	_, err = Follow(base).Open("a/b/file")
+	require.ErrorIs(t, err, fs.ErrNotExist)
+}
