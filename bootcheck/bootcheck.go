@@ -26,6 +26,8 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"slices"
+	"sync"
 
 	"image-capture/bootcheck/hardware"
 	"image-capture/deploy"
@@ -129,13 +131,26 @@ func Check(ctx context.Context, fsys fs.FS, opt Options) (Report, error) {
 	if err != nil {
 		return Report{}, fmt.Errorf("check image: %w", err)
 	}
-	for _, r := range rules {
+	// To unpack an initramfs takes longer than all rules that do not look into it.
+	var ahead sync.WaitGroup
+	defer ahead.Wait()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	s.unpackAhead(ctx, &ahead)
+	for _, r := range inTurn(rules) {
 		if err := ctx.Err(); err != nil {
 			return s.close(), fmt.Errorf("check image: %w", err)
 		}
 		s.apply(r)
 	}
 	return s.close(), nil
+}
+
+// inTurn are the rules in the order in which they are applied: those that look into an
+// initramfs come last.
+func inTurn(all []rule) []rule {
+	into := func(r rule) bool { return slices.Contains(intoInitramfs, r.name) }
+	return slices.Concat(slices.DeleteFunc(slices.Clone(all), into), slices.DeleteFunc(slices.Clone(all), func(r rule) bool { return !into(r) }))
 }
 
 // hasBIOS says whether there are machines of the architecture that start without

@@ -1,6 +1,7 @@
 package bootcheck
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -25,8 +26,9 @@ type Digested interface {
 // (see package initramfs). A view must allow that.
 const maxInitramfs = 16
 
-// opened is an initramfs that was read.
+// opened is an initramfs that is read: it is when ready is closed.
 type opened struct {
+	ready   chan struct{}
 	content *initramfs.Content
 	err     error // of its format
 	lost    error // of the file system
@@ -42,18 +44,13 @@ type built struct {
 // initramfses returns the initramfs of each kernel that can be started, in their
 // order.
 func (s *survey) initramfses() []built {
-	var all []built
-	for _, k := range s.kernels() {
-		if !k.complete() {
-			continue
-		}
-		if name, _ := s.firstFilled(k.initramfsNames()...); name != "" {
-			all = append(all, built{kernel: k, name: name})
-		}
-	}
-	s.readInitramfses(all[:min(len(all), maxInitramfs)])
+	all := s.builtOnes()
+	var wait sync.WaitGroup
+	s.unpack(context.Background(), &wait, all)
+	wait.Wait()
 	for i := range all {
 		if o := s.contents[all[i].name]; o != nil {
+			<-o.ready
 			all[i].opened = *o
 		} else {
 			all[i].lost = fmt.Errorf("only the first %d initramfs are read", maxInitramfs)
@@ -66,30 +63,48 @@ func (s *survey) initramfses() []built {
 // tells.
 func (b built) whole() bool { return b.err == nil && b.lost == nil }
 
-// readInitramfses reads what was not read before: unpacking one takes a second.
-func (s *survey) readInitramfses(all []built) {
+// builtOnes are the initramfs of each kernel that can be started, unread.
+func (s *survey) builtOnes() (all []built) {
+	for _, k := range s.kernels() {
+		if !k.complete() {
+			continue
+		}
+		if name, _ := s.firstFilled(k.initramfsNames()...); name != "" {
+			all = append(all, built{kernel: k, name: name})
+		}
+	}
+	return all
+}
+
+// unpackAhead begins to unpack what rules will look into.
+func (s *survey) unpackAhead(ctx context.Context, wait *sync.WaitGroup) {
+	s.unpack(ctx, wait, s.builtOnes())
+	s.troubles = nil // the rules have them too
+}
+
+// unpack reads what was not begun before, which takes a second each.
+func (s *survey) unpack(ctx context.Context, wait *sync.WaitGroup, all []built) {
 	if s.contents == nil {
 		s.contents = map[string]*opened{}
 	}
-	var wait sync.WaitGroup
 	slots := make(chan struct{}, 2)
-	for _, b := range all {
+	for _, b := range all[:min(len(all), maxInitramfs)] {
 		if s.contents[b.name] != nil {
 			continue
 		}
-		o := &opened{}
+		o := &opened{ready: make(chan struct{})}
 		s.contents[b.name] = o
-		slots <- struct{}{}
 		wait.Go(func() {
-			o.read(s.fsys, b.name)
+			defer close(o.ready)
+			slots <- struct{}{}
+			o.read(ctx, s.fsys, b.name)
 			<-slots
 		})
 	}
-	wait.Wait()
 }
 
 // read fills o with the content of the file at name.
-func (o *opened) read(fsys fs.FS, name string) {
+func (o *opened) read(ctx context.Context, fsys fs.FS, name string) {
 	o.content = &initramfs.Content{}
 	info, err := fs.Stat(fsys, name)
 	if err != nil {
@@ -118,7 +133,7 @@ func (o *opened) read(fsys fs.FS, name string) {
 		return
 	}
 	defer f.Close()
-	r := &failing{r: f}
+	r := &failing{ctx: ctx, r: f}
 	o.content, o.err = initramfs.Read(r)
 	if r.err != nil {
 		o.lost, o.err = r.err, nil
@@ -126,14 +141,18 @@ func (o *opened) read(fsys fs.FS, name string) {
 }
 
 // failing keeps the error of the reader under it: that says nothing about what is
-// read.
+// read. It ends with the context.
 type failing struct {
+	ctx context.Context
 	r   io.Reader
 	err error
 }
 
 func (f *failing) Read(p []byte) (int, error) {
-	n, err := f.r.Read(p)
+	n, err := 0, f.ctx.Err()
+	if err == nil {
+		n, err = f.r.Read(p)
+	}
 	if err != nil && err != io.EOF {
 		f.err = err
 	}

@@ -2,10 +2,12 @@ package bootcheck
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -13,6 +15,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 	"github.com/stretchr/testify/require"
 
+	"image-capture/bootcheck/hardware"
 	"image-capture/bootcheck/initramfs"
 )
 
@@ -201,4 +204,33 @@ func (o *opening) Open(name string) (fs.File, error) {
 	o.count[name]++
 	o.lock.Unlock()
 	return o.memTree.Open(name)
+}
+
+// Only the rules that are applied last look into an initramfs: all others run while it is
+// unpacked.
+func TestIntoInitramfs(t *testing.T) {
+	img, opt, _ := fixture(t, deb)
+	opt.Target = &hardware.Target{}
+	s, err := newSurvey(img, opt)
+	require.NoError(t, err)
+	turn := inTurn(rules)
+	require.Len(t, turn, len(rules))
+	for i, r := range turn {
+		last := i >= len(rules)-len(intoInitramfs)
+		require.Equal(t, last, slices.Contains(intoInitramfs, r.name), r.name)
+		if !last {
+			s.apply(r)
+			require.Empty(t, s.contents, r.name)
+		}
+	}
+}
+
+// A check that is stopped does not wait for an initramfs.
+func TestUnpackingStopsWithTheContext(t *testing.T) {
+	img := parse(t, source)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	o := opened{ready: make(chan struct{})}
+	o.read(ctx, img, testInitramfs)
+	require.ErrorIs(t, o.lost, context.Canceled)
 }

@@ -118,6 +118,16 @@ var decisive = []string{
 	"distro", "arch", "root", "unpack", "curtin", "kernel", "initramfs", "initramfs-content", "grub-uefi", "grub-bios", "grub-tools", "lsb-release", "packages", "crypttab",
 }
 
+// intoInitramfs are the rules that look into an initramfs.
+var intoInitramfs = []string{
+	"initramfs-content", "initramfs-host-only", "target-drivers", "resume", "crypttab", "storage-identity", "machine-id", "host-identity", "startup",
+}
+
+// placeOf is the place of a rule in the table.
+func placeOf(name string) int {
+	return slices.IndexFunc(rules, func(r rule) bool { return r.name == name })
+}
+
 // The four levels. What they return can be told more: see Finding's fields.
 func (s *survey) ok(name, problem string) *Finding { return s.report(OK, name, problem, "") }
 func (s *survey) info(name, problem, hint string) *Finding {

@@ -53,20 +53,20 @@ const (
 type doubt struct {
 	about question
 	fw    Firmware
-	step  string // of the rule that has it
+	rule  string
 	why   string
 }
 
 // doubts notes that a question is not judged for a firmware, or for Both.
 func (s *survey) doubts(about question, fw Firmware, why string) {
-	s.doubted = append(s.doubted, doubt{about, fw, stepOfRule(s.rule.name), why})
+	s.doubted = append(s.doubted, doubt{about, fw, s.rule.name, why})
 }
 
 // doubtOf returns the first reason for a doubt, in a step or in any of them where that is
 // empty.
 func (s *survey) doubtOf(about question, fw Firmware, step string) string {
 	for _, d := range s.doubted {
-		if d.about&about != 0 && d.fw&fw != 0 && (step == "" || d.step == step) {
+		if d.about&about != 0 && d.fw&fw != 0 && (step == "" || stepOfRule(d.rule) == step) {
 			return d.why
 		}
 	}
@@ -75,6 +75,9 @@ func (s *survey) doubtOf(about question, fw Firmware, step string) string {
 
 // close makes the report of the findings.
 func (s *survey) close() Report {
+	// The rules were applied in another order than people read.
+	slices.SortStableFunc(s.findings, func(a, b Finding) int { return placeOf(a.Rule) - placeOf(b.Rule) })
+	slices.SortStableFunc(s.doubted, func(a, b doubt) int { return placeOf(a.rule) - placeOf(b.rule) })
 	r := Report{System: s.system, Findings: s.findings}
 	for _, fw := range firmwares {
 		if fw != BIOS || s.hasBIOS() {
