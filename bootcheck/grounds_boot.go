@@ -113,8 +113,12 @@ var groundsOfBoot = []Ground{
 		Source: "grub-pc's postinst", Basis: Reported, By: "MichaIng/DietPi issue 3700, Debian bug 966575",
 	},
 	{
-		Rule: "updates", Looks: "SUSE's /etc/default/grub_installdevice, and device.map with disks by id", Happens: "the same: the first update of GRUB looks for a disk of the source",
-		Hints: []string{"remove the file"}, Source: "openSUSE's update-bootloader, the device map of grub-install(8)", Basis: Read,
+		Rule: "updates", Looks: "SUSE's /etc/default/grub_installdevice", Happens: "the same: the first update of GRUB looks for a disk of the source",
+		Hints: []string{"remove the file"}, Source: "openSUSE's update-bootloader", Basis: Read,
+	},
+	{
+		Rule: "updates", Looks: "GRUB's device.map with disks by id", Happens: "nothing: GRUB 2 passes over disks that are not there", Source: "the device map of grub-install(8)",
+		Basis: Seen, By: "grub-install of Debian 12 and 13 to a disk, with a device.map of one by id that is not there: no error",
 	},
 	{
 		Rule: "updates", Looks: "in the Red Hat family, a remembered entry (saved_entry) where neither UPDATEDEFAULT nor GRUB_UPDATE_DEFAULT_KERNEL moves it on", Happens: "the first kernel update brings a kernel that the clone does not start",

@@ -64,7 +64,7 @@ var groundsOfIdentity = []Ground{
 	},
 	{
 		Rule: "network-identity", Looks: "MAC addresses, slots, serial numbers and hosts in ifcfg files, NetworkManager's profiles, systemd's .network and .link files with their drop-ins, and netplan, also in the folders of vendors; what a file in /etc hides, or one before takes, does not count", Happens: "a profile for the source's card does not match, and the interface stays down, or gets no name and settings; an address that is set makes clones lose each other's packets",
-		Hints: []string{"remove these lines", "match the interface by its name, or remove the file and leave the network to cloud-init", "match what all machines have (Type=, Driver=), or remove the file"}, Source: "sysconfig.txt of initscripts, ifcfg(5), nm-settings-keyfile(5), systemd.network(5), systemd.link(5), netplan(5)", Basis: Read, By: "udevadm test-builtin net_setup_link and systemd-analyze cat-config of systemd 252 were seen to choose and hide files so",
+		Hints: []string{"remove these lines", "match the interface by its name, or remove the file and leave the network to cloud-init", "match what all machines have (Type=, Driver=), or remove the file"}, Source: "sysconfig.txt of initscripts, ifcfg(5), nm-settings-keyfile(5), systemd.network(5), systemd.link(5), netplan(5)", Basis: Read, By: "udevadm test-builtin net_setup_link and systemd-analyze cat-config of systemd 252, and the generator of netplan 0.106, were seen to choose and hide files so",
 	},
 	{
 		Rule: "network-identity", Looks: "what DHCP servers are told: DUIDRawData= and Hostname= of networkd, dhcp-client-id, dhcp-duid and the like of NetworkManager, DHCP_CLIENT_ID of ifcfg", Happens: "DHCP servers take clones for the source, and give them one address",

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"image-capture/deploy"
-	"image-capture/entry"
 )
 
 // occasion is what a clone does later, that something of the source's breaks.
@@ -99,8 +98,9 @@ func (s *survey) checkInstallDevice() {
 	}
 }
 
-// checkDeviceMap looks at GRUB's list of the source's disks, which grub-install takes for
-// those of the clone. Our hooks remove it.
+// checkDeviceMap looks at GRUB's list of the source's disks. Our hooks remove it. It is no
+// more than told: grub-install of GRUB 2 passes over disks that are not there, and finds the
+// clone's by itself.
 func (s *survey) checkDeviceMap() {
 	if s.ourHooks() {
 		return
@@ -112,7 +112,7 @@ func (s *survey) checkDeviceMap() {
 		data, _ := s.read(name)
 		for line := range lines(string(data)) {
 			if i := strings.Index(line, "/dev/disk/by-"); i >= 0 && !strings.HasPrefix(line, "#") {
-				s.later(grubUpdate, BIOS, name, "look for a disk of the source: "+shorten(line[i:]), "rm /"+name).because("grub-install fails, or GRUB is installed to none of the clone's disks").edit(s, entry.Drop, name)
+				s.info(name, "lists a disk of the source, which GRUB 2 passes over: "+shorten(line[i:]), "")
 				break
 			}
 		}

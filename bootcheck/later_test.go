@@ -29,7 +29,7 @@ func TestRulesOfUpdates(t *testing.T) {
 		{"SUSE's list, hooks", rule, hooks + "sles15", suse, []string{ok}},
 		{"SUSE's list, of no disk", rule, "leap15", "-- etc/default/grub_installdevice --\nactivate\ngeneric_mbr\n", []string{ok}},
 		{"SUSE's list elsewhere", rule, deb, suse, []string{ok}},
-		{"device.map", rule, "sles15", deviceMap, []string{"warn /boot/grub2/device.map: the first update of GRUB will look for a disk of the source: /dev/disk/by-id/ata-X [rm /boot/grub2/device.map] => drop /boot/grub2/device.map"}},
+		{"device.map", rule, "sles15", deviceMap, []string{"info /boot/grub2/device.map: lists a disk of the source, which GRUB 2 passes over: /dev/disk/by-id/ata-X"}},
 		{"device.map, hooks", rule, hooks + "sles15", deviceMap, []string{ok}},
 		{"device.map by names", rule, "rhel9", "-- boot/grub2/device.map --\n(hd0) /dev/sda\n", []string{ok}},
 		{"old default kernel", rule, "rhel9", old, []string{"warn /boot/grub2/grubenv: the first kernel update will bring a kernel that the clone does not start: GRUB goes on with saved_entry=x [echo UPDATEDEFAULT=yes >>/etc/sysconfig/kernel]"}},
