@@ -73,7 +73,7 @@ mkdir "$work/images"
 # capture IMAGE makes work/images/IMAGE, hooks and all. The check must say ok for UEFI,
 # or fail (and so for the whole, by its exit code) for the root without a loader.
 capture() {
-	case $1 in *-root-word* | *-data*) capture_broken "$1" && return ;; esac
+	case $1 in *-root-word* | *-data* | *-kept*) capture_broken "$1" && return ;; esac
 	local image=$1 root=${1%%[.-]*} format=tgz verdict=ok code=0 want=0 mode=enforce flags=()
 	case $image in *.tar.zst) format=tar-zst ;; esac
 	case $image in *-no-uefi.*) flags=("${without[@]}") verdict=fail want=3 mode=warn ;; esac
@@ -85,10 +85,11 @@ capture() {
 }
 
 # capture_broken IMAGE is for a root in which something of another machine stays: root-word
-# has its root= on the command line, data its /data in fstab. The check must say that it
-# does not boot, by that; and that it does, once --fix was at it.
+# has its root= on the command line, data its /data in fstab; kept has a copy beside its
+# kernel. The check must say that it does not boot, by that; and that it does, once --fix was
+# at it.
 capture_broken() {
-	local image=$1 broken want flags=() code=0 gone=01234567-89ab-cdef-0123-456789abcdef root
+	local image=$1 broken want flags=() code=0 gone=01234567-89ab-cdef-0123-456789abcdef root kernel
 	broken=${1#*-} broken=${broken%%.*} broken=${broken%-fix}
 	root=$work/$broken
 	[ -d "$root" ] || cp -a --reflink=auto "$build/golden-12" "$root"
@@ -101,6 +102,10 @@ capture_broken() {
 		want='no (fstab waits for the source.s /data' flags=(--deployer eikon)
 		# Not for the ten minutes of the golden root.
 		grep -q ' /data ' "$root/etc/fstab" || echo "UUID=76543210-89ab-cdef-0123-456789abcdef /data ext4 x-systemd.device-timeout=5s 0 2" >>"$root/etc/fstab"
+		;;
+	kept)
+		want='no (the menu begins with vmlinuz-.*\.bak'
+		for kernel in "$root"/boot/vmlinuz-*-amd64; do cp "$kernel" "$kernel.bak"; done
 		;;
 	esac
 	case $image in *-fix.*) want=yes flags+=(--fix) ;; esac
@@ -189,9 +194,9 @@ boot() {
 	in_turn "$here/boot.sh" "$firmware" "$vars" "$log" "$report" "${disks[@]}" >"$job/$name.out" || true
 	read -r outcome seconds <"$job/$name.out" || outcome=failed seconds=0
 	if option "$name" unbootable; then
-		# What the check foretold: the initramfs looks for the source's root, or the
-		# system waits for its /data.
-		if [ "$outcome" != failed ] || ! grep -aqE 'UUID=01234567-89ab-cdef-0123-456789abcdef does not exist|Dependency failed for .*/data|emergency mode' "$log"; then
+		# What the check foretold: the initramfs looks for the source's root, the system
+		# waits for its /data, or the kernel has no initramfs.
+		if [ "$outcome" != failed ] || ! grep -aqE 'UUID=01234567-89ab-cdef-0123-456789abcdef does not exist|Dependency failed for .*/data|emergency mode|Unable to mount root fs' "$log"; then
 			lost "$log" 40 "boot of $name: $outcome after $seconds s, and should not get so far, see $log"
 			return
 		fi
