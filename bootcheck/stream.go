@@ -33,22 +33,30 @@ func ReadImage(ctx context.Context, r *image.Reader, opt Options) (*Image, error
 // is called with each before its content is read, and may return what reads that.
 func ReadImageBeside(ctx context.Context, r *image.Reader, opt Options, beside func(m *entry.Member) func(io.Reader)) (*Image, error) {
 	w := newWatcher(opt)
-	return w.read(ctx, r, opt, func(name string, m *entry.Member) imagefs.Interest {
-		in, read := w.interest(name, m), beside(m)
+	return w.read(ctx, r, opt, withBeside(w.interest, beside))
+}
+
+type interest = func(name string, m *entry.Member) imagefs.Interest
+
+func withBeside(own interest, beside func(m *entry.Member) func(io.Reader)) interest {
+	return func(name string, m *entry.Member) imagefs.Interest {
+		in, read := own(name, m), beside(m)
 		if in.Make == nil && read != nil {
 			in.Make = func(content io.Reader) any { read(content); return nil }
 		}
 		return in
-	})
+	}
 }
 
 func newWatcher(opt Options) *watcher {
 	return &watcher{modules: opt.Target != nil, linked: map[string]Wanted{}}
 }
 
-func (w *watcher) read(ctx context.Context, r *image.Reader, opt Options, interest func(string, *entry.Member) imagefs.Interest) (*Image, error) {
-	want := imagefs.Options{Interest: interest, Xattrs: []string{LabelAttr}}
-	kept, err := imagefs.Read(ctx, r, want)
+func (w *watcher) read(ctx context.Context, r *image.Reader, opt Options, look interest) (*Image, error) {
+	want := imagefs.Options{Interest: w.interest, Xattrs: []string{LabelAttr}}
+	first := want
+	first.Interest = look
+	kept, err := imagefs.Read(ctx, r, first)
 	if err != nil {
 		return nil, err
 	}
@@ -60,6 +68,13 @@ func (w *watcher) read(ctx context.Context, r *image.Reader, opt Options, intere
 // image has them, are gone before.
 func (i *Image) Over(ctx context.Context, r *image.Reader, deleted []string) error {
 	return i.fs.Over(ctx, r, deleted, i.want)
+}
+
+// OverBeside is Over as ReadImageBeside is ReadImage.
+func (i *Image) OverBeside(ctx context.Context, r *image.Reader, deleted []string, beside func(m *entry.Member) func(io.Reader)) error {
+	want := i.want
+	want.Interest = withBeside(want.Interest, beside)
+	return i.fs.Over(ctx, r, deleted, want)
 }
 
 // Forgotten returns how many names were not remembered, for want of room. A finding

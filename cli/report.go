@@ -6,24 +6,20 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 	"strings"
 
 	"image-capture/bootcheck"
 	"image-capture/capture"
-	"image-capture/compare"
 	"image-capture/durable"
 	"image-capture/entry"
-	"image-capture/image"
 	"image-capture/manifest"
 	"image-capture/report"
-	"image-capture/upload"
 )
 
 // reportOptions are the command report's.
 type reportOptions struct {
 	output    string
-	base      string
+	bases     []string
 	overwrite bool
 	tree      treeOptions
 	boot      bootOptions
@@ -34,7 +30,7 @@ type reportOptions struct {
 func (o *reportOptions) add(g *groups) {
 	s := g.group("Report")
 	s.StringVarP(&o.output, "output", "o", "", "write the page to `FILE`, or to stdout for -")
-	s.StringVar(&o.base, "base", "", "show what changed since the `IMAGE`: image, MANIFEST or URL")
+	s.StringArrayVar(&o.bases, "base", nil, "show what changed since the `IMAGE`: image, MANIFEST or URL; where layers lie over layers, repeat it, the lowest first; a layer is shown together with its bases, as one image, and what changed since the lowest")
 	s.BoolVar(&o.overwrite, "overwrite", false, "replace FILE if it exists")
 	o.tree.add(g)
 	o.boot.add(g, &o.tree.tree)
@@ -67,7 +63,7 @@ func (o *reportOptions) run(ctx context.Context, a *App, g *groups, args []strin
 		if _, err := os.Lstat(o.output); err == nil && !o.overwrite {
 			return &durable.ExistsError{Path: o.output}
 		}
-		if err := notRead("--output", o.output, filesOf([]string{args[0], o.base})); err != nil {
+		if err := notRead("--output", o.output, filesOf(append([]string{args[0]}, o.bases...))); err != nil {
 			return err
 		}
 		if err := capture.NotOthers(o.output, ""); err != nil {
@@ -85,7 +81,7 @@ func (o *reportOptions) run(ctx context.Context, a *App, g *groups, args []strin
 	default:
 		err = j.image(ctx, client, args[0])
 	}
-	if err == nil && o.base != "" {
+	if err == nil && len(o.bases) > 0 {
 		err = j.changes(ctx, client)
 	}
 	if err != nil {
@@ -120,6 +116,8 @@ type reportJob struct {
 	space   *report.Space
 	page    report.Page
 	members []*entry.Member // in order; for the changes
+	// lowest is the base of a layer; nil where the image is none.
+	lowest []*entry.Member
 }
 
 // tree looks at what a capture would have.
@@ -187,95 +185,5 @@ func (j *reportJob) read(src *capture.Source) error {
 		}
 	}
 	j.space.Digest(open)
-	return nil
-}
-
-// image looks at an image, in one pass.
-func (j *reportJob) image(ctx context.Context, client *upload.Client, name string) error {
-	m, err := j.app.manifestFor(ctx, client, name, "")
-	if err != nil {
-		return err
-	}
-	if m != nil {
-		facts := m.Facts()
-		m.Close()
-		if j.page.Facts = &facts; facts.Base != "" {
-			return usagef("report the base, or the tree that it was captured from, with --base and the base", "%s is a layer: it holds only what differs from %s", name, facts.Base)
-		}
-	}
-	in, size, err := j.app.open(ctx, client, name)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	counted := &countReader{r: in}
-	bar := startProgress(j.app.term, j.opt.progress, "read", func() (int64, int64) { return counted.n.Load(), 0 }, func() int64 { return size })
-	err = j.readImage(ctx, counted, name)
-	bar.stop()
-	return err
-}
-
-func (j *reportJob) readImage(ctx context.Context, in io.Reader, name string) error {
-	broken := func(err error) error {
-		if isSourceError(err) {
-			return err
-		}
-		return &failure{ExitVerify, fmt.Errorf("%s: %w", name, err), "nothing was written: the image must be complete"}
-	}
-	r, err := image.NewReader(in)
-	if err != nil {
-		return broken(err)
-	}
-	defer r.Close()
-	r.TakeDigests()
-	opt, err := j.opt.boot.of(ctx, j.given, formatOf(r.Codec()))
-	if err != nil {
-		return err
-	}
-	var last *entry.Member
-	var at int64
-	// What is stored of a file is what the tar has up to the next member, less its headers.
-	stored := func() {
-		if last != nil {
-			j.space.Add(last, min(last.Size, max(0, r.Unpacked()-at)))
-		}
-	}
-	kept, err := bootcheck.ReadImageBeside(ctx, r, opt, func(m *entry.Member) func(io.Reader) {
-		stored()
-		last, at = m, r.Unpacked()
-		j.members = append(j.members, m)
-		if m.Type == entry.File && report.IsPackage(m.Path) {
-			return func(list io.Reader) { _ = j.space.Package(m.Path, list) } // what ends it ends the image
-		}
-		return nil
-	})
-	if err != nil {
-		return broken(err)
-	}
-	stored()
-	j.page.Check, err = kept.Check(ctx)
-	return err
-}
-
-// changes compares with the base.
-func (j *reportJob) changes(ctx context.Context, client *upload.Client) error {
-	base, err := j.app.entriesOver(ctx, client, j.opt.base, nil)
-	if err != nil {
-		return fmt.Errorf("--base: %w", err)
-	}
-	defer base.close()
-	now, err := compare.Sorted(compare.List(j.members))
-	if err != nil {
-		return err
-	}
-	c := &report.Changes{Base: j.opt.base}
-	res, err := compare.Diff(ctx, base.stream, now, compare.DiffOptions{Quick: true, Workers: runtime.GOMAXPROCS(0), Changed: c.Add})
-	if err != nil {
-		return badImage("--base "+j.opt.base, err)
-	}
-	if res.Undigested > 0 && !j.page.Tree {
-		j.app.term.say("files of the same size whose content was not compared, as there is no digest: %d", res.Undigested)
-	}
-	j.page.Changes = c
 	return nil
 }

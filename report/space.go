@@ -102,10 +102,15 @@ func IsPackage(path string) bool {
 // Package reads the list at a path for which IsPackage holds. All files of the image must
 // have been added before Page, not before this.
 func (s *Space) Package(path string, list io.Reader) error {
-	const most = 16 << 20 // the longest have some hundred KiB
-	text, err := io.ReadAll(io.LimitReader(list, most))
+	text, err := ReadPackage(list)
 	s.packages = append(s.packages, fileList{strings.TrimSuffix(strings.TrimPrefix(path, dpkgInfo), ".list"), string(text)})
 	return err
+}
+
+// ReadPackage reads a list for Package, which takes it later.
+func ReadPackage(list io.Reader) ([]byte, error) {
+	const most = 16 << 20 // the longest have some hundred KiB
+	return io.ReadAll(io.LimitReader(list, most))
 }
 
 // resolve counts the files of the packages; each counts for the first that has it. Where
