@@ -106,12 +106,25 @@ func (s *survey) checkInterfaces() {
 			continue
 		}
 		data, _ := s.read(name)
-		set, static := "", false
+		match, set, static := "", "", false
 		var names []string
-		for line := range lines(string(data)) {
+		for line := range lines(strings.ReplaceAll(string(data), "\\\n", " ")) {
 			words := strings.Fields(line)
 			switch {
 			case len(words) < 2:
+			case words[0] == "auto" || words[0] == "rename" || strings.HasPrefix(words[0], "allow-"):
+				// [VARIABLE]/VALUE[/[OPTIONS]][=LOGICAL], or CURRENT=NEW to rename.
+				for _, pattern := range words[1:] {
+					pattern, _, _ = strings.Cut(pattern, "=")
+					by, value, is := strings.Cut(pattern, "/")
+					value, _, _ = strings.Cut(value, "/")
+					switch {
+					case is && by == "mac" && identity.IsMAC(value):
+						match = value
+					case words[0] == "rename":
+						names = append(names, pattern)
+					}
+				}
 			case words[0] == "iface":
 				names = append(names, words[1])
 			case words[0] == "hwaddress" && strings.Count(line, ":") == 5:
@@ -120,7 +133,7 @@ func (s *survey) checkInterfaces() {
 				static = static || !isLoopback(words[1])
 			}
 		}
-		s.matched(name, "", set, static)
+		s.matched(name, match, set, static)
 		s.named(name, names)
 	}
 }

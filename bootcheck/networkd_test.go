@@ -93,6 +93,11 @@ func TestNetworkFiles(t *testing.T) {
 		{"netplan of a vendor", rule, "-- usr/lib/netplan/1.yaml --\nnetwork: {wifis: {wlp3s0: {dhcp4: true}}}\n", named("/usr/lib/netplan/1.yaml", "wlp3s0")},
 		{"netplan of a vendor, another in etc", rule, "-- usr/lib/netplan/1.yaml --\nnetwork: {ethernets: {ens3: {dhcp4: true}}}\n-- etc/netplan/1.yaml --\nnetwork: {}\n", ok},
 
+		{"ifupdown by a MAC address", rule, "-- etc/network/interfaces --\nauto mac/" + mac + "=lan\niface lan inet dhcp\n", []string{"warn /etc/network/interfaces: is for the source's interface only: it matches the MAC address " + mac}},
+		{"ifupdown renames by a MAC address", rule, "-- etc/network/interfaces.d/lan --\nrename \\\n  mac/" + mac + "=lan\n", []string{"warn /etc/network/interfaces.d/lan: is for the source's interface only"}},
+		{"ifupdown renames by a name", rule, "-- etc/network/interfaces --\nrename ens192=lan\nauto lan\n", named("/etc/network/interfaces", "ens192")},
+		{"ifupdown by patterns", rule, "-- etc/network/interfaces --\nauto /en*\nallow-hotplug /eth*/1=lan\nrename mac/52:54:00:*=lan\niface lan inet dhcp\n", ok},
+
 		{"udev by virtio", rule, "-- etc/udev/rules.d/1.rules --\nSUBSYSTEM==\"net\", KERNELS==\"virtio0\", NAME=\"lan0\"\n", []string{"warn /etc/udev/rules.d/1.rules: names"}},
 		{"udev by virtio above the interface", rule, "-- etc/udev/rules.d/1.rules --\nSUBSYSTEMS==\"net\", KERNEL==\"virtio0\", NAME=\"lan0\"\n", []string{"warn /etc/udev/rules.d/1.rules: names"}},
 		{"udev by a name of the path", rule, "-- etc/udev/rules.d/1.rules --\nSUBSYSTEM==\"net\", ENV{ID_NET_NAME_PATH}==\"enp3s0\", NAME=\"lan0\"\n", []string{"warn /etc/udev/rules.d/1.rules: names"}},

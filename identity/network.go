@@ -58,7 +58,7 @@ var (
 	Netplan = Operation{Name: "netplan-pins", Rule: "network-identity", Paths: []string{"etc/netplan/*.yaml", "lib/netplan/*.yaml"},
 		What: "is for the source's interface only", Why: WhyPinned, Hint: HintMAC, Judged: true, Source: "netplan(5)"}
 	Interfaces = Operation{Name: "ifupdown-addresses", Rule: "network-identity", Paths: []string{"etc/network/interfaces", "etc/network/interfaces.d/*"},
-		What: "sets an address of the source", Why: WhyStatic, Hint: "leave the network to cloud-init", Judged: true, Source: "interfaces(5)"}
+		What: "sets an address of the source, or is for its interface only", Why: WhyStatic, Hint: "leave the network to cloud-init", Judged: true, Source: "interfaces(5)"}
 )
 
 // leases is what DHCP clients remember. dhcpd.leases, beside them, is the data of a
