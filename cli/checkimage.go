@@ -110,6 +110,9 @@ func (c *checkJob) unreadable(err error) error {
 	if wrong := (*image.DiskError)(nil); errors.As(err, &wrong) {
 		hint = "mount it, and capture what is in it, such as by mount -o loop,ro FILE /mnt; image-capture /mnt"
 	}
+	if wrong := (*image.AbsoluteError)(nil); errors.As(err, &wrong) {
+		hint = "make it again without tar -P, by image-capture ROOT or tar -C ROOT -c . : names from the root are unpacked into the system that runs by who unpacks with -P"
+	}
 	return &failure{ExitVerify, fmt.Errorf("%s: %w", c.what, err), hint}
 }
 

@@ -162,13 +162,20 @@ func cString(b []byte) string {
 	return string(b)
 }
 
+// AbsoluteError says that a name begins at the root, as tar -P writes them. What becomes of
+// one depends on the program that unpacks it: GNU tar takes the slash off, but with -P it
+// writes to the system that it runs on.
+type AbsoluteError struct{ Name string }
+
+func (e *AbsoluteError) Error() string { return "absolute name " + entry.Escape(clip(e.Name)) }
+
 // memberPath brings a name in an archive into our form: "." or "./a/b".
 func memberPath(name string) (string, error) {
 	if name == "" {
 		return "", errors.New("empty name")
 	}
 	if name[0] == '/' {
-		return "", fmt.Errorf("absolute name %s", entry.Escape(clip(name)))
+		return "", &AbsoluteError{name}
 	}
 	if path := strings.TrimSuffix(name, "/"); strings.HasPrefix(path, "./") && isClean(path[2:]) {
 		return path, nil
