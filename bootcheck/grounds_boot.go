@@ -21,7 +21,7 @@ var groundsOfBoot = []Ground{
 	},
 	{
 		Rule: "initramfs", Looks: "the kernel with which GRUB's menu begins: a copy that somebody kept beside a kernel, as vmlinuz-VERSION.bak, .orig or .save, comes before it", Happens: "the clone starts the copy, which has no initramfs of its name, and finds no root",
-		Hints: []string{"move it out of /boot, or name it vmlinuz-VERSION.old, which comes after its kernel and has its initramfs"}, Source: "10_linux and grub-mkconfig_lib of grub-mkconfig(8)", Basis: Seen, By: "Debian 12 with a vmlinuz-VERSION.bak, deployed without hooks: the kernel panics, \"Unable to mount root fs\", see boot.md; 10_linux of Debian 12 and 13 is the oracle of the tests",
+		Hints: []string{"move it out of /boot, or name it vmlinuz-VERSION.old, which comes after its kernel and has its initramfs"}, Source: "10_linux and grub-mkconfig_lib of grub-mkconfig(8)", Basis: Seen, By: "Debian 12 with a vmlinuz-VERSION.bak, deployed without hooks: the kernel panics, \"Unable to mount root fs\"; captured with --fix it came to a login, see boot.md; 10_linux of Debian 12 and 13 is the oracle of the tests",
 	},
 	{
 		Rule: "initramfs-content", Looks: "the initramfs, unpacked as the kernel does: each archive, its compression and its end; and whether it has the modules of its kernel", Happens: "the kernel stops at what it cannot unpack, or comes up without the modules by which it finds the disk",
