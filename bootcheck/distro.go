@@ -2,7 +2,6 @@ package bootcheck
 
 import (
 	"fmt"
-	"path"
 	"strings"
 
 	"image-capture/deploy"
@@ -56,42 +55,10 @@ func (s *survey) curtinVariant() string {
 	return name
 }
 
-// folderOfRoot returns the folder in which a root is that tar was told to pack by its name,
-// as in tar -c rootfs; "" where there is none, or are several.
-func (s *survey) folderOfRoot() string {
-	found := ""
-	var look func(dir string, depth int)
-	look = func(dir string, depth int) {
-		for _, base := range s.list(dir) {
-			name := path.Join(dir, base)
-			switch info, ok := s.lstat(name); {
-			case !ok || !info.IsDir():
-			case s.isFile(name + "/etc/os-release"), s.isFile(name + "/usr/lib/os-release"):
-				if found != "" {
-					found = "several"
-					continue
-				}
-				found = name
-			case depth > 1:
-				look(name, depth-1)
-			}
-		}
-	}
-	if look(".", 3); found == "several" {
-		return ""
-	}
-	return found
-}
-
 // checkDistro asks whether the deployer can tell the distribution.
 func checkDistro(s *survey) {
 	rel, name := s.release()
 	if rel.ID == "" {
-		if folder := s.folderOfRoot(); folder != "" {
-			s.stop(Both, folder, "the root is in this folder, and not at the top: the deployer finds no system",
-				"make it again by image-capture, or tar, of that folder: image-capture "+folder+"; tar -C "+folder+" -c .")
-			return
-		}
 		s.stop(Both, "etc/os-release", "the distribution is unknown: no os-release, *-release or debian_version tells it",
 			"restore /etc/os-release: the packages base-files, *-release or *-release-common have it")
 		return
