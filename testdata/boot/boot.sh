@@ -6,7 +6,8 @@
 #   login      there is a login prompt and cloud-init has run look.sh to its end
 #   no-loader  the firmware looked everywhere and found nothing to start
 #   failed     anything else: a panic, a rescue shell, QEMU gone, time over
-# After LIMIT seconds (600) it is over.
+# After LIMIT seconds (600) it is over. With AT_LOGIN, a command and its arguments, that is
+# run while the guest is there: what it says goes to stderr, and "login" needs that it succeeds.
 firmware=${1:?usage: boot.sh uefi|bios VARS LOG REPORT DISK...} vars=${2:?} log=${3:?} report=${4:?}
 shift 4
 # shellcheck source-path=SCRIPTDIR source=qemu.sh
@@ -26,5 +27,13 @@ while [ -z "$outcome" ]; do
 	elif [ $((SECONDS - start)) -ge "${LIMIT:-600}" ]; then outcome=failed why="nothing after ${LIMIT:-600} s"
 	fi
 done
+seconds=$((SECONDS - start))
+if [ "$outcome" = login ] && [ -n "${AT_LOGIN:-}" ]; then
+	# In the background, so that a signal ends it and the guest now.
+	# shellcheck disable=SC2086 # words
+	$AT_LOGIN >&2 &
+	trap 'kill $! 2>/dev/null || true; end_qemu' EXIT
+	wait $! || outcome=failed why="$AT_LOGIN failed"
+fi
 [ -z "$why" ] || echo "boot.sh: $why" >&2
-echo "$outcome $((SECONDS - start))"
+echo "$outcome $seconds"

@@ -5,7 +5,7 @@ set -euo pipefail
 
 # command or file:package
 need="qemu-system-x86_64:qemu-system-x86 /usr/share/OVMF/OVMF_CODE_4M.fd:ovmf /usr/share/seabios/bios-256k.bin:seabios
-	mke2fs:e2fsprogs cpio:cpio debootstrap:debootstrap tar:tar getfattr:attr setfacl:acl setcap:libcap2-bin"
+	ssh:openssh-client mke2fs:e2fsprogs cpio:cpio debootstrap:debootstrap tar:tar getfattr:attr setfacl:acl setcap:libcap2-bin"
 missing=
 PATH=$PATH:/usr/sbin:/sbin
 for n in $need; do

@@ -19,7 +19,7 @@ trap 'exit 143' TERM INT HUP
 # firmware, and is made as a new machine has it where it is missing. LOG gets the serial
 # console.
 start_qemu() {
-	local firmware=$1 vars=$2 log=$3 rom
+	local firmware=$1 vars=$2 log=$3 rom net=hubport,id=net,hubid=0
 	shift 3
 	case $firmware in
 	uefi)
@@ -30,12 +30,14 @@ start_qemu() {
 	bios) rom=(-bios /usr/share/seabios/bios-256k.bin) ;;
 	*) echo "uefi or bios, not $firmware" >&2; exit 2 ;;
 	esac
+	[ -z "${SSH_PORT:-}" ] || net=user,id=net,restrict=on,net=192.0.2.0/24,host=192.0.2.2,hostfwd=tcp:127.0.0.1:$SSH_PORT-192.0.2.7:22
 	: >"$log"
-	# graphics=off: SeaBIOS talks on the serial line then. Nothing is connected to the
-	# network that the card is in: nothing can be fetched or booted from there.
+	# graphics=off: SeaBIOS talks on the serial line then. Nothing can be fetched or booted
+	# from the network that the card is in: without SSH_PORT nothing is connected to it, with
+	# it only sshd can be reached, and only from outside.
 	qemu-system-x86_64 -machine q35,graphics=off -accel "${ACCEL:-tcg}" -display none -monitor none -no-reboot \
 		"${rom[@]}" -serial "file:$log" -device virtio-rng-pci \
-		-netdev hubport,id=net,hubid=0 -device virtio-net-pci,netdev=net,mac=52:54:00:12:34:56,romfile= \
+		-netdev "$net" -device virtio-net-pci,netdev=net,mac=52:54:00:12:34:56,romfile= \
 		"$@" >"$qemu_says" 2>&1 &
 	qemu=$!
 }

@@ -121,6 +121,10 @@ mkdir -p "$second/curtin" "$second/usr/local/bin" "$second/etc/cloud/cloud.cfg.d
 cp "$here"/second/{meta-data,user-data,look.sh} "$here/witness.sh" "$second/curtin/"
 cp "$here/second/95_datasource.cfg" "$second/etc/cloud/cloud.cfg.d/"
 cp "$here/second/drpcli" "$second/usr/local/bin/"
+# For the guests that are captured while they run.
+ssh-keygen -q -t ed25519 -N '' -f "$work/ssh-key"
+mkdir -m 700 "$second/root" "$second/root/.ssh"
+cp "$work/ssh-key.pub" "$second/root/.ssh/authorized_keys"
 tar -C "$second" --owner=0 --group=0 -cf "$work/images/second.tar" .
 
 # Two guests at a time: each takes a token and gives it back.
@@ -190,6 +194,9 @@ boot() {
 	lost-disk) disks=("$job/disks/$name-2.disk") ;;
 	# The disk in another machine, whose firmware knows no entry for it.
 	new-machine) rm "$vars" ;;
+	# It runs, and is captured over SSH.
+	running) at_login capture "$job" ;;
+	clone) at_login identity "$job" ;;
 	esac
 	in_turn "$here/boot.sh" "$firmware" "$vars" "$log" "$report" "${disks[@]}" >"$job/$name.out" || true
 	read -r outcome seconds <"$job/$name.out" || outcome=failed seconds=0
@@ -215,6 +222,37 @@ boot() {
 	fi
 	rm "${disks[@]}"
 	row "$name" login "$seconds s"
+	if option "$name" running; then clone "$name" "$job"; fi
+}
+
+# at_login VERB JOB: what boot.sh does with a guest that runs.
+at_login() {
+	export SSH_PORT=$((20000 + RANDOM % 10000))
+	cp "$work/ssh-key" "$2/"
+	export AT_LOGIN="$here/running.sh $1 $2 $agent $SSH_PORT"
+}
+
+# clone NAME JOB deploys the image that was made of a running guest onto another disk, and
+# boots it.
+clone() {
+	local name=$1-clone job=$2-clone
+	unset SSH_PORT AT_LOGIN
+	image_of[$name]=running.tgz layout_of[$name]=${layout_of[$1]} firmware_of[$name]=${firmware_of[$1]} deployer_of[$name]=${deployer_of[$1]} options_of[$name]=clone
+	mkdir -p "$job/disks" "$job/images"
+	cp "$work/images/second.tar" "$2/running.tgz" "$job/images/"
+	truncate -s 4G "$job/disks/$name.disk"
+	echo "$name ${layout_of[$name]} running.tgz clone" >"$job/plan"
+	in_turn "$here/install.sh" "${firmware_of[$name]}" "${deployer_of[$name]}" "$build/deployer" "$job" "$build/$name.deployer.log" ||
+		lost "$build/$name.deployer.log" 40 "the deployer of $name failed"
+	cp "$job"/out/*.log "$build/"
+	judge_deploy "$name" "$job/out" || return
+	boot "$name" "$job"
+	# What every machine has of its own, and what failed there that did not before.
+	if [ -s "$job/identity" ] && ! comm -12 <(sort "$2/identity") <(sort "$job/identity") | grep -v '^failed ' &&
+		! comm -13 <(sort "$2/identity") <(sort "$job/identity") | grep '^failed '; then
+		return
+	fi
+	lost "$job/identity" 40 "the clone is not another machine, or something fails there, than in: $(cat "$2/identity")"
 }
 
 row() {
@@ -240,4 +278,4 @@ step "what was booted"
 cat "$build/verdicts.md"
 echo "guests: $((SECONDS - started)) s"
 [ ! -e "$work/failed" ] || fail "not all that should, see above"
-[ "$(grep -c '^| ' "$build/verdicts.md")" = $((${#names[@]} + 1)) ] || fail "something was not deployed"
+[ "$(grep -c '^| ' "$build/verdicts.md")" = $((${#names[@]} + $(grep -cw running <<<"${options_of[*]}") + 1)) ] || fail "something was not deployed"
