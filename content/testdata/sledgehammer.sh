@@ -1,48 +1,113 @@
-#!/usr/bin/env bash
-# Has the tasks that mount and unmount work on a real mirror, real volumes, an EFI
-# system partition and an encrypted disk, which needs a kernel that has them: that of a
-# Debian root, in QEMU, without a network.
-#   sledgehammer.sh ROOT MOUNT.sh UNMOUNT.sh AGENT
-# ROOT is left as it is. The guest's console goes to stdout.
-set -euo pipefail
-root=$(realpath "$1") mount=$(realpath "$2") unmount=$(realpath "$3") agent=$(realpath "$4")
-here=$(cd "$(dirname "$0")" && pwd)
-work=$(mktemp -d)
-trap 'umount -R "$work/root" 2>/dev/null || true; rm -rf --one-file-system "$work"' EXIT
+#!/bin/bash
+# Runs as init in a guest of testdata/guest.sh that stands for Sledgehammer: vda is its own
+# root, vdb and vdc become a mirror with volumes on it, vdd has a /boot and an EFI system
+# partition, vde is encrypted. Then the tasks of the pack do their work on what looks like a
+# machine's disks. The last line is the verdict.
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C HOME=/root
+end() {
+	echo "guest: $1"
+	sync
+	echo o >/proc/sysrq-trigger
+	sleep 60
+}
+trap 'end "failed at line $LINENO"' ERR
+set -E
 
-# Meanwhile: whether QEMU can use KVM here.
-"$here/../../testdata/boot/accel.sh" >"$work/accel" 2>/dev/null &
-probe=$!
-mkdir "$work/upper" "$work/overlay" "$work/root"
-overlay="lowerdir=$root,upperdir=$work/upper,workdir=$work/overlay"
-mount -t overlay overlay -o "$overlay,volatile" "$work/root" 2>/dev/null || mount -t overlay overlay -o "$overlay" "$work/root"
-cp /etc/resolv.conf "$work/root/etc/resolv.conf"
-mkdir -p "$work/root/etc/initramfs-tools"
-echo update_initramfs=no >"$work/root/etc/initramfs-tools/update-initramfs.conf"
-mount -t proc proc "$work/root/proc"
-export DEBIAN_FRONTEND=noninteractive
-{
-	chroot "$work/root" apt-get update
-	chroot "$work/root" apt-get install -y --no-install-recommends mdadm lvm2 xfsprogs btrfs-progs cryptsetup-bin dosfstools fdisk
-} >"$work/apt.log" 2>&1 || { cat "$work/apt.log"; exit 1; }
-umount "$work/root/proc"
-cp "$here/guest.sh" "$work/root/guest.sh"
-cp "$mount" "$work/root/mount.sh"
-cp "$unmount" "$work/root/unmount.sh"
-cp "$agent" "$work/root/image-capture"
-chmod 755 "$work/root/guest.sh" "$work/root/image-capture"
-rm -rf "$work/root/var/cache/apt/archives" "$work/root/var/lib/apt/lists" "$work/root/usr/share/doc" "$work/root/usr/share/locale"
+mountpoint -q /proc || mount -t proc proc /proc
+mountpoint -q /run || mount -t tmpfs none /run
+mount -t tmpfs none /tmp
+# What udev would assemble by itself, the task shall.
+rm -f {/usr,}/lib/udev/rules.d/{64-md-raid-assembly,69-lvm}.rules
+/lib/systemd/systemd-udevd --daemon
+udevadm trigger
+udevadm settle
+modprobe -a raid1 dm-mod dm-crypt xfs vfat nls_cp437 nls_iso8859-1 nls_ascii nls_utf8
 
-truncate -s 2G "$work/vda"
-truncate -s 512M "$work/vdb" "$work/vdc"
-truncate -s 64M "$work/vdd" "$work/vde"
-mkfs.ext4 -q -F -d "$work/root" "$work/vda"
-kernel=$(echo "$root"/boot/vmlinuz-*) initrd=$(echo "$root"/boot/initrd.img-*)
-disks=()
-for d in vda vdb vdc vdd vde; do
-	disks+=(-drive "if=virtio,format=raw,cache=unsafe,file=$work/$d")
+echo 'guest: installing a system'
+mdadm --create /dev/md0 --level=1 --raid-devices=2 --metadata=1.2 --assume-clean --run /dev/vdb /dev/vdc
+pvcreate -q /dev/md0
+vgcreate -q vg-0 /dev/md0
+lvcreate -q -y -n root -L 64M vg-0
+lvcreate -q -y -n my-home -L 320M vg-0
+mkfs.ext4 -q /dev/vg-0/root
+mkfs.xfs -q /dev/vg-0/my-home
+sfdisk -q /dev/vdd <<TABLE
+label: gpt
+size=16MiB, type=U, name=ESP
+type=L
+TABLE
+udevadm settle
+mkfs.vfat -n ESP /dev/vdd1 >/dev/null
+mkfs.ext4 -q /dev/vdd2
+# Few rounds, as an emulated processor takes long for the usual ones.
+echo -n passphrase >/tmp/key
+cryptsetup -q luksFormat --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --key-file /tmp/key /dev/vde
+cryptsetup open --key-file /tmp/key /dev/vde vault
+mkfs.ext4 -q /dev/mapper/vault
+udevadm settle
+mkdir /tmp/new
+mount /dev/vg-0/root /tmp/new
+mkdir -p /tmp/new/{boot,home,etc,curtin,vault}
+mount /dev/vg-0/my-home /tmp/new/home
+mount /dev/vdd2 /tmp/new/boot
+mkdir /tmp/new/boot/efi
+mount /dev/vdd1 /tmp/new/boot/efi
+mount /dev/mapper/vault /tmp/new/vault
+mkdir -p /tmp/new/boot/efi/EFI/debian
+echo loader >/tmp/new/boot/efi/EFI/debian/shimx64.efi
+echo sealed >/tmp/new/vault/file
+echo kernel >/tmp/new/boot/vmlinuz
+echo mine >/tmp/new/home/file
+printf 'ID=debian\nVERSION_ID=12\n' >/tmp/new/etc/os-release
+cat >/tmp/new/etc/fstab <<FSTAB
+/dev/mapper/vg--0-root / ext4 defaults 0 1
+/dev/vg-0/my-home /home xfs defaults 0 2
+UUID=$(blkid -p -o value -s UUID /dev/vdd2) /boot ext4 defaults 0 2
+PARTUUID=$(blkid -p -o value -s PART_ENTRY_UUID /dev/vdd1) /boot/efi vfat umask=0077 0 1
+/dev/mapper/vault /vault ext4 defaults 0 2
+/dev/vg-0/swap none swap sw 0 0
+FSTAB
+umount -R /tmp/new
+cryptsetup close vault
+vgchange -q -an vg-0
+mdadm --stop /dev/md0
+udevadm settle
+[ -z "$(awk '/^md/' /proc/mdstat)" ]
+before=$(cat /dev/vdb /dev/vdc /dev/vdd /dev/vde | md5sum)
+
+echo 'guest: an encrypted disk that nobody opened'
+if bash /image-capture-mount.sh 2>/tmp/refused; then end 'failed: the encrypted disk was left out'; fi
+cat /tmp/refused
+grep -q 'fstab: /vault: /dev/mapper/vault is not on the disks' /tmp/refused
+if grep image-capture /proc/self/mountinfo; then end 'failed: still mounted'; fi
+cryptsetup open --readonly --key-file /tmp/key /dev/vde vault
+
+echo 'guest: mounting'
+bash /image-capture-mount.sh
+cat /proc/mdstat
+grep image-capture /proc/self/mountinfo
+grep -q kernel /mnt/image-capture/boot/vmlinuz
+grep -q mine /mnt/image-capture/home/file
+grep -q sealed /mnt/image-capture/vault/file
+grep -q loader /mnt/image-capture/boot/efi/EFI/debian/shimx64.efi
+awk '/^md/ && /read-only/ { found = 1 } END { exit !found }' /proc/mdstat
+if touch /mnt/image-capture/x 2>/dev/null; then end 'failed: can write'; fi
+/image-capture capture /mnt/image-capture --check off --format tar --output /tmp/image.tar
+for file in home/file vault/file boot/vmlinuz boot/efi/EFI/debian/shimx64.efi; do
+	tar -tf /tmp/image.tar | grep -qx "./$file"
 done
-wait "$probe" || echo tcg >"$work/accel"
-timeout 900 qemu-system-x86_64 -machine pc -accel "${ACCEL:-$(cat "$work/accel")}" -m 768 -display none -monitor none -nic none -no-reboot -serial stdio \
-	-kernel "$kernel" -initrd "$initrd" -append 'root=/dev/vda rw console=ttyS0 quiet no_timer_check panic=-1 init=/guest.sh' "${disks[@]}" </dev/null | tee "$work/log"
-grep -aq 'guest: passed' "$work/log"
+
+echo 'guest: unmounting'
+bash /image-capture-unmount.sh
+if grep image-capture /proc/self/mountinfo; then end 'failed: still mounted'; fi
+[ -z "$(awk '/^md/' /proc/mdstat)" ]
+[ "$(echo /dev/mapper/*)" = '/dev/mapper/control /dev/mapper/vault' ]
+[ "$(cat /dev/vdb /dev/vdc /dev/vdd /dev/vde | md5sum)" = "$before" ] || end 'failed: a disk was written to'
+
+echo 'guest: a disk of the mirror is gone'
+dd if=/dev/zero of=/dev/vdc bs=1M count=4 conv=notrunc status=none
+udevadm settle
+bash /image-capture-mount.sh
+grep -q mine /mnt/image-capture/home/file
+bash /image-capture-unmount.sh
+end passed

@@ -2,7 +2,7 @@
 # Stands for lvs, lvcreate and lvremove of LVM 2.03.16, whichever it is called, where the
 # kernel has no device mapper: volumes are loop devices, and a snapshot is a copy of the
 # file behind one, made while the filesystem is frozen. What it prints, and its exit codes,
-# are those that the real ones had in a guest with Debian 12's kernel.
+# are those that the real ones had in a guest with Debian 12's kernel; see volumes_test.go.
 #
 # $LVM is a directory with a file NAME.json for each volume of the volume group vg-0: the
 # row that lvs prints. "free" has the bytes that are free. As "lvadd NAME DEVICE [POOL]" it
