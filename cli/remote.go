@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 
 	"golang.org/x/term"
@@ -166,8 +167,42 @@ func (o *remoteOptions) origin(ctx context.Context, a *App, job remote.Job, even
 	if err != nil {
 		return nil, func() {}, err
 	}
-	tree, err = host.Origin(ctx, job, events)
+	tree, err = host.Origin(ctx, job, farEvents{events, o})
 	return tree, host.Close, err
+}
+
+// farEvents are those of another host: what is to be typed there is typed through ssh.
+type farEvents struct {
+	capture.Events
+	far *remoteOptions
+}
+
+// LeftBehind is for capture.Events.
+func (e farEvents) LeftBehind(what, command string) {
+	e.Events.LeftBehind(e.far.to.Name()+": "+what, e.far.typed(command))
+}
+
+// typed is the command that runs another on the host, by a shell there.
+func (o *remoteOptions) typed(command string) string {
+	words := []string{"ssh"}
+	for _, s := range o.ssh {
+		if !strings.HasPrefix(s, "-") {
+			words = append(words, "-o")
+		}
+		words = append(words, entry.ShellWord(s))
+	}
+	if o.sudo {
+		words = append(words, "-t") // sudo may ask for a password
+		command = "sudo sh -c " + entry.ShellWord(command)
+	}
+	if o.to.Port != 0 {
+		words = append(words, "-p", strconv.Itoa(o.to.Port))
+	}
+	login := o.to.Host
+	if o.to.User != "" {
+		login = o.to.User + "@" + login
+	}
+	return strings.Join(append(words, entry.ShellWord(login), entry.ShellWord(command)), " ")
 }
 
 // knownRemote finds what to make of an error of another host.

@@ -19,3 +19,13 @@ func TestHostCode(t *testing.T) {
 	got, _, _ := conclude(t.Context(), &remote.Error{Code: ExitCheck})
 	require.Equal(t, ExitCheck, got)
 }
+
+// TestTyped: what is to be done on a host is a line for here.
+func TestTyped(t *testing.T) {
+	to, err := remote.ParseDestination("ssh://admin@server:2222/mnt")
+	require.NoError(t, err)
+	o := &remoteOptions{to: &to, ssh: []string{"ProxyJump=jump", "-Fmy config"}}
+	require.Equal(t, `ssh -o ProxyJump=jump '-Fmy config' -p 2222 admin@server 'lvremove -f vg/x'`, o.typed("lvremove -f vg/x"))
+	o = &remoteOptions{to: &remote.Destination{Host: "::1"}, sudo: true}
+	require.Equal(t, `ssh -t ::1 'sudo sh -c '\''umount /x'\'''`, o.typed("umount /x"))
+}

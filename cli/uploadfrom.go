@@ -59,7 +59,7 @@ func (o *captureOptions) hostCaptures(ctx context.Context, a *App, g *groups, op
 		Config: o.store.made, Attempts: o.store.attempts,
 		Names: opt.Names, Tag: opt.Tag, Strict: opt.Strict, Overwrite: opt.Overwrite,
 		EndpointURL: opt.EndpointURL, FilesURL: opt.FilesURL, SaveProfile: opt.SaveProfile, Verbose: o.verbose,
-	}, a.events(o.progress, o.verbose))
+	}, farEvents{a.events(o.progress, o.verbose), &o.remote})
 	var lost *remote.LostError
 	if errors.As(err, &lost) {
 		err = &failure{ExitEndpoint, err, "nothing is left on the host; what it had sent may be on the endpoint, where image-capture prune --orphans lists images without MANIFEST"}
