@@ -80,7 +80,10 @@ func TestUsage(t *testing.T) {
 		want string // in stderr
 	}{
 		{"", "takes one argument, the root"},
-		{"ROOT ROOT", "takes one argument, the root"},
+		{"ROOT ROOT", "takes one argument, the root, and these are "},
+		{"x.tgz ROOT", "hint: the image goes after --output"},
+		{"ROOT --ouput x", "hint: did you mean --output?"},
+		{"ROOT --token x", "hint: put the token into RS_TOKEN, or into a file that --token-file names"},
 		{"capture", "takes one argument, the root"},
 		{"--nonsense ROOT", "unknown flag: --nonsense"},
 		{"capture ROOT --jobs x", "--jobs"},

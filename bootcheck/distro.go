@@ -58,6 +58,11 @@ func (s *survey) curtinVariant() string {
 // checkDistro asks whether the deployer can tell the distribution.
 func checkDistro(s *survey) {
 	rel, name := s.release()
+	if link, ok := s.link("etc/os-release"); ok && rel.ID == "" {
+		s.stop(Both, "etc/os-release", "the distribution is unknown: it is a link to "+link+", where nothing tells it",
+			"restore what it leads to: the packages base-files, *-release or *-release-common have it")
+		return
+	}
 	if rel.ID == "" {
 		s.stop(Both, "etc/os-release", "the distribution is unknown: no os-release, *-release or debian_version tells it",
 			"restore /etc/os-release: the packages base-files, *-release or *-release-common have it")

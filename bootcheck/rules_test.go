@@ -83,6 +83,8 @@ func TestRules(t *testing.T) {
 		// distro
 		{"nothing names it", "distro", deb, "-- etc/os-release [gone] --\n-- usr/lib/os-release [gone] --\n-- etc/debian_version [gone] --\n",
 			[]string{"fail /etc/os-release: the distribution is unknown"}},
+		{"a link to what is gone", "distro", deb, "-- etc/os-release -> ../usr/lib/os-release --\n-- usr/lib/os-release [gone] --\n-- etc/debian_version [gone] --\n",
+			[]string{"fail /etc/os-release: the distribution is unknown: it is a link to ../usr/lib/os-release, where nothing tells it"}},
 		{"debian_version only", "distro", deb, "-- etc/os-release [gone] --\n-- usr/lib/os-release [gone] --\n",
 			[]string{"ok /etc/debian_version: Debian GNU/Linux 12.11 (debian family)", "warn /etc/os-release: is missing"}},
 		{"only in /usr/lib", "distro", deb, "-- etc/os-release [gone] --\n",

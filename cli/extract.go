@@ -162,6 +162,7 @@ var problemWords = []struct {
 	hint       string
 }{
 	{extract.NotOurs, "not_owned", "belong to you and not to their owner, without set-id bits", ExitDone, ""},
+	{extract.Merged, "merged", "were directories before, and keep their owner and mode", ExitDone, ""},
 	{extract.Exists, "kept", "exist and were kept", ExitTaken, "extract to an empty directory, or replace them with --overwrite"},
 	{extract.Incomplete, "incomplete", "are there, but not with all attributes", ExitIncomplete, "run as root, on a filesystem that has xattrs, ACLs and inode flags"},
 	{extract.NotMade, "missing", "could not be made", ExitIncomplete, "the lines above say why; devices and trusted attributes need root"},
@@ -204,7 +205,7 @@ func (e *extraction) report(ctx context.Context, err error, unmatched []string) 
 		if n == 0 {
 			continue
 		}
-		if w.kind != extract.NotOurs {
+		if w.kind != extract.NotOurs && w.kind != extract.Merged {
 			for _, line := range e.text[w.kind] {
 				e.app.term.line("image-capture: " + line)
 			}

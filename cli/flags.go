@@ -111,6 +111,19 @@ func (g *groups) mend(command string, err error) string {
 			return "it is one of " + strings.Join(words, ", ")
 		}
 	}
+	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
+		name := unknown.GetSpecifiedName()
+		if name == "token" {
+			return "put the token into RS_TOKEN, or into a file that --token-file names: others can read arguments"
+		}
+		var names []string
+		for _, gr := range g.list {
+			gr.set.VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+		}
+		if meant := nearest(name, names); meant != "" {
+			return "did you mean --" + meant + "?"
+		}
+	}
 	return "image-capture " + command + " --help lists the flags"
 }
 

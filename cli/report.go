@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -60,7 +61,7 @@ func (o *reportOptions) run(ctx context.Context, a *App, g *groups, args []strin
 		return err
 	}
 	if o.output != "-" {
-		if _, err := os.Lstat(o.output); err == nil && !o.overwrite {
+		if info, err := os.Lstat(o.output); err == nil && !o.overwrite && !isDevice(info) {
 			return &durable.ExistsError{Path: o.output}
 		}
 		if err := notRead("--output", o.output, filesOf(append([]string{args[0]}, o.bases...))); err != nil {
@@ -99,6 +100,9 @@ func (o *reportOptions) run(ctx context.Context, a *App, g *groups, args []strin
 	}
 	return nil
 }
+
+// isDevice says whether a file is written to as it is, and not replaced.
+func isDevice(info fs.FileInfo) bool { return info.Mode()&(fs.ModeDevice|fs.ModeNamedPipe) != 0 }
 
 // reported is the document of report --json. docs/formats.md says what is in it.
 type reported struct {

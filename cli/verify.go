@@ -13,6 +13,7 @@ import (
 
 	"image-capture/compare"
 	"image-capture/compress"
+	"image-capture/entry"
 	"image-capture/manifest"
 	"image-capture/upload"
 
@@ -59,7 +60,7 @@ func (o *verifyOptions) run(ctx context.Context, a *App, _ *groups, args []strin
 	} else if manifestName = manifestOf(args[0]); manifestName == "" {
 		return usagef("image-capture verify - MANIFEST", "an image from stdin needs its MANIFEST as second argument")
 	} else if _, err := os.Stat(manifestName); err != nil && !isURL(manifestName) {
-		return usagef("image-capture verify IMAGE MANIFEST", "no MANIFEST found for %s: %w", args[0], err)
+		return usagef("image-capture verify "+entry.ShellWord(args[0])+" MANIFEST", "no MANIFEST found for %s: %w", args[0], err)
 	}
 	client, err := o.tls.client(ctx)
 	if err != nil {

@@ -74,6 +74,7 @@ type Kind uint8
 const (
 	NotMade    Kind = iota // the entry is not there
 	Exists                 // something was there, and was kept
+	Merged                 // a directory was there, and keeps its own attributes
 	Incomplete             // the entry is there without something that Err names
 	NotOurs                // the entry belongs to who runs this, as only root may give files away
 	Differs                // the content is not what the MANIFEST says
@@ -83,7 +84,7 @@ const (
 type Problem struct {
 	Kind Kind
 	Path string // bytes, as in entry.Entry
-	Err  error  // nil for Exists, NotOurs and Differs
+	Err  error  // nil for Exists, Merged, NotOurs and Differs
 }
 
 // Result is what was done.
@@ -247,6 +248,8 @@ func (x *extraction) member(m, want *entry.Member) error {
 	if m.Path == "." {
 		if m.Type == entry.Dir && (x.opt.Overwrite || x.stack[0].fresh) {
 			x.stack[0].member = m
+		} else {
+			x.problem(Merged, m.Path, nil)
 		}
 		x.count()
 		return nil

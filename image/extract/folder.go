@@ -172,6 +172,8 @@ func (x *extraction) dir(in *folder, name string, m *entry.Member) error {
 	if made || x.opt.Overwrite || x.implicit[m.Path] {
 		delete(x.implicit, m.Path)
 		f.member = m
+	} else {
+		x.problem(Merged, m.Path, nil)
 	}
 	return nil
 }
