@@ -73,6 +73,7 @@ func (o *reportOptions) run(ctx context.Context, a *App, g *groups, args []strin
 	}
 	j := &reportJob{app: a, opt: o, given: g, space: report.NewSpace(), page: report.Page{Name: args[0], Version: versionText()}}
 	j.page.Space = j.space
+	defer j.rpm.remove()
 	info, err := os.Stat(args[0])
 	switch isFile := args[0] == "-" || isURL(args[0]); {
 	case err != nil && !isFile:
@@ -81,6 +82,9 @@ func (o *reportOptions) run(ctx context.Context, a *App, g *groups, args []strin
 		err = j.tree(ctx, args[0])
 	default:
 		err = j.image(ctx, client, args[0])
+	}
+	if err == nil {
+		j.installed(ctx)
 	}
 	if err == nil && len(o.bases) > 0 {
 		err = j.changes(ctx, client)
@@ -122,6 +126,7 @@ type reportJob struct {
 	members []*entry.Member // in order; for the changes
 	// lowest is the base of a layer; nil where the image is none.
 	lowest []*entry.Member
+	rpm    rpmDatabase
 }
 
 // tree looks at what a capture would have.
@@ -176,12 +181,17 @@ func (j *reportJob) read(src *capture.Source) error {
 	view := src.FS()
 	open := func(path string) (io.ReadCloser, error) { return view.Open(strings.TrimPrefix(path, "./")) }
 	for _, m := range j.members {
-		if !report.IsPackage(m.Path) || m.Type != entry.File {
+		database := report.IsDatabase(m.Path)
+		if !database && !report.IsPackage(m.Path) || m.Type != entry.File {
 			continue
 		}
 		f, err := open(m.Path)
 		if err == nil {
-			err = j.space.Package(m.Path, f)
+			if database {
+				err = j.rpm.add(m.Path, f)
+			} else {
+				err = j.space.Package(m.Path, f)
+			}
 			f.Close()
 		}
 		if err != nil {

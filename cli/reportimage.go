@@ -164,6 +164,13 @@ func (j *reportJob) readImage(ctx context.Context, in io.Reader, img *chained, u
 		if m.Type == entry.File && report.IsPackage(m.Path) {
 			return func(list io.Reader) { s.lists[m], _ = report.ReadPackage(list) } // what ends it ends the image
 		}
+		if m.Type == entry.File && report.IsDatabase(m.Path) {
+			return func(content io.Reader) {
+				if err := j.rpm.add(m.Path, content); err != nil {
+					j.app.term.warn("", "%s: %v", entry.Escape(m.Path), err)
+				}
+			}
+		}
 		return nil
 	}
 	if under == nil {

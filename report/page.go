@@ -81,6 +81,7 @@ type view struct {
 	PackagesTall     []Box
 	Packages         []Package
 	PackageCount     int
+	Manager          string
 	Largest          []*File
 	Duplicates       []Duplicate
 	DuplicateCount   int
@@ -125,7 +126,7 @@ func Write(w io.Writer, p Page) error {
 	}
 	v.Wide, v.Tall = treemap(p.Space.root.parts(), wideWidth, wideHeight), treemap(p.Space.root.parts(), tallWidth, tallHeight)
 	packages := p.Space.resolve()
-	v.PackageCount = len(packages)
+	v.PackageCount, v.Manager = len(packages), p.Space.manager()
 	v.PackagesWide = treemap(packageParts(packages, mostPackages), wideWidth, wideHeight/2)
 	v.PackagesTall = treemap(packageParts(packages, mostPackages/3), tallWidth, tallHeight)
 	v.Packages = packages[:min(mostRows, len(packages))]

@@ -19,10 +19,15 @@ type Space struct {
 	byPath   map[string]*File
 	entries  int64
 	packages []fileList
+	// byRPM are the packages of rpm by name, as places in packages.
+	byRPM map[string]int
 }
 
 // fileList are the paths of a package's files, a line each.
-type fileList struct{ name, paths string }
+type fileList struct {
+	name, paths string
+	more        []string
+}
 
 // File is a regular file.
 type File struct {
@@ -93,7 +98,7 @@ func (s *Space) Add(m *entry.Member, stored int64) {
 const dpkgInfo = "./var/lib/dpkg/info/"
 
 // IsPackage says whether a path is a list of a package's files that Package reads: one of
-// dpkg. rpm has them in a database.
+// dpkg. For rpm see IsDatabase.
 func IsPackage(path string) bool {
 	name, ok := strings.CutPrefix(path, dpkgInfo)
 	return ok && strings.HasSuffix(name, ".list") && !strings.Contains(name, "/")
@@ -103,8 +108,44 @@ func IsPackage(path string) bool {
 // have been added before Page, not before this.
 func (s *Space) Package(path string, list io.Reader) error {
 	text, err := ReadPackage(list)
-	s.packages = append(s.packages, fileList{strings.TrimSuffix(strings.TrimPrefix(path, dpkgInfo), ".list"), string(text)})
+	s.packages = append(s.packages, fileList{name: strings.TrimSuffix(strings.TrimPrefix(path, dpkgInfo), ".list"), paths: string(text)})
 	return err
+}
+
+// IsDatabase says whether a path is a file of rpm's database, in which the packages of an
+// image have their files. It is for rpm to read: see Installed.
+func IsDatabase(path string) bool {
+	for _, dir := range []string{"./var/lib/rpm/", "./usr/lib/sysimage/rpm/", "./usr/share/rpm/"} {
+		if name, ok := strings.CutPrefix(path, dir); ok {
+			return name == "rpmdb.sqlite" || name == "rpmdb.sqlite-wal" || name == "Packages" || name == "Packages.db"
+		}
+	}
+	return false
+}
+
+// Installed says of a file that a package of rpm has it.
+func (s *Space) Installed(name, path string) {
+	if s.byRPM == nil {
+		s.byRPM = map[string]int{}
+	}
+	i, ok := s.byRPM[name]
+	if !ok {
+		i = len(s.packages)
+		s.byRPM[name] = i
+		s.packages = append(s.packages, fileList{name: name})
+	}
+	s.packages[i].more = append(s.packages[i].more, path)
+}
+
+// manager is whose packages there are.
+func (s *Space) manager() string {
+	switch len(s.byRPM) {
+	case 0:
+		return "dpkg"
+	case len(s.packages):
+		return "rpm"
+	}
+	return "dpkg and rpm"
 }
 
 // ReadPackage reads a list for Package, which takes it later.
@@ -120,7 +161,7 @@ func (s *Space) resolve() []Package {
 	var list []Package
 	for _, p := range s.packages {
 		sum := int64(0)
-		for path := range strings.SplitSeq(p.paths, "\n") {
+		for _, path := range append(strings.Split(p.paths, "\n"), p.more...) {
 			f := cmp.Or(s.byPath["."+path], s.byPath["./usr"+path])
 			if f != nil && !taken[f] {
 				taken[f] = true
