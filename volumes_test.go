@@ -184,11 +184,12 @@ func (v volumes) list() string {
 	return v.run("lvs", "-a", "-o", "lv_name,lv_attr,origin,data_percent")
 }
 
-// nothingLeft: no snapshot, and nothing that holds the origins.
+// nothingLeft: no snapshot, nor a note of one.
 func (v volumes) nothingLeft() {
 	v.t.Helper()
 	list := v.list()
 	require.NotContains(v.t, list, "image-capture", list)
+	require.Error(v.t, exec.Command("grep", "-rq", "image-capture", "/etc/lvm", "/run/lvm", "/run/lock").Run(), "LVM has noted something")
 	entries, err := os.ReadDir("/dev/mapper")
 	require.NoError(v.t, err)
 	for _, e := range entries {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -38,6 +39,11 @@ type Place struct {
 	// ReadOnly says that nobody can write to the filesystem, MountReadOnly that nobody can
 	// at this mount point.
 	ReadOnly, MountReadOnly bool
+}
+
+// inFilesystem is where Dir is from the top of the filesystem.
+func (p Place) inFilesystem() string {
+	return filepath.Join(p.Root, strings.TrimPrefix(p.Dir, strings.TrimSuffix(p.Mount, "/")))
 }
 
 // String names it for people.

@@ -98,3 +98,15 @@ func TestWatchVolumes(t *testing.T) {
 	program(`{"report":[{"lv":[]}]}`)
 	require.EqualError(t, g.Whole(t.Context()), "the LVM snapshot v/s of v/o is gone")
 }
+
+// TestInFilesystem: a part of a filesystem can be mounted, and a part of that captured.
+func TestInFilesystem(t *testing.T) {
+	for want, p := range map[string]Place{
+		"/":          {Dir: "/", Mount: "/", Root: "/"},
+		"/etc":       {Dir: "/etc", Mount: "/", Root: "/"},
+		"/a/b":       {Dir: "/mnt/x/b", Mount: "/mnt/x", Root: "/a"},
+		"/srv/mnt/x": {Dir: "/mnt/x", Mount: "/", Root: "/srv"},
+	} {
+		require.Equal(t, want, p.inFilesystem())
+	}
+}

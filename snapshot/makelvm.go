@@ -24,7 +24,7 @@ func (g *Guard) LVM(ctx context.Context, c Choice) (Graft, error) {
 		g.volumes = append(g.volumes, m)
 		s = &m
 	}
-	return Graft{c.Path, filepath.Join(rootfs.AlonePath(s.top), c.Root, strings.TrimPrefix(c.Dir, strings.TrimSuffix(c.Mount, "/")))}, nil
+	return Graft{c.Path, filepath.Join(rootfs.AlonePath(s.top), c.inFilesystem())}, nil
 }
 
 // made is a snapshot of LVM.
@@ -46,7 +46,8 @@ func (g *Guard) makeVolume(ctx context.Context, c Choice) (m made, err error) {
 	}
 	defer unlock()
 	m = made{vg: vg, origin: c.Origin.Volume, thin: c.Origin.Thin, from: c.Dev, name: lvmPrefix + newID()}
-	args := []string{"-s", c.Origin.Volume, "-y", "-p", "r", "-n", m.name}
+	// Without copies of LVM's metadata in /etc/lvm, which would stay, and be in the image.
+	args := []string{"-s", c.Origin.Volume, "-y", "-A", "n", "-p", "r", "-n", m.name}
 	if m.thin {
 		// Else it would not be active: thin snapshots are skipped by default.
 		args = append(args, "--setactivationskip", "n")

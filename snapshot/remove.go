@@ -23,7 +23,7 @@ func (h Host) deleteSubvolume(ctx context.Context, path string) error {
 // after the last file of it was closed, or while udev looks at what is new.
 func (h Host) removeVolume(ctx context.Context, name string) error {
 	for try := 0; ; try++ {
-		_, err := h.tool(ctx, nil, "lvremove", name, "-f", "-y")
+		_, err := h.tool(ctx, nil, "lvremove", name, "-f", "-y", "-A", "n")
 		var tool *ToolError
 		switch {
 		case !errors.As(err, &tool):

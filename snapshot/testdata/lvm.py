@@ -67,7 +67,7 @@ def lvs():
 def lvcreate():
     option = lambda o: args[args.index(o) + 1] if o in args else None
     name, (vg, origin) = option("-n"), args[1].split("/")
-    assert vg == "vg-0" and args[0] == "-s" and option("-p") == "r", args
+    assert vg == "vg-0" and args[0] == "-s" and option("-p") == "r" and option("-A") == "n", args
     row = json.load(open(row_file(origin)))
     thin = row["pool_lv"] != ""
     assert thin == (option("-L") is None) and thin == (option("--setactivationskip") == "n"), args
