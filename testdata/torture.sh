@@ -16,7 +16,7 @@ wrong() { bad=$((bad + 1)); echo "WRONG: $*"; }
 crashed() { grep -q '^panic:\|^fatal error:\|^goroutine ' err && wrong "crash in $1: $(head -1 err)"; }
 capture() { "$agent" root --check off --quiet --output a.tgz "$@" 2>err >out; }
 # whole: an image and a MANIFEST that are both there belong together.
-whole() { [ ! -e a.tgz ] || [ ! -e a.MANIFEST.txt ] || "$agent" verify a.tgz --quiet >/dev/null 2>&1 || wrong "$1: a.tgz and its MANIFEST differ"; }
+whole() { [ -d "$work" ] || { echo "torture.sh: somebody removed $work" >&2; exit 1; }; [ ! -e a.tgz ] || [ ! -e a.MANIFEST.txt ] || "$agent" verify a.tgz --quiet >/dev/null 2>&1 || wrong "$1: a.tgz and its MANIFEST differ"; }
 
 capture || { cat err; exit 1; }
 for cmd in capture verify check extract diff; do
