@@ -225,7 +225,7 @@ func (d *drift) run(ctx context.Context, a *App, sides [2]*diffSide) error {
 	}
 	res, err := compare.Diff(ctx, sides[0].stream, sides[1].stream, compare.DiffOptions{
 		Quick: d.opt.quick, Workers: workers, Changed: d.change,
-		Unreadable: func(path string, err error) { d.cannotRead(a, entry.Note{Path: path, Reason: err.Error()}) },
+		Unreadable: func(path string, err error) { d.contentLost(a, path, err) },
 	})
 	for _, s := range sides {
 		if s.entries != nil && err == nil {

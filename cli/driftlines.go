@@ -50,6 +50,16 @@ func (d *drift) line(out io.Writer) func(change) {
 	}
 }
 
+// contentLost takes a content that could not be read. That a connection broke is no fault of
+// a file.
+func (d *drift) contentLost(a *App, path string, err error) {
+	if broke(err) {
+		d.err = err
+		return
+	}
+	d.cannotRead(a, entry.Note{Path: path, Reason: err.Error()})
+}
+
 // clock writes seconds since 1970 as people read a time.
 func clock(s string) string {
 	sec, nsec, _ := strings.Cut(s, ".")

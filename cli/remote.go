@@ -205,6 +205,13 @@ func (o *remoteOptions) typed(command string) string {
 	return strings.Join(append(words, entry.ShellWord(login), entry.ShellWord(command)), " ")
 }
 
+// broke says whether there is no more to be had of a host.
+func broke(err error) bool {
+	var lost *remote.LostError
+	var strange *remote.ProtocolError
+	return errors.As(err, &lost) || errors.As(err, &strange)
+}
+
 // knownRemote finds what to make of an error of another host.
 func knownRemote(err error) (d diagnosis, ok bool) {
 	var (

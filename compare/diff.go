@@ -101,6 +101,9 @@ func Diff(ctx context.Context, a, b Stream, opt DiffOptions) (DiffResult, error)
 	_ = d.work.Wait()
 	close(d.pending)
 	<-told
+	if err == nil {
+		err = context.Cause(ctx) // contents that were not read are no differences
+	}
 	cancel()
 	d.a.drain()
 	d.b.drain()
