@@ -14,6 +14,7 @@ import (
 	"image-capture/entry"
 	"image-capture/image"
 	"image-capture/image/extract"
+	"image-capture/image/index"
 	"image-capture/upload"
 )
 
@@ -66,13 +67,24 @@ func (o *extractOptions) run(ctx context.Context, a *App, _ *groups, args []stri
 		return err
 	}
 	var frames []entry.Frame
+	why := "it has no MANIFEST beside it"
 	if m != nil {
 		defer m.Close()
-		frames = m.frames()
 		opt.Manifest, e.manifest = m.Reader, m.name
 		if f := m.Facts(); f.Base != "" {
 			a.term.warn("extract its base first, delete those names, and add --overwrite", "%s is a layer over %s: the names that its MANIFEST lists as deleted (%d) are not deleted", args[0], f.Base, len(f.Deleted))
 		}
+	}
+	if opt.Select != nil {
+		if m != nil {
+			if why, err = e.byIndex(ctx, client, m, opt, patterns); why == "" {
+				return err
+			}
+		}
+		a.term.say("all of %s is read: %s", entry.Printable(args[0]), why)
+	}
+	if m != nil {
+		frames = m.frames()
 	}
 	in, size, err := a.open(ctx, client, args[0])
 	if err != nil {
@@ -89,6 +101,33 @@ func (o *extractOptions) run(ctx context.Context, a *App, _ *groups, args []stri
 	e.Result, err = extract.Run(ctx, r, opt)
 	bar.stop()
 	return e.report(ctx, err, patterns.unmatched())
+}
+
+// byIndex extracts what is selected by the index of the MANIFEST, or says why all of the
+// image has to be read.
+func (e *extraction) byIndex(ctx context.Context, client *upload.Client, m *besideManifest, opt extract.Options, patterns *selection) (why string, err error) {
+	plan, err := index.MakePlan(ctx, m.text.open, opt.Select)
+	if err != nil {
+		return "", wrongManifest(e.image, m.name, err)
+	}
+	if why := plan.Usable(); why != "" {
+		return why, nil
+	}
+	src, why, err := e.app.parts(ctx, client, e.image)
+	if src == nil {
+		return why, err
+	}
+	defer src.Close()
+	members, err := plan.Read(ctx, src)
+	if err != nil {
+		return "", wrongManifest(e.image, m.name, err)
+	}
+	defer members.Close()
+	opt.Manifest = members.Listed()
+	bar := startProgress(e.app.term, e.opt.progress, "read", func() (int64, int64) { return members.Received(), 0 }, plan.Size)
+	e.Result, err = extract.Run(ctx, members, opt)
+	bar.stop()
+	return "", e.report(ctx, err, patterns.unmatched())
 }
 
 // manifestFor opens the MANIFEST of an image: the given one, or the one beside it, and nil

@@ -22,12 +22,13 @@ const (
 
 // piece is a run of what is decompressed.
 type piece struct {
-	in   []byte // the frame that data is decoded from, if it is
-	at   int64  // where that starts in the image
-	data []byte
-	crc  uint32        // of data, for gzip
-	err  error         // why data is not there
-	done chan struct{} // gets a value when data or err is
+	in     []byte      // the frame that data is decoded from, if it is
+	at     int64       // where that starts in the image
+	packed PackedFrame // the same, where it was listed
+	data   []byte
+	crc    uint32        // of data, for gzip
+	err    error         // why data is not there
+	done   chan struct{} // gets a value when data or err is
 }
 
 // Reader decompresses a whole file ahead of whoever takes its pieces, in order. There

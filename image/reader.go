@@ -62,7 +62,13 @@ func NewReaderAt(r io.Reader, codec compress.Codec, f entry.Frame, at int64) (*R
 	if err != nil {
 		return nil, err
 	}
-	n := &Reader{codec: codec, in: tarStream{from: u, off: f.Tar}}
+	return NewPiecesReader(u, codec, f, at)
+}
+
+// NewPiecesReader is NewReaderAt of what is unpacked already, from the beginning of the
+// frame f on. Closing the Reader closes the pieces.
+func NewPiecesReader(from Pieces, codec compress.Codec, f entry.Frame, at int64) (*Reader, error) {
+	n := &Reader{codec: codec, in: tarStream{from: from, off: f.Tar}}
 	if err := n.in.each(at-f.Tar, nil); err != nil {
 		n.Close()
 		return nil, fmt.Errorf("read the frame at byte %d of the image: %w", f.Image, err)

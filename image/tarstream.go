@@ -2,8 +2,8 @@ package image
 
 import "io"
 
-// pieces are what is unpacked, a *compress.Reader or a *compress.FrameReader.
-type pieces interface {
+// Pieces are what is unpacked, such as a *compress.Reader or a *compress.FrameReader.
+type Pieces interface {
 	// Next returns the next piece, valid until the next call, io.EOF after the last.
 	Next() ([]byte, error)
 	Close()
@@ -11,7 +11,7 @@ type pieces interface {
 
 // tarStream reads the unpacked tar.
 type tarStream struct {
-	from pieces
+	from Pieces
 	buf  []byte // what is left of the current piece
 	off  int64  // bytes of tar that were taken
 	tmp  [blockSize]byte

@@ -42,7 +42,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"image-capture/entry"
-	"image-capture/image"
 )
 
 // Options say what is extracted, and where to.
@@ -121,10 +120,20 @@ type WriteError struct{ Err error }
 func (e *WriteError) Error() string { return e.Err.Error() }
 func (e *WriteError) Unwrap() error { return e.Err }
 
+// Members are what is extracted, in the order of an image: all of it, as a *image.Reader
+// gives it, or what a selection takes of it with the directories above, as index.Members.
+// The methods are those of image.Reader.
+type Members interface {
+	Next() (*entry.Member, error)
+	Data(most int) (off int64, b []byte, err error)
+	TakeDigests()
+	LeaveDigests()
+}
+
 // Run extracts all members of an image of which nothing was read. It returns what was
 // done also with an error, which is that of ctx, of reading the image, a MismatchError, a
 // ManifestError or a WriteError. Files that were not complete then are removed.
-func Run(ctx context.Context, r *image.Reader, opt Options) (Result, error) {
+func Run(ctx context.Context, r Members, opt Options) (Result, error) {
 	x := &extraction{
 		ctx: ctx, in: r, opt: opt, privileged: os.Geteuid() == 0, uid: uint32(os.Geteuid()), gid: uint32(os.Getegid()),
 		implicit: map[string]bool{}, swept: map[[2]uint64]bool{},
@@ -151,7 +160,7 @@ func Run(ctx context.Context, r *image.Reader, opt Options) (Result, error) {
 type extraction struct {
 	ctx        context.Context
 	stop       context.CancelCauseFunc
-	in         *image.Reader
+	in         Members
 	opt        Options
 	privileged bool
 	uid, gid   uint32

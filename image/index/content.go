@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"image-capture/entry"
 	"image-capture/image"
@@ -38,7 +37,7 @@ func (f *File) Known() bool {
 // Open goes to where the file is in the image.
 func (f *File) Open(src Source) (*Content, error) {
 	if src.Size() != f.size {
-		return nil, &WrongError{"", fmt.Errorf("the image has %d bytes, and the MANIFEST is of one of %d", src.Size(), f.size)}
+		return nil, wrongSize(src.Size(), f.size)
 	}
 	in, err := image.NewReaderAt(&forward{src: src, at: f.from.frame.Image}, f.codec, f.from.frame, f.from.at)
 	if err != nil {
@@ -64,15 +63,7 @@ func (c *Content) find() (err error) {
 		}
 	}
 	c.in.TakeDigests()
-	got, want := c.got, c.file.Member
-	if got.Path != want.Path {
-		return fmt.Errorf("%s is at its place", entry.Escape(got.Path))
-	}
-	if got.Type != want.Type || got.HardLink != "" || got.Perm != want.Perm || got.UID != want.UID || got.GID != want.GID ||
-		got.Size != want.Size || got.Mtime != want.Mtime || got.Flags != want.Flags || !slices.Equal(got.Xattrs, want.Xattrs) {
-		return errors.New("it has other attributes there")
-	}
-	return nil
+	return agrees(c.got, c.file.Member)
 }
 
 // Read reads on.
@@ -98,12 +89,18 @@ func (c *Content) Read(p []byte) (int, error) {
 func (c *Content) Close() error { return c.in.Close() }
 
 // wrong tells what is wrong with the image or the index from an error of the source.
-func (f *File) wrong(err error) error {
+func (f *File) wrong(err error) error { return wrongAt(f.Member.Path, err) }
+
+func wrongAt(path string, err error) error {
 	var source *sourceError
 	if errors.As(err, &source) {
 		return source.error
 	}
-	return &WrongError{f.Member.Path, err}
+	return &WrongError{path, err}
+}
+
+func wrongSize(got, want int64) error {
+	return &WrongError{"", fmt.Errorf("the image has %d bytes, and the MANIFEST is of one of %d", got, want)}
 }
 
 // sourceError is one of reading the source.

@@ -60,8 +60,10 @@ func New(ctx context.Context, open func() (io.ReadCloser, error)) (*Index, error
 	return x, err
 }
 
-func (x *Index) read(do func(*manifest.Reader) error) error {
-	in, err := x.open()
+func (x *Index) read(do func(*manifest.Reader) error) error { return readManifest(x.open, do) }
+
+func readManifest(open func() (io.ReadCloser, error), do func(*manifest.Reader) error) error {
+	in, err := open()
 	if err != nil {
 		return err
 	}
@@ -85,12 +87,12 @@ type File struct {
 	Member *entry.Member
 	codec  compress.Codec
 	size   int64 // of the image
-	from   place
+	from   start
 	steps  int64 // members from there on to pass over
 }
 
-// place is where a member begins.
-type place struct {
+// start is where a member begins from which others are counted.
+type start struct {
 	frame entry.Frame
 	at    int64 // in the tar
 }
@@ -151,7 +153,7 @@ func (x *Index) Files(names []string) ([]*File, []error, error) {
 // locate finds paths in the MANIFEST.
 func (x *Index) locate(wanted map[string]*File) error {
 	return x.read(func(r *manifest.Reader) error {
-		var from place
+		var from start
 		steps, known := int64(0), false
 		left := len(wanted)
 		for left > 0 {
@@ -164,7 +166,7 @@ func (x *Index) locate(wanted map[string]*File) error {
 			}
 			steps++
 			if frame, at, ok := r.Place(); ok && at >= 0 {
-				from, steps, known = place{frame, at}, 0, true
+				from, steps, known = start{frame, at}, 0, true
 			}
 			f := wanted[m.Path]
 			if f == nil {
