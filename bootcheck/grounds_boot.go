@@ -95,7 +95,7 @@ var groundsOfBoot = []Ground{
 	},
 	{
 		Rule: "startup", Looks: "words for the kernel that start another target, or one user alone: single, s, S, 1, rescue, emergency, -b, systemd.unit=; and whether nobody takes them out", Happens: "the clone starts a shell at its console, or switches itself off: no network, no ssh, no cloud-init. For a unit that is masked or not there systemd starts rescue.target",
-		Hints: []string{"remove the word there"}, Source: "kernel-command-line(7), systemd(1)", Basis: Seen, By: `systemd 252 with --test and a unit that is masked or not there: "Falling back to rescue.target"; of the other words it is read`,
+		Hints: []string{"remove the word there"}, Source: "kernel-command-line(7), systemd(1)", Basis: Seen, By: `systemd --test of 252 with a unit that is masked or not there: "Falling back to rescue.target"; of the other words it is read`,
 	},
 	{
 		Rule: "startup", Looks: "init= for the kernel: a shell, a program that is not there, another than /sbin/init", Happens: "a shell starts in place of the system; where the program is not there, initramfs-tools and systemd go on with /sbin/init",
@@ -106,7 +106,7 @@ var groundsOfBoot = []Ground{
 	},
 	{
 		Rule: "startup", Looks: "systemd's default.target: a link to a target for rescue or to switch off, one that leads nowhere, a masked one; initdefault of inittab elsewhere", Happens: "the clone starts a shell at its console, or switches itself off", Hints: []string{"systemctl set-default multi-user.target"},
-		Source: "systemd.special(7), inittab(5)", Basis: Seen, By: `systemd 252 with --test and a default.target that is masked, empty or leads nowhere: "Falling back to rescue.target"; inittab is read`,
+		Source: "systemd.special(7), inittab(5)", Basis: Seen, By: `systemd --test of 252 with a default.target that is masked, empty or leads nowhere: "Falling back to rescue.target"; inittab is read`,
 	},
 	{
 		Rule: "updates", Looks: "debconf's grub-pc/install_devices, where nobody writes it anew", Happens: "the first update of GRUB goes to a disk of the source: new modules and an old boot sector do not fit, and GRUB stops at its prompt",

@@ -130,7 +130,7 @@ func TestFlags(t *testing.T) {
 // other programs.
 func TestDocsFlags(t *testing.T) {
 	flag := regexp.MustCompile("(^|[\\s`(])--([a-z][a-z-]+)")
-	otherCommand := regexp.MustCompile(`\b((bsd)?tar|dpkg|dracut|journalctl|ovs-ctl\(8\)|tailscaled) -[^|\n]*`) // to its end, or that of a table's cell
+	otherCommand := regexp.MustCompile(`\b((bsd)?tar|dpkg|dracut|journalctl|ovs-ctl\(8\)|systemd|tailscaled) -[^|\n]*`) // to its end, or that of a table's cell
 	has := map[string]bool{}
 	for _, command := range []string{"capture", "check", "upload", "verify", "prune", "hooks", "operations", "extract", "diff", "list", "cat"} {
 		help, err := exec.Command(agent(t), command, "--help").Output()
