@@ -47,6 +47,9 @@ func (r *Root) Enter(m *Mounts) error {
 			return err
 		}
 		if e.path == "." {
+			if p.err != nil {
+				return fmt.Errorf("%s: %w", entry.Escape(r.path), p.err) // a mount that cannot be read is told; without the root there is nothing
+			}
 			p.filled = p.filled || r.places[0].filled
 			r.places[0].dir.release()
 			r.places[0], r.dir = p, p.dir
