@@ -96,7 +96,7 @@ func foreseen(f capture.Forecast) error {
 		return &failure{ExitFailed, fmt.Errorf("the image will not fit: it has about %s, and %s is free in %s", bytesText(f.Image), bytesText(f.Room.Free), f.Room.Folder),
 			"free some space, send it with --upload, or write it to another disk with --output"}
 	case f.Unreadable > 0:
-		return &failure{ExitIncomplete, fmt.Errorf("the image will be incomplete: what cannot be read: %s", entriesText(f.Unreadable)), "see the warnings above; run as root where they say that permission is denied"}
+		return &failure{ExitIncomplete, fmt.Errorf("the image will be incomplete: what cannot be read: %s", entries(f.Unreadable)), "see the warnings above; run as root where they say that permission is denied"}
 	case f.NoProfile != nil:
 		return &failure{ExitRefused, fmt.Errorf("the token lacks the claims %q and %q: the image would be stored, and the Profile not", f.NoProfile.Create, f.NoProfile.Update), profileClaims}
 	}
@@ -189,12 +189,12 @@ func forecastText(f capture.Forecast, format string) string {
 	for _, s := range f.Files {
 		line("%10s  %s", bytesText(s.Bytes), entry.Escape(s.Path))
 	}
-	fmt.Fprintf(&b, "to capture: %s with %s of content\n", entriesText(f.Entries), bytesText(f.Bytes))
+	fmt.Fprintf(&b, "to capture: %s with %s of content\n", entries(f.Entries), bytesText(f.Bytes))
 	if f.Omitted > 0 {
-		fmt.Fprintf(&b, "not in an image: %s (sockets, swap files)\n", entriesText(f.Omitted))
+		fmt.Fprintf(&b, "not in an image: %s (sockets, swap files)\n", entries(f.Omitted))
 	}
 	if f.Unreadable > 0 {
-		fmt.Fprintf(&b, "cannot be read: %s\n", entriesText(f.Unreadable))
+		fmt.Fprintf(&b, "cannot be read: %s\n", entries(f.Unreadable))
 	}
 	fmt.Fprintf(&b, "image: about %s as %s (unpacked %s; by samples of %s)\n", bytesText(f.Image), format, bytesText(f.Unpacked), bytesText(f.Sampled))
 	if f.Room != nil {
@@ -209,11 +209,4 @@ func forecastText(f capture.Forecast, format string) string {
 		line("%s", unknownWords[u])
 	}
 	return b.String()
-}
-
-func entriesText(n int64) string {
-	if n == 1 {
-		return "1 entry"
-	}
-	return fmt.Sprintf("%d entries", n)
 }

@@ -94,15 +94,18 @@ func (o *reportOptions) run(ctx context.Context, a *App, g *groups, args []strin
 	}
 	write := func(w io.Writer) error { return report.Write(w, j.page) }
 	if o.output == "-" {
-		return write(a.stdout)
+		return errors.Join(write(a.stdout), j.lacks)
 	}
-	if err := durable.Write(o.output, o.overwrite, write); err != nil || !o.json {
+	if err := durable.Write(o.output, o.overwrite, write); err != nil {
 		return err
 	}
-	if err := writeJSON(a.stdout, reported{Page: entry.Escape(o.output), Entries: len(j.members), Counts: j.page.Check.Counts()}); err != nil {
+	if !o.json {
+		return j.lacks
+	}
+	if err := writeJSON(a.stdout, reported{ending: a.ending(ctx, j.lacks), Page: entry.Escape(o.output), Entries: len(j.members), Counts: j.page.Check.Counts()}); err != nil {
 		return fmt.Errorf("the page is in %s: %w", o.output, err)
 	}
-	return nil
+	return j.lacks
 }
 
 // isDevice says whether a file is written to as it is, and not replaced.
@@ -124,6 +127,7 @@ type reportJob struct {
 	space   *report.Space
 	page    report.Page
 	members []*entry.Member // in order; for the changes
+	lacks   error           // that some could not be read
 	// lowest is the base of a layer; nil where the image is none.
 	lowest []*entry.Member
 	rpm    rpmDatabase
@@ -150,17 +154,17 @@ func (j *reportJob) tree(ctx context.Context, root string) error {
 	if j.page.Check, _, err = src.Judge(ctx, opt, j.opt.boot.fix, func(bootcheck.Fix) {}); err != nil {
 		return err
 	}
-	entries := src.Entries(ctx)
-	defer entries.Close()
+	walk := src.Entries(ctx)
+	defer walk.Close()
 	for {
-		m, err := entries.Next()
+		m, err := walk.Next()
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
 			return err
 		}
-		if c := entries.Content(); c != nil {
+		if c := walk.Content(); c != nil {
 			c.Close()
 		}
 		stored := m.Size
@@ -170,8 +174,8 @@ func (j *reportJob) tree(ctx context.Context, root string) error {
 		j.members = append(j.members, m)
 		j.space.Add(m, stored)
 	}
-	if n := len(entries.Unreadable()); n > 0 {
-		j.app.term.warn("run as root", "%s could not be read: the page lacks them", count(n, "entry"))
+	if n := len(walk.Unreadable()); n > 0 {
+		j.lacks = &failure{ExitIncomplete, fmt.Errorf("the page lacks %s that could not be read", entries(int64(n))), "run as root"}
 	}
 	return j.read(src)
 }
