@@ -2,14 +2,12 @@ package cli
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"sync/atomic"
 
 	"image-capture/bootcheck"
-	"image-capture/compare"
 	"image-capture/compress"
 	"image-capture/image"
 	"image-capture/manifest"
@@ -46,6 +44,9 @@ func (c *checkJob) image(ctx context.Context, name string) error {
 			return notTheBase(img.name, chain[i+1].name, *chain[i+1].facts)
 		}
 	}
+	if len(chain) == 1 {
+		c.app.sayUnknown(chain[0])
+	}
 	if n := kept.Forgotten(); n > 0 {
 		c.app.term.warn("", "the image has %d more names than the check can keep in memory; findings say which files they could not judge", n)
 	}
@@ -55,46 +56,31 @@ func (c *checkJob) image(ctx context.Context, name string) error {
 
 // read reads one image, as a layer over what is kept already.
 func (c *checkJob) read(ctx context.Context, client *upload.Client, img *chained, kept *bootcheck.Image) (*bootcheck.Image, error) {
-	in, size, err := c.app.open(ctx, client, img.name)
-	if err != nil {
-		return nil, err
-	}
-	defer in.Close()
-	counted := &countReader{r: in}
-	bar := startProgress(c.app.term, c.progress, "read", func() (int64, int64) { return counted.n.Load(), 0 }, func() int64 { return size })
-	defer bar.stop()
-	if len(c.bases) == 0 {
-		return c.readImage(ctx, counted, img, nil)
-	}
-	source := compare.NewSource(counted)
-	if kept, err = c.readImage(ctx, source, img, kept); err != nil {
-		return nil, err
-	}
-	if _, err := io.Copy(io.Discard, source); err != nil {
-		return nil, err
-	}
-	img.sha256 = hex.EncodeToString(source.SHA256())
-	return kept, nil
+	err := c.app.readWhole(ctx, client, img, c.progress, func(in io.Reader) (codec compress.Codec, err error) {
+		kept, codec, err = c.readImage(ctx, in, img, kept)
+		return codec, err
+	})
+	return kept, err
 }
 
 // readImage reads an image, or a layer over what is kept already.
-func (c *checkJob) readImage(ctx context.Context, in io.Reader, img *chained, kept *bootcheck.Image) (*bootcheck.Image, error) {
+func (c *checkJob) readImage(ctx context.Context, in io.Reader, img *chained, kept *bootcheck.Image) (*bootcheck.Image, compress.Codec, error) {
 	r, err := image.NewIndexedReader(in, img.frames)
 	if err != nil {
-		return nil, c.unreadable(err)
+		return nil, 0, c.unreadable(err)
 	}
 	defer r.Close()
 	if kept != nil {
 		err = kept.Over(ctx, r, deletedNames(img.facts))
 	} else if c.opt, err = c.boot.of(ctx, c.given, formatOf(r.Codec())); err != nil {
-		return nil, err
+		return nil, 0, err
 	} else {
 		kept, err = bootcheck.ReadImage(ctx, r, c.opt)
 	}
 	if err != nil {
-		return nil, c.unreadable(err)
+		return nil, 0, c.unreadable(err)
 	}
-	return kept, nil
+	return kept, r.Codec(), nil
 }
 
 // unreadable tells an error of the source, such as a connection, from an image that

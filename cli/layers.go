@@ -10,6 +10,7 @@ import (
 
 	"image-capture/capture"
 	"image-capture/compare"
+	"image-capture/compress"
 	"image-capture/durable"
 	"image-capture/entry"
 	"image-capture/manifest"
@@ -69,10 +70,12 @@ func needsBase(name, base string) error {
 
 // chained is an image of a chain: a base, or a layer over the one before.
 type chained struct {
-	name   string
-	facts  *manifest.Facts // of its MANIFEST, which a layer has
-	sha256 string          // of what was read
-	frames []entry.Frame
+	name     string
+	facts    *manifest.Facts // of its MANIFEST, which a layer has
+	manifest string          // its name
+	sha256   string          // of what was read
+	codec    compress.Codec  // that it was read through
+	frames   []entry.Frame
 }
 
 // chain puts a base and the layers over it together by their MANIFESTs: the last is name.
@@ -92,9 +95,11 @@ func (a *App) chain(ctx context.Context, client *upload.Client, bases []string, 
 		switch {
 		case err != nil && (len(bases) > 0 || given != "") || ctx.Err() != nil:
 			return nil, err
-		case err == nil && m != nil:
+		case err != nil:
+			a.term.warn("", "%s is not compared with its MANIFEST: %v", n, err)
+		case m != nil:
 			facts := m.Facts()
-			c.facts, c.frames = &facts, m.frames()
+			c.facts, c.manifest, c.frames = &facts, m.name, m.frames()
 			m.Close()
 		}
 		layer := c.facts != nil && c.facts.Base != ""

@@ -3,7 +3,6 @@ package cli
 import (
 	"bytes"
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +10,7 @@ import (
 
 	"image-capture/bootcheck"
 	"image-capture/compare"
+	"image-capture/compress"
 	"image-capture/entry"
 	"image-capture/image"
 	"image-capture/report"
@@ -23,9 +23,10 @@ func (j *reportJob) image(ctx context.Context, client *upload.Client, name strin
 	if err != nil {
 		return err
 	}
-	layer := false
+	layer, of := false, ""
 	if m != nil {
 		facts := m.Facts()
+		of = m.name
 		m.Close()
 		j.page.Facts = &facts
 		layer = facts.Base != ""
@@ -33,7 +34,7 @@ func (j *reportJob) image(ctx context.Context, client *upload.Client, name strin
 			return needsBase(name, facts.Base)
 		}
 	}
-	images := []*chained{{name: name}}
+	images := []*chained{{name: name, facts: j.page.Facts, manifest: of}}
 	if layer {
 		if images, err = j.app.chain(ctx, client, j.opt.bases, name, ""); err != nil {
 			return err
@@ -41,7 +42,7 @@ func (j *reportJob) image(ctx context.Context, client *upload.Client, name strin
 	}
 	var all *seen
 	for i, img := range images {
-		above, err := j.imageFile(ctx, client, img, all, layer)
+		above, err := j.imageFile(ctx, client, img, all)
 		if err != nil {
 			return err
 		}
@@ -57,6 +58,9 @@ func (j *reportJob) image(ctx context.Context, client *upload.Client, name strin
 		if err := all.put(above, img); err != nil {
 			return err
 		}
+	}
+	if !layer {
+		j.app.sayUnknown(images[0])
 	}
 	for _, m := range all.members {
 		j.space.Add(m, all.stored[m])
@@ -109,33 +113,16 @@ func (s *seen) put(above *seen, img *chained) error {
 	}
 }
 
-// imageFile reads an image, as a layer over another where there is one. Of a chain the
-// digest is taken.
-func (j *reportJob) imageFile(ctx context.Context, client *upload.Client, img *chained, under *seen, layer bool) (*seen, error) {
-	in, size, err := j.app.open(ctx, client, img.name)
-	if err != nil {
-		return nil, err
-	}
-	defer in.Close()
-	counted := &countReader{r: in}
-	bar := startProgress(j.app.term, j.opt.progress, "read", func() (int64, int64) { return counted.n.Load(), 0 }, func() int64 { return size })
-	defer bar.stop()
-	if !layer {
-		return j.readImage(ctx, counted, img, under)
-	}
-	source := compare.NewSource(counted)
-	s, err := j.readImage(ctx, source, img, under)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := io.Copy(io.Discard, source); err != nil {
-		return nil, err
-	}
-	img.sha256 = hex.EncodeToString(source.SHA256())
-	return s, nil
+// imageFile reads an image, as a layer over another where there is one.
+func (j *reportJob) imageFile(ctx context.Context, client *upload.Client, img *chained, under *seen) (s *seen, err error) {
+	err = j.app.readWhole(ctx, client, img, j.opt.progress, func(in io.Reader) (codec compress.Codec, err error) {
+		s, codec, err = j.readImage(ctx, in, img, under)
+		return codec, err
+	})
+	return s, err
 }
 
-func (j *reportJob) readImage(ctx context.Context, in io.Reader, img *chained, under *seen) (*seen, error) {
+func (j *reportJob) readImage(ctx context.Context, in io.Reader, img *chained, under *seen) (*seen, compress.Codec, error) {
 	broken := func(err error) error {
 		if isSourceError(err) {
 			return err
@@ -144,7 +131,7 @@ func (j *reportJob) readImage(ctx context.Context, in io.Reader, img *chained, u
 	}
 	r, err := image.NewReader(in)
 	if err != nil {
-		return nil, broken(err)
+		return nil, 0, broken(err)
 	}
 	defer r.Close()
 	r.TakeDigests()
@@ -176,17 +163,17 @@ func (j *reportJob) readImage(ctx context.Context, in io.Reader, img *chained, u
 	if under == nil {
 		opt, err := j.opt.boot.of(ctx, j.given, formatOf(r.Codec()))
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		s.kept, err = bootcheck.ReadImageBeside(ctx, r, opt, beside)
 		if err != nil {
-			return nil, broken(err)
+			return nil, 0, broken(err)
 		}
 	} else if err := under.kept.OverBeside(ctx, r, deletedNames(img.facts), beside); err != nil {
-		return nil, broken(err)
+		return nil, 0, broken(err)
 	}
 	store()
-	return s, nil
+	return s, r.Codec(), nil
 }
 
 // changes compares with the base.

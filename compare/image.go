@@ -46,20 +46,22 @@ func (m members) Next() (*entry.Member, error) {
 // Source counts and hashes an image while it is read.
 type Source struct {
 	r           io.Reader
-	md5, sha256 hash.Hash
+	md5, sha256 hash.Hash // nil for a digest that nobody wants
 	size        atomic.Int64
 	err         atomic.Pointer[error] // of r, and not io.EOF
 }
 
 // NewSource returns the source of an image that r reads.
-func NewSource(r io.Reader) *Source { return &Source{r: r, md5: md5.New(), sha256: sha256.New()} }
+func NewSource(r io.Reader) *Source { return &Source{r: r, sha256: sha256.New()} }
 
 // Size is how many bytes were read. It may be asked at any time.
 func (s *Source) Size() int64 { return s.size.Load() }
 
 func (s *Source) Read(p []byte) (int, error) {
 	n, err := s.r.Read(p)
-	s.md5.Write(p[:n])
+	if s.md5 != nil {
+		s.md5.Write(p[:n])
+	}
 	s.sha256.Write(p[:n])
 	s.size.Add(int64(n))
 	if err != nil && err != io.EOF {
@@ -78,11 +80,12 @@ func (s *Source) failed(err error) bool {
 	return cause != nil && errors.Is(err, *cause)
 }
 
-// Image reads all of an image and compares it with its MANIFEST: entries, digests of
+// Image reads all of an image, of which nothing was read, and compares it with its MANIFEST: entries, digests of
 // files, and size and digests of the whole. The error is one of ctx or of reading the
 // source; what is wrong with image or MANIFEST is a difference. Frames are the index of the
 // MANIFEST, as manifest.Frames returns it: one that is wrong is a difference too.
 func Image(ctx context.Context, src *Source, want *manifest.Reader, frames []entry.Frame, found func(Difference)) (Result, error) {
+	src.md5 = md5.New()
 	res, err := entriesOf(ctx, src, want, frames, found)
 	if err != nil {
 		return res, err
