@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+	"time"
 
 	"image-capture/cli"
 )
@@ -25,15 +26,14 @@ func run(app *cli.App) int {
 	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
 		signals = append(signals, syscall.SIGHUP)
 	}
-	// A reader of stdout that goes away is an error to report, and files to clean
-	// up, not a reason to die on the spot.
+	// A reader of stdout that goes away is an error to report, not a reason to die.
 	signal.Ignore(syscall.SIGPIPE)
 	if cli.Watches(os.Args[1:]) {
 		signal.Ignore(append(signals, syscall.SIGHUP)...) // it outlives the capture that they are for
 		return app.Run(context.Background(), os.Args[1:])
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), signals...)
-	// The first signal asks to stop, a second one kills.
-	context.AfterFunc(ctx, stop)
+	// The first signal asks to stop, a later one kills; timeout(1) sends each twice at once.
+	context.AfterFunc(ctx, func() { time.AfterFunc(time.Second, stop) })
 	return app.Run(ctx, os.Args[1:])
 }

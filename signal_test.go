@@ -110,6 +110,20 @@ func TestInterruptFile(t *testing.T) {
 	}
 }
 
+// TestInterruptTwice: who sends a signal to the process and to its group, as timeout(1)
+// does, asks once.
+func TestInterruptTwice(t *testing.T) {
+	root, dir := bigTree(t), t.TempDir()
+	p := startProgram(t, dir, nil, nil, root, "--check", "off", "--level", "best", "--output", "a.tgz")
+	someBytesIn(t, filepath.Join(dir, ".a.tgz.*"))
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
+		require.NoError(t, p.cmd.Process.Signal(sig))
+	}
+	require.Equal(t, cli.ExitInterrupted, p.wait().ExitStatus(), p.stderr.String())
+	require.Equal(t, interrupted, p.stderr.String())
+	require.Empty(t, names(t, dir))
+}
+
 // TestKillExtract: a file of an image has its name when it is complete, and what a killed
 // run left goes with the next.
 func TestKillExtract(t *testing.T) {
@@ -164,8 +178,8 @@ func TestInterruptReplacing(t *testing.T) {
 	args := []string{root, "--check", "off", "--upload", "--rootfs-name", "img", "--manifest-name", "man", "--overwrite"}
 	s, dir := drptest.New(t, drptest.Options{TLS: drptest.Plain}), t.TempDir()
 	require.Zero(t, startProgram(t, dir, endpointEnv(s), nil, args...).wait().ExitStatus())
-	// The first looks for the name, the second is to delete it.
-	s.AddFault(drptest.Fault{Method: "GET", Path: "man.txt", Skip: 1, Times: 1, Stall: true})
+	// The first two look for the name, and whose it is; the third is to delete it.
+	s.AddFault(drptest.Fault{Method: "GET", Path: "man.txt", Skip: 2, Times: 1, Stall: true})
 	p := startProgram(t, dir, endpointEnv(s), nil, args...)
 	require.Eventually(t, func() bool { return s.FaultsLeft() == 0 }, 20*time.Second, time.Millisecond)
 	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
@@ -208,7 +222,7 @@ func TestInterruptStream(t *testing.T) {
 	time.Sleep(200 * time.Millisecond) // the pipe is full
 	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
 	require.Equal(t, cli.ExitInterrupted, p.wait().ExitStatus(), p.stderr.String())
-	require.Equal(t, interrupted, p.stderr.String())
+	require.Equal(t, "image-capture: interrupted; what went to stdout is no whole image\n", p.stderr.String())
 	require.Empty(t, names(t, dir))
 
 	small := smallRoot(t)

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"image-capture/durable"
 	"image-capture/entry"
@@ -20,7 +21,8 @@ import (
 
 // outputs are the files that a capture writes here.
 type outputs struct {
-	stdout                   io.Writer // gets the image; nil: not
+	stdout                   io.Writer   // gets the image; nil: not
+	begun                    atomic.Bool // stdout was written to
 	image, manifest, profile output
 	deletions                output // of a layer
 }
@@ -177,7 +179,7 @@ func (o *outputs) close() {
 func (o *outputs) writer(ctx context.Context) io.Writer {
 	switch f := o.image.file; {
 	case o.stdout != nil:
-		return interruptible{ctx, o.stdout}
+		return interruptible{ctx, &begunWriter{o.stdout, &o.begun}}
 	case f == nil:
 		return nil
 	case f.InPlace:
@@ -185,6 +187,18 @@ func (o *outputs) writer(ctx context.Context) io.Writer {
 	default:
 		return f
 	}
+}
+
+// begunWriter remembers that something was written, or may have been: a write may not come
+// back.
+type begunWriter struct {
+	w     io.Writer
+	begun *atomic.Bool
+}
+
+func (b *begunWriter) Write(p []byte) (int, error) {
+	b.begun.Store(true)
+	return b.w.Write(p)
 }
 
 // once says that what is written here cannot be written a second time.

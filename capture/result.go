@@ -18,6 +18,8 @@ type Result struct {
 	Image, Manifest string
 	// Whole says that an image was made, Complete that nothing is missing in it.
 	Whole, Complete bool
+	// Begun says that something went to Options.Stdout, of a whole image or not.
+	Begun bool
 	// Delivered says that image and MANIFEST are all where they belong.
 	Delivered bool
 	// Stored says that the endpoint took the image, Verified that it was seen to have
@@ -38,7 +40,7 @@ type Result struct {
 
 func (r *run) result() Result {
 	res := Result{
-		Facts: r.facts, Whole: r.image != nil, Delivered: r.delivered,
+		Facts: r.facts, Whole: r.image != nil, Begun: r.outputs.begun.Load(), Delivered: r.delivered,
 		Report: r.checked.Report, Fixes: r.checked.Fixes, System: r.checked.System, Profile: r.profile(), ProfileSaved: r.profileSaved,
 	}
 	if r.delivery != nil {

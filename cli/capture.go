@@ -170,6 +170,7 @@ func (o *captureOptions) run(ctx context.Context, a *App, g *groups, args []stri
 	} else if err == nil {
 		res, err = capture.Run(ctx, opt, a.events(o.progress, o.verbose))
 	}
+	err = partial(ctx, res, err)
 	if err == nil || res.Delivered {
 		switch perr := o.print(a, opt, res); {
 		case perr != nil && err == nil:

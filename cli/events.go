@@ -77,7 +77,7 @@ func (e events) Layered(l capture.Layer) {
 }
 
 func (e events) NoManifest() {
-	e.term.warn("add --manifest FILE", "no MANIFEST is written, because the image does not go to a regular file")
+	e.term.warn("add --manifest FILE", "no MANIFEST is written, because the image goes to stdout, a pipe or a device")
 }
 
 func (e events) Snapshot(c snapshot.Choice) {

@@ -204,7 +204,7 @@ func TestByHandRefused(t *testing.T) {
 	}
 	out, err := exec.Command(script, "--version").Output()
 	require.NoError(t, err)
-	require.Equal(t, "image-capture-hooks 1\n", string(out))
+	require.Equal(t, "image-capture-hooks 2\n", string(out))
 }
 
 // TestDryRun changes nothing.
