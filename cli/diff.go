@@ -114,6 +114,9 @@ func (o *diffOptions) run(ctx context.Context, a *App, g *groups, args []string)
 	if len(o.bases) > 0 && len(sides[0].chain) < 2 && len(sides[1].chain) < 2 {
 		return usagef("leave out --base", "--base is for layers, and neither %s nor %s is one", args[0], args[1])
 	}
+	for _, s := range sides {
+		a.sayUnread(s.imageEntries)
+	}
 	r := &drift{opt: o, edited: map[string]capture.Edited{}, counts: map[string]int64{}}
 	for i, s := range sides {
 		if err := r.open(ctx, s, sides[1-i]); err != nil {

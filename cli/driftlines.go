@@ -96,7 +96,17 @@ type changedField struct {
 
 // document prints changes as they come: there may be a million.
 func (d *drift) document(out io.Writer, sides [2]*diffSide) func(change) {
-	fmt.Fprintf(out, "{\n  \"a\": %s,\n  \"b\": %s,\n  \"changes\": [", quotedName(sides[0].name), quotedName(sides[1].name))
+	fmt.Fprintf(out, "{\n  \"a\": %s,\n  \"b\": %s,\n", quotedName(sides[0].name), quotedName(sides[1].name))
+	var unread []string
+	for _, s := range sides {
+		for _, u := range s.unread {
+			unread = append(unread, quotedName(u.image))
+		}
+	}
+	if len(unread) > 0 {
+		fmt.Fprintf(out, "  \"by_manifest\": [%s],\n", strings.Join(unread, ", "))
+	}
+	fmt.Fprint(out, "  \"changes\": [")
 	separator := "\n    "
 	return func(c change) {
 		doc := changedEntry{Path: entry.Escape(c.Path), Kind: c.kind, Type: c.Type.String(), Edited: entry.Printable(c.edited)}

@@ -45,6 +45,12 @@ var examples = map[string][]example{
 	"man":        {{"read it", "image-capture man | man -l -"}},
 }
 
+// notes say what a line about a command has no room for, below it.
+var notes = map[string]string{
+	"diff": "Where an image has its MANIFEST beside it that is read in its place, and verify tells whether the image is whole.",
+	"list": "Where an image has its MANIFEST beside it that is listed, and verify tells whether the image is whole.",
+}
+
 // exampleText is the part of the help.
 func exampleText(command string) string {
 	list := examples[command]

@@ -163,7 +163,11 @@ func oneOf(flag, value string, words ...string) error {
 // usage is the help of a command.
 func usage(cmd command, g *groups) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "image-capture %s: %s\n%s\nUsage:\n", cmd.name, cmd.short, exampleText(cmd.name))
+	fmt.Fprintf(&b, "image-capture %s: %s\n", cmd.name, cmd.short)
+	if note := notes[cmd.name]; note != "" {
+		fmt.Fprintln(&b, note)
+	}
+	fmt.Fprintf(&b, "%s\nUsage:\n", exampleText(cmd.name))
 	line := "  image-capture " + cmd.name
 	if len(g.list) > 0 {
 		line += " [flags]"

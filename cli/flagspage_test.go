@@ -37,6 +37,9 @@ func flagsPage() string {
 			continue
 		}
 		fmt.Fprintf(&b, "\n## image-capture %s\n\n`image-capture %s [flags] %s`: %s.\n", cmd.name, cmd.name, cmd.args, cmd.short)
+		if note := notes[cmd.name]; note != "" {
+			b.WriteString("\n" + note + "\n")
+		}
 		for _, gr := range g.list {
 			fmt.Fprintf(&b, "\n### %s\n\n| flag | default | what it does |\n|---|---|---|\n", gr.title)
 			gr.set.VisitAll(func(f *pflag.Flag) { b.WriteString(flagRow(f)) })

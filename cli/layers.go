@@ -58,6 +58,7 @@ func (a *App) putOver(ctx context.Context, client *upload.Client, s *imageEntrie
 		}
 		s.stream = compare.Over(base.stream, s.stream, s.facts.Deleted)
 		s.chain = append(base.chain, s.chain...)
+		s.unread = append(base.unread, s.unread...)
 		return nil
 	}
 	return notTheBase(strings.Join(bases, " or "), s.name, *s.facts)
@@ -138,7 +139,7 @@ type layerOptions struct {
 
 func (o *layerOptions) add(g *groups, deletions *string) {
 	s := g.group("Layer")
-	s.StringArrayVar(&o.bases, "base", nil, "capture only what differs from the `IMAGE`, which is an image, its MANIFEST (which is enough, and faster), or the URL of one; for a layer over layers repeat it, the lowest first")
+	s.StringArrayVar(&o.bases, "base", nil, "capture only what differs from the `IMAGE`, which is an image, its MANIFEST (which is enough, and faster; where it is beside the image the image is not read), or the URL of one; for a layer over layers repeat it, the lowest first")
 	s.BoolVar(&o.content, "base-content", false, "compare files with the base by their digests, and read them all (if not given: files of the same size, time and attributes are taken for equal)")
 	s.StringVar(deletions, "deletions", "", "write the names of the base that are gone to `FILE`, each ended by a NUL, for xargs -0 rm -rf: tar cannot delete")
 	g.check(func() error {
@@ -187,6 +188,7 @@ func (o *layerOptions) open(ctx context.Context, a *App, tls *tlsOptions) (*capt
 		s.close()
 		return nil, nil, usagef("give the base first, and then the layers over it", "--base: %s is not over %s", o.bases[n-1], o.bases[n-2])
 	}
+	a.sayUnread(s)
 	b := &capture.Base{Entries: s.stream, Name: s.label(), SHA256: s.sha256, Content: o.content}
 	b.Files = filesOf(o.bases)
 	for _, f := range s.chain {

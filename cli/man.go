@@ -54,6 +54,9 @@ written to.`)
 			continue
 		}
 		add(`.SH "%s"`+"\n%s.", strings.ToUpper("image-capture "+cmd.name), roff(capital(cmd.short)))
+		if note := notes[cmd.name]; note != "" {
+			add("%s", roff(note))
+		}
 		for _, e := range examples[cmd.name] {
 			add(".TP\n.B %s\n%s", roff(e.line), roff(e.what))
 		}

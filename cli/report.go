@@ -31,7 +31,7 @@ type reportOptions struct {
 func (o *reportOptions) add(g *groups) {
 	s := g.group("Report")
 	s.StringVarP(&o.output, "output", "o", "", "write the page to `FILE`, or to stdout for -")
-	s.StringArrayVar(&o.bases, "base", nil, "show what changed since the `IMAGE`: image, MANIFEST or URL; where layers lie over layers, repeat it, the lowest first; a layer is shown together with its bases, as one image, and what changed since the lowest")
+	s.StringArrayVar(&o.bases, "base", nil, "show what changed since the `IMAGE`: image, MANIFEST or URL, by the MANIFEST where it is beside the image, which is not read then; where layers lie over layers, repeat it, the lowest first; a layer is shown together with its bases, as one image, and what changed since the lowest")
 	s.BoolVar(&o.overwrite, "overwrite", false, "replace FILE if it exists")
 	o.tree.add(g)
 	o.boot.add(g, &o.tree.tree)

@@ -193,6 +193,7 @@ func (j *reportJob) changes(ctx context.Context, client *upload.Client) error {
 			return fmt.Errorf("--base: %w", err)
 		}
 		defer base.close()
+		j.app.sayUnread(base)
 		old = base.stream
 	}
 	now, err := compare.Sorted(compare.List(j.members))

@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"image-capture/compare"
+	"image-capture/entry"
 	"image-capture/image"
 	"image-capture/manifest"
 	"image-capture/upload"
@@ -25,6 +26,17 @@ type imageEntries struct {
 	closers []io.Closer
 	// chain are the images that it is made of: the base and the layers over it, or itself.
 	chain []manifest.Facts
+	// unread are the images of it whose MANIFEST was read in their place.
+	unread []unreadImage
+}
+
+type unreadImage struct{ image, manifest string }
+
+// sayUnread says which images were not read: a MANIFEST tells nothing of damage.
+func (a *App) sayUnread(s *imageEntries) {
+	for _, u := range s.unread {
+		a.term.say("%s: compared by %s; the image itself was not read, image-capture verify does that", entry.Printable(u.image), entry.Printable(u.manifest))
+	}
 }
 
 func (s *imageEntries) close() {
@@ -84,6 +96,7 @@ func (s *imageEntries) read(ctx context.Context, a *App, client *upload.Client, 
 	if m != nil {
 		s.closers = append(s.closers, m)
 		s.manifest(m.Reader)
+		s.unread = []unreadImage{{s.name, m.name}}
 		return m.standsFor(s.name, size)
 	}
 	source := compare.NewSource(in)
