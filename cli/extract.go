@@ -3,11 +3,9 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"runtime"
-	"syscall"
 
 	"github.com/spf13/pflag"
 
@@ -28,9 +26,10 @@ type extractOptions struct {
 
 func (o *extractOptions) add(g *groups) {
 	s := g.group("Extraction")
-	s.StringVarP(&o.dir, "directory", "C", here, "extract to `DIR`, which is made when it is missing")
-	s.BoolVar(&o.overwrite, "overwrite", false, "replace files that exist (if not given: they are kept, and listed)")
+	s.StringVarP(&o.dir, "directory", "C", here, "extract to `DIR`, which is made when it is missing; who is not root gets files of their own without set-id bits, which is a warning and exit code 0")
+	s.BoolVar(&o.overwrite, "overwrite", false, "replace files that exist (if not given: they are kept, and the first 20 of them named)")
 	addManifest(s, &o.manifest)
+	s.Lookup("manifest").Usage += "; contents are compared with its digests, while modes, owners, times and attributes are those of the image"
 	o.tls.add(g.group(tlsTitle))
 	o.messageOptions.add(g, true)
 }
@@ -170,148 +169,4 @@ func (a *App) openManifest(ctx context.Context, client *upload.Client, image, gi
 		return nil, "", err
 	}
 	return in, name, nil
-}
-
-// extraction is one run of the command.
-type extraction struct {
-	extract.Result
-	app             *App
-	opt             *extractOptions
-	image, manifest string
-	text            map[extract.Kind][]string // the first of each
-}
-
-// problem keeps the first of each kind.
-func (e *extraction) problem(p extract.Problem) {
-	if len(e.text[p.Kind]) == mostDifferences {
-		return
-	}
-	path := entry.Escape(p.Path)
-	if p.Err != nil {
-		path += ": " + entry.Printable(p.Err.Error())
-	}
-	e.text[p.Kind] = append(e.text[p.Kind], path)
-}
-
-// problemWords say a kind of problem to people, in the order of the report.
-var problemWords = []struct {
-	kind       extract.Kind
-	key, words string
-	exit       int
-	hint       string
-}{
-	{extract.NotOurs, "not_owned", "belong to you and not to their owner, without set-id bits", ExitDone, ""},
-	{extract.Merged, "merged", "were directories before, and keep their owner and mode", ExitDone, ""},
-	{extract.Exists, "kept", "exist and were kept", ExitTaken, "extract to an empty directory, or replace them with --overwrite"},
-	{extract.Incomplete, "incomplete", "are there, but not with all attributes", ExitIncomplete, "run as root, on a filesystem that has xattrs, ACLs and inode flags"},
-	{extract.NotMade, "missing", "could not be made", ExitIncomplete, "the lines above say why; devices and trusted attributes need root"},
-	{extract.Differs, "different", "do not have the content that the MANIFEST lists", ExitVerify, "do not use these files: the image is damaged, or the MANIFEST is of another image"},
-}
-
-// extracted is the document of extract --json.
-type extracted struct {
-	ending
-	Image     string              `json:"image"`
-	Manifest  string              `json:"manifest,omitempty"`
-	Directory string              `json:"directory"`
-	Entries   int64               `json:"entries"`
-	Bytes     int64               `json:"bytes"`
-	Unchecked int64               `json:"unchecked"`
-	Counts    map[string]int64    `json:"counts,omitempty"`
-	Problems  map[string][]string `json:"problems,omitempty"`
-}
-
-// report says what is there, and what is not.
-func (e *extraction) report(ctx context.Context, err error, unmatched []string) error {
-	final := e.conclude(ctx, err, unmatched)
-	if e.opt.json {
-		doc := extracted{
-			ending: e.app.ending(ctx, final),
-			Image:  entry.Escape(e.image), Manifest: entry.Escape(e.manifest), Directory: entry.Escape(e.opt.dir),
-			Entries: e.Entries, Bytes: e.Bytes, Unchecked: e.Unchecked, Counts: map[string]int64{}, Problems: map[string][]string{},
-		}
-		for _, w := range problemWords {
-			if n := e.Problems[w.kind]; n > 0 {
-				doc.Counts[w.key], doc.Problems[w.key] = n, e.text[w.kind]
-			}
-		}
-		if werr := writeJSON(e.app.stdout, doc); werr != nil {
-			return errors.Join(final, werr)
-		}
-	}
-	for _, w := range problemWords {
-		n := e.Problems[w.kind]
-		if n == 0 {
-			continue
-		}
-		if w.kind != extract.NotOurs && w.kind != extract.Merged {
-			for _, line := range e.text[w.kind] {
-				e.app.term.line("image-capture: " + line)
-			}
-		}
-		if w.exit == ExitDone {
-			e.app.term.warn("", "%s", entriesThat(n, w.words))
-		}
-	}
-	if final != nil {
-		return final
-	}
-	if e.manifest == "" {
-		e.app.term.say("no MANIFEST was found beside the image: the contents were not compared with one")
-	}
-	if e.opt.json {
-		return nil
-	}
-	if _, err = fmt.Fprintf(e.app.stdout, "extracted %s of %s, %d bytes of content, to %s\n", entries(e.Entries), entry.Escape(e.image), e.Bytes, entry.Escape(e.opt.dir)); err != nil {
-		return fmt.Errorf("extracted to %s: %s: %w", e.opt.dir, entries(e.Entries), err)
-	}
-	return nil
-}
-
-// elsewhere is for printsElsewhere.
-func (o *extractOptions) elsewhere() bool { return !o.json }
-
-func entriesThat(n int64, words string) string { return fmt.Sprintf("entries that %s: %d", words, n) }
-
-func entries(n int64) string {
-	if n == 1 {
-		return "1 entry"
-	}
-	return fmt.Sprintf("%d entries", n)
-}
-
-// conclude is what the command ends with.
-func (e *extraction) conclude(ctx context.Context, err error, unmatched []string) error {
-	there := fmt.Sprintf("extracted to %s: %s", e.opt.dir, entries(e.Entries))
-	var write *extract.WriteError
-	switch {
-	case err == nil:
-	case ctx.Err() != nil:
-		return &failure{ExitInterrupted, fmt.Errorf("interrupted; %s, each of them complete", there), ""}
-	case errors.As(err, &write):
-		d := diagnose(write.Err)
-		return &failure{d.code, fmt.Errorf("%w; %s", err, there), map[bool]string{true: "free some space in the directory"}[errors.Is(err, syscall.ENOSPC)]}
-	case isSourceError(err):
-		return fmt.Errorf("%w; %s", err, there)
-	default:
-		return badImage(e.image, fmt.Errorf("%w; %s", err, there))
-	}
-	var final error
-	for _, w := range problemWords {
-		if n := e.Problems[w.kind]; n > 0 && w.exit != ExitDone {
-			final = &failure{w.exit, errors.New(entriesThat(n, w.words) + "; " + there), w.hint}
-		}
-	}
-	if final == nil && len(unmatched) > 0 {
-		return &failure{ExitFailed, fmt.Errorf("nothing in %s matches %s; %s", e.image, unmatched[0], there), e.unmatchedHint(unmatched)}
-	}
-	return final
-}
-
-// broken tells an error of the source from an image that cannot be read.
-func (e *extraction) broken(err error) error {
-	if isSourceError(err) {
-		return err
-	}
-	return &failure{ExitVerify, fmt.Errorf("%s: %w", e.image, err), "nothing was extracted"}
 }

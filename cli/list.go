@@ -65,7 +65,7 @@ func (o *listOptions) run(ctx context.Context, a *App, _ *groups, args []string)
 	case err != nil && ctx.Err() == nil && !isSourceError(err):
 		err = badImage(from.of, err)
 	case err == nil && len(unmatched) > 0:
-		err = &failure{ExitFailed, fmt.Errorf("nothing in %s matches %s", name, unmatched[0]), pathsHint}
+		err = &failure{ExitFailed, fmt.Errorf("nothing in %s matches %s", name, named(unmatched)), pathsHint}
 	}
 	if o.json {
 		l.end(a.ending(ctx, err))

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -132,4 +133,13 @@ func (s *selection) unmatched() []string {
 		}
 	}
 	return list
+}
+
+// named are some of many names, and how many more there are.
+func named(list []string) string {
+	more := len(list) - mostDifferences
+	if more <= 0 {
+		return strings.Join(list, ", ")
+	}
+	return fmt.Sprintf("%s, and %d more", strings.Join(list[:mostDifferences], ", "), more)
 }

@@ -47,7 +47,8 @@ import (
 // Options say what is extracted, and where to.
 type Options struct {
 	// Dir is the directory. It is made when only the last part of its name is missing. A
-	// new or an empty one gets the attributes of the image's root.
+	// new or an empty one gets the attributes of the image's root. One that was made for
+	// nothing is removed again.
 	Dir string
 	// Overwrite replaces what is there.
 	Overwrite bool
@@ -152,6 +153,9 @@ func Run(ctx context.Context, r Members, opt Options) (Result, error) {
 		err = cause
 	}
 	x.setLateFlags()
+	if x.made && x.result.Entries == 0 && len(x.result.Problems) == 0 {
+		_ = unix.Rmdir(x.opt.Dir) // which fails if anybody put something there
+	}
 	return x.result, err
 }
 
@@ -164,6 +168,7 @@ type extraction struct {
 	opt        Options
 	privileged bool
 	uid, gid   uint32
+	made       bool // the directory
 
 	stack []*folder
 	// above are the directories of the image above the member, which may still have to be

@@ -39,7 +39,7 @@ type folder struct {
 // open opens the directory that is extracted to.
 func (x *extraction) open() error {
 	err := os.Mkdir(x.opt.Dir, 0o755)
-	made := err == nil
+	x.made = err == nil
 	if err != nil && !errors.Is(err, os.ErrExist) {
 		return err
 	}
@@ -51,7 +51,7 @@ func (x *extraction) open() error {
 	if err != nil {
 		return &os.PathError{Op: "stat", Path: x.opt.Dir, Err: err}
 	}
-	if f.fresh = made || isEmpty(fd); !f.fresh {
+	if f.fresh = x.made || isEmpty(fd); !f.fresh {
 		x.sweep(f)
 	}
 	x.stack = []*folder{f}
