@@ -169,6 +169,9 @@ func (o *captureOptions) run(ctx context.Context, a *App, g *groups, args []stri
 		res, err = o.hostCaptures(ctx, a, g, opt)
 	} else if err == nil {
 		res, err = capture.Run(ctx, opt, a.events(o.progress, o.verbose))
+		if err != nil && !o.inTask { // a task has its own flags, which nobody types
+			err = &againError{error: err, endpoint: endpointFlags(g)}
+		}
 	}
 	err = partial(ctx, res, err)
 	if err == nil || res.Delivered {
@@ -190,6 +193,9 @@ func (o *captureOptions) run(ctx context.Context, a *App, g *groups, args []stri
 func (o *captureOptions) resultPlace() error {
 	if o.result == "" {
 		return nil
+	}
+	if o.result == "-" {
+		return usagef("name a file, or use --json, which prints the same document", "--result cannot go to stdout")
 	}
 	if err := durable.Look(o.result); err != nil {
 		return err
@@ -254,8 +260,10 @@ func (o *captureOptions) options(ctx context.Context, a *App, g *groups, root st
 	} else {
 		opt.Image = o.output
 	}
-	if o.outputs.Manifest == "-" || o.outputs.Profile == "-" {
-		return opt, usagef("name a file; stdout is for the image or the summary", "--manifest and --profile cannot go to stdout")
+	for _, f := range [][2]string{{"manifest", o.outputs.Manifest}, {"profile", o.outputs.Profile}, {"deletions", o.outputs.Deletions}} {
+		if f[1] == "-" {
+			return opt, usagef(notStdout, "--%s cannot go to stdout", f[0])
+		}
 	}
 	if o.upload {
 		if opt.Endpoint, err = o.store.connect(ctx, a, a.events(o.progress, false)); err != nil {
@@ -323,6 +331,9 @@ func unprinted(res capture.Result, err error) error {
 	}
 	return &failure{ExitFailed, err, "the MANIFEST begins with it: grep '^# ' " + entry.ShellWord(res.Manifest)}
 }
+
+// notStdout is for files beside the image.
+const notStdout = "name a file; stdout is for the image or the summary"
 
 // verdict is the report in a few words.
 func verdict(r bootcheck.Report) string { return r.Counts().String() }

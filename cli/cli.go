@@ -62,7 +62,7 @@ func commands() []command {
 	return []command{
 		{"capture", "ROOT", "capture the tree at ROOT (the default command)", func() options { return &captureOptions{} }},
 		{"check", "ROOT|IMAGE", "report whether ROOT, or an image (file, - or URL), will boot once it is deployed", func() options { return &checkOptions{} }},
-		{"upload", "IMAGE MANIFEST", "send a captured image and its MANIFEST to an endpoint", func() options { return &uploadOptions{} }},
+		{"upload", "[IMAGE] MANIFEST", "send an image and its MANIFEST to an endpoint, or the MANIFEST of one that is there", func() options { return &uploadOptions{} }},
 		{"verify", "IMAGE [MANIFEST]", "read an image (file, - or URL) and compare it with its MANIFEST", func() options { return &verifyOptions{} }},
 		{"diff", "A B", "compare two of images, MANIFESTs and directories, ssh:// too (8 when they differ)", func() options { return &diffOptions{} }},
 		{"report", "IMAGE|ROOT", "write an HTML page: check, what takes the space, what changed", func() options { return &reportOptions{} }},

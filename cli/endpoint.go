@@ -60,7 +60,7 @@ func (o *storeOptions) validProfile() error {
 		return nil
 	}
 	if _, err := manifest.NewProfile(manifest.ProfileParams{Name: o.saveProfile, Format: manifest.TGZ, Path: "x"}); err != nil {
-		return usagef("begin with a letter; letters, digits, spaces and - _ . may follow", "--save-profile: %q is not a valid name for a Profile", o.saveProfile)
+		return usagef("begin with a letter; letters, digits, spaces and - _ . follow, at least one", "--save-profile: %q is not a valid name for a Profile", o.saveProfile)
 	}
 	return nil
 }

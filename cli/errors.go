@@ -195,10 +195,10 @@ func known(err error) (d diagnosis, ok bool) {
 	case errors.As(err, &incomplete):
 		return diagnosis{ExitIncomplete, "stop the programs that write to them, or capture a snapshot", ""}, true
 	case errors.As(err, &stopped):
-		return diagnosis{ExitInterrupted, "drpcli files list shows what is there; image-capture prune --orphans deletes images without MANIFEST", ""}, true
+		return diagnosis{ExitInterrupted, leftThere(stopped, err), ""}, true
 	case errors.As(err, &unsent):
 		code := diagnose(errors.Unwrap(unsent)).code
-		return diagnosis{code, resend(code, unsent), ""}, true
+		return diagnosis{code, resend(code, unsent, err), ""}, true
 	case errors.As(err, &lost):
 		d = diagnose(lost.Unwrap()[0])
 		return diagnosis{d.code, d.hint, ""}, true
@@ -213,7 +213,7 @@ func known(err error) (d diagnosis, ok bool) {
 	case errors.As(err, &overflow):
 		return diagnosis{ExitFailed, overflowHint(overflow), ""}, true
 	case errors.As(err, &hook) && !hook.Post:
-		return diagnosis{ExitFailed, "nothing was captured; the post-hook was run all the same", ""}, true
+		return diagnosis{ExitFailed, preHookHint(hook), ""}, true
 	case errors.As(err, &hook):
 		return diagnosis{ExitFailed, "the image does not lack anything by it; see what state the hook has left, and run it by hand", ""}, true
 	case errors.As(err, &memory) && memory.Jobs > 1:
@@ -308,22 +308,6 @@ func diagnoseOption(e *capture.OptionError) diagnosis {
 		return diagnosis{ExitUsage, "give each its own name", ""}
 	}
 	return diagnosis{ExitUsage, "", ""}
-}
-
-// resend is how to send what is whole here.
-func resend(code int, e *capture.UnsentError) string {
-	first := ""
-	if code == ExitRefused {
-		first = "get a token that is valid and has the claims, then "
-	}
-	flag := ""
-	if e.Replaces && (e.Stored == "" || e.Old != "") {
-		flag = " --overwrite"
-	}
-	if e.Stored != "" {
-		return first + "send it with image-capture upload " + entry.ShellWord(e.Manifest) + flag
-	}
-	return first + "send them with image-capture upload " + entry.ShellWord(e.Image) + " " + entry.ShellWord(e.Manifest) + flag
 }
 
 // diagnoseProfile says what to do about a Profile that is not stored.

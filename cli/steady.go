@@ -112,3 +112,11 @@ func (watchOptions) run(ctx context.Context, a *App, _ *groups, _ []string) erro
 	host := snapshot.Host{Output: a.term.hookOutput(), Drop: secretVariables}
 	return snapshot.Watch(ctx, a.stdin, a.stdout, host, func(s string) { a.term.line("image-capture: " + s) })
 }
+
+// preHookHint says what a pre-hook that failed had for consequences.
+func preHookHint(e *snapshot.HookError) string {
+	if e.Followed {
+		return "nothing was captured; the post-hook was run all the same"
+	}
+	return "nothing was captured: see what the hook says, or leave out --pre-hook"
+}

@@ -10,7 +10,6 @@ import (
 	"io"
 	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -19,7 +18,6 @@ import (
 	"image-capture/capture"
 	"image-capture/image"
 	"image-capture/manifest"
-	"image-capture/upload"
 )
 
 // uploadOptions are the command upload's.
@@ -75,8 +73,13 @@ func (o *uploadOptions) run(ctx context.Context, a *App, g *groups, args []strin
 		}
 	}
 	d := &capture.Delivery{Endpoint: end, Names: names, Overwrite: o.overwrite}
-	if err := d.Interrupted(ctx, o.deliver(ctx, a, d, args, facts)); err != nil {
-		return err
+	again := againError{endpoint: endpointFlags(g)}
+	if g.set("upload-path") {
+		again.names = " --upload-path " + words(o.uploadPath)
+	}
+	if err := d.Interrupted(ctx, o.deliver(ctx, a, d, args, facts, again.names+again.endpoint)); err != nil {
+		again.error = err
+		return &again
 	}
 	doc := sent{Image: names.Image, Manifest: names.Manifest, SHA256: facts.SHA256, Verified: d.Verified, ProfileSaved: o.store.saveProfile}
 	if o.json {
@@ -93,8 +96,9 @@ func (o *uploadOptions) run(ctx context.Context, a *App, g *groups, args []strin
 // elsewhere is for printsElsewhere.
 func (o *uploadOptions) elsewhere() bool { return !o.json }
 
-// deliver sends what is on disk: image, MANIFEST, Profile.
-func (o *uploadOptions) deliver(ctx context.Context, a *App, d *capture.Delivery, args []string, facts manifest.Facts) error {
+// deliver sends what is on disk: image, MANIFEST, Profile. again are the flags that a hint
+// repeats.
+func (o *uploadOptions) deliver(ctx context.Context, a *App, d *capture.Delivery, args []string, facts manifest.Facts, again string) error {
 	file := args[len(args)-1]
 	if len(args) == 2 {
 		if err := d.Ready(ctx, d.Names.Image, d.Names.Manifest); err != nil {
@@ -112,7 +116,7 @@ func (o *uploadOptions) deliver(ctx context.Context, a *App, d *capture.Delivery
 			return d.NewUnsentError(file, err)
 		}
 		if len(args) == 1 {
-			err = notStored(file, d.Names.Image, facts, err)
+			err = notStored(file, d.Names.Image, again, facts, err)
 		}
 		return err
 	}
@@ -128,7 +132,7 @@ func (o *uploadOptions) deliver(ctx context.Context, a *App, d *capture.Delivery
 	hidden := (*capture.HiddenError)(nil)
 	switch {
 	case errors.As(err, &hidden) && len(args) == 1:
-		err = notStored(file, d.Names.Image, facts, err)
+		err = notStored(file, d.Names.Image, again, facts, err)
 	case err != nil && d.Stored && hidden == nil:
 		err = d.NewUnsentError(file, err)
 	}
@@ -141,29 +145,6 @@ func (o *uploadOptions) deliver(ctx context.Context, a *App, d *capture.Delivery
 		Files:  capture.FilesURL(ctx, d.Endpoint, o.store.filesURL, o.store.url(a)),
 		Ubuntu: strings.HasPrefix(facts.OS, "Ubuntu"), Hooks: facts.Hooks != "",
 	})
-}
-
-// notStored says of a MANIFEST that was to be sent alone that its image is not there, or
-// another one is: nothing that the endpoint did is wrong.
-func notStored(file, image string, facts manifest.Facts, err error) error {
-	other, hidden := (*upload.MismatchError)(nil), (*capture.HiddenError)(nil)
-	local := filepath.Join(filepath.Dir(file), filepath.Base(facts.Filename))
-	if info, err := os.Stat(local); err != nil || info.Size() != facts.Size {
-		local = ""
-	}
-	send := "image-capture upload IMAGE " + words(file)
-	if local != "" {
-		send = "image-capture upload " + words(local, file)
-	}
-	switch {
-	case errors.As(err, &hidden):
-		return usagef("send both with "+send+" --overwrite", "%s is a MANIFEST, and is stored as %s, but its image is not on the endpoint as %s", file, hidden.Manifest, image)
-	case errors.As(err, &other) && other.Gone:
-		return usagef("send both with "+send, "%s is a MANIFEST, and its image is not on the endpoint as %s", file, image)
-	case errors.As(err, &other):
-		return &failure{ExitVerify, fmt.Errorf("%s is the MANIFEST of another image than %s on the endpoint: %w", file, image, other), "replace both with " + send + " --overwrite"}
-	}
-	return err
 }
 
 // sent is the document of upload --json.

@@ -21,6 +21,8 @@ type HookError struct {
 	Post    bool // else it is the pre-hook
 	Command string
 	Reason  string // how it ended
+	// Followed says that a post-hook was given, which is run also after a pre-hook that fails.
+	Followed bool
 }
 
 func (e *HookError) Error() string {
@@ -42,7 +44,7 @@ func (g *Guard) Pre(ctx context.Context, h Hooks) (done func(context.Context) er
 		}
 		done = func(ctx context.Context) error {
 			if err := g.keep(context.WithoutCancel(ctx), id); err != nil {
-				return &HookError{true, h.Post, err.Error()}
+				return &HookError{Post: true, Command: h.Post, Reason: err.Error()}
 			}
 			return nil
 		}
@@ -54,7 +56,7 @@ func (g *Guard) Pre(ctx context.Context, h Hooks) (done func(context.Context) er
 		if ctx.Err() != nil {
 			return done, context.Cause(ctx)
 		}
-		return done, &HookError{false, h.Pre, err.Error()}
+		return done, &HookError{Command: h.Pre, Reason: err.Error(), Followed: h.Post != ""}
 	}
 	return done, nil
 }
