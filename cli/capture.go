@@ -146,13 +146,16 @@ func (o *captureOptions) run(ctx context.Context, a *App, g *groups, args []stri
 	}
 	if err == nil {
 		var done func()
-		if opt.Base, done, err = o.layer.open(ctx, a, &o.store.tls); err == nil {
+		if opt.Base, done, err = o.layer.open(ctx, a, &o.store); err == nil {
 			defer done()
 		}
 	}
-	if err == nil && opt.Base != nil && (o.outputs.Profile != "" || o.store.saveProfile != "") {
+	if err == nil && opt.Base != nil {
 		_, perr := manifest.NewProfile(manifest.ProfileParams{Format: opt.Format, Path: "x", SHA256: opt.Base.SHA256, Eikon: opt.Boot.Deployer == bootcheck.Eikon, Under: opt.Base.Under})
-		if none := (*manifest.NoLayersError)(nil); errors.As(perr, &none) {
+		switch none := (*manifest.NoLayersError)(nil); {
+		case perr == nil && opt.Endpoint != nil:
+			a.warnAbsent(ctx, opt.Endpoint, opt.Base.Under)
+		case errors.As(perr, &none) && (o.outputs.Profile != "" || o.store.saveProfile != ""):
 			err = usagef("capture base and layer as tgz, and give --base the MANIFEST of the base; or leave out --profile and --save-profile", "%w", none)
 		}
 	}

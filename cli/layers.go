@@ -171,12 +171,12 @@ func notRead(flag, name string, files []string) error {
 }
 
 // open opens the base; nil without one.
-func (o *layerOptions) open(ctx context.Context, a *App, tls *tlsOptions) (*capture.Base, func(), error) {
+func (o *layerOptions) open(ctx context.Context, a *App, store *storeOptions) (*capture.Base, func(), error) {
 	n := len(o.bases)
 	if n == 0 {
 		return nil, func() {}, nil
 	}
-	client, err := tls.client(ctx)
+	client, err := store.tls.client(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -191,8 +191,23 @@ func (o *layerOptions) open(ctx context.Context, a *App, tls *tlsOptions) (*capt
 	a.sayUnread(s)
 	b := &capture.Base{Entries: s.stream, Name: s.label(), SHA256: s.sha256, Content: o.content}
 	b.Files = filesOf(o.bases)
-	for _, f := range s.chain {
-		b.Under = append(b.Under, manifest.Under{Path: f.UploadTarball, Format: f.Format})
+	for _, l := range s.chain {
+		b.Under = append(b.Under, manifest.Under{Path: l.stored(store.url(a)), Format: l.Format})
+	}
+	if stored := b.Under[len(b.Under)-1].Path; stored != "" {
+		b.Name = stored
 	}
 	return b, s.close, nil
+}
+
+// warnAbsent says which images under a layer are not where the Profile says, as far as the
+// token sees it.
+func (a *App) warnAbsent(ctx context.Context, end *upload.Endpoint, under []manifest.Under) {
+	for _, u := range under {
+		found, err := end.Exists(ctx, u.Path)
+		if err == nil && (found == upload.Absent || found == upload.Unknown && end.Grants("get", u.Path)) {
+			a.term.warn("give --base the URL that the endpoint has of its MANIFEST, or upload the base to there",
+				"the endpoint has no %s, and the Profile says that the base is there", entry.Printable(u.Path))
+		}
+	}
 }

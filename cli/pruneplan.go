@@ -85,17 +85,26 @@ func (p *pruneJob) decide(list []*upload.Pair) {
 
 // keepBases keeps what layers that stay are over: without it they are worth nothing.
 func (p *pruneJob) keepBases(list []*upload.Pair) {
-	deleted := map[string]*pruned{}
+	deleted, images := map[string]*pruned{}, map[string]string{}
 	for i := range p.plan {
 		if line := &p.plan[i]; line.Action == "delete" && line.Image != "" {
 			deleted[line.Image] = line
 		}
 	}
+	for _, k := range list {
+		if k.Image != "" && k.SHA256() != "" {
+			images[k.SHA256()] = p.folder + "/" + k.Image
+		}
+	}
 	for again := true; again; {
 		again = false
 		for _, k := range list {
-			base := deleted[k.Base()]
-			if base == nil || deleted[p.folder+"/"+k.Image] != nil {
+			name, digest := k.Base()
+			base := deleted[images[digest]]
+			if base == nil {
+				base = deleted[p.folder+"/"+name]
+			}
+			if name == "" || base == nil || deleted[p.folder+"/"+k.Image] != nil {
 				continue
 			}
 			base.Action, base.Reason = "keep", "the base of "+k.Name()

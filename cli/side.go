@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"path"
 	"slices"
+	"strings"
 
 	"image-capture/compare"
 	"image-capture/entry"
@@ -23,11 +24,37 @@ type imageEntries struct {
 	stream  compare.Stream
 	facts   *manifest.Facts // of its MANIFEST; nil without one
 	sha256  string          // of the image
+	format  manifest.Format // that it was read as, without a MANIFEST
 	closers []io.Closer
 	// chain are the images that it is made of: the base and the layers over it, or itself.
-	chain []manifest.Facts
+	chain []link
 	// unread are the images of it whose MANIFEST was read in their place.
 	unread []unreadImage
+}
+
+// link is an image of a chain.
+type link struct {
+	manifest.Facts
+	at *url.URL // of the image; nil where it is a file
+}
+
+// stored is the path under files/ of an image on an endpoint. What its MANIFEST says is
+// where the capture meant it to be, and the URL where it is; that of another host says
+// nothing of the endpoint.
+func (l link) stored(endpoint string) string {
+	if l.at == nil {
+		return l.UploadTarball
+	}
+	below, ok := strings.CutPrefix(l.at.Path, "/files/")
+	if !ok || endpoint != "" && !sameHost(endpoint, l.at) {
+		return l.UploadTarball
+	}
+	return below
+}
+
+func sameHost(endpoint string, at *url.URL) bool {
+	u, err := url.Parse(endpoint)
+	return err == nil && strings.EqualFold(u.Hostname(), at.Hostname())
 }
 
 type unreadImage struct{ image, manifest string }
@@ -73,10 +100,16 @@ func (a *App) entriesOf(ctx context.Context, client *upload.Client, name string)
 		s.close()
 		return nil, err
 	}
-	s.chain = []manifest.Facts{{SHA256: s.sha256}} // it is not known where it is on an endpoint
+	own := link{Facts: manifest.Facts{SHA256: s.sha256, Format: s.format}}
 	if s.facts != nil {
-		s.chain = []manifest.Facts{*s.facts}
+		own.Facts = *s.facts
 	}
+	if u, err := url.Parse(name); err == nil && isURL(name) {
+		if own.at = u; s.facts != nil && len(s.unread) == 0 { // the URL of the MANIFEST
+			own.at = u.ResolveReference(&url.URL{Path: "./" + path.Base(s.facts.UploadTarball)})
+		}
+	}
+	s.chain = []link{own}
 	return s, nil
 }
 
@@ -112,7 +145,7 @@ func (s *imageEntries) read(ctx context.Context, a *App, client *upload.Client, 
 	if err != nil {
 		return unreadableImage(s.name, err)
 	}
-	s.sha256 = hex.EncodeToString(source.SHA256())
+	s.sha256, s.format = hex.EncodeToString(source.SHA256()), formatOf(r.Codec())
 	return nil
 }
 

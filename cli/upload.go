@@ -55,6 +55,9 @@ func (o *uploadOptions) run(ctx context.Context, a *App, g *groups, args []strin
 	if err != nil {
 		return err
 	}
+	if facts.Base != "" && o.store.saveProfile != "" {
+		return usagef("leave out --save-profile; a capture with --base, --upload and --save-profile stores the Profile of base and layer", "%s is of a layer over %s: a Profile of the layer alone deploys nothing that starts", args[len(args)-1], facts.Base)
+	}
 	names := manifest.Names{Image: facts.UploadTarball, Manifest: facts.UploadManifest}
 	if g.set("upload-path") {
 		t := manifest.Template{UploadPath: o.uploadPath, RootFS: path.Base(names.Image), Manifest: path.Base(names.Manifest)}

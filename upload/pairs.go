@@ -34,9 +34,17 @@ type Pair struct {
 	said manifest.Facts // by the MANIFEST
 }
 
-// Base is the path under files/ of the image that this one is a layer over, as its MANIFEST
-// says; "" for none.
-func (k Pair) Base() string { return k.said.Base }
+// Base is the name of the image that this one is a layer over, and its digest, as the
+// MANIFEST says them; "" for none. In which folder it is stored the MANIFEST cannot know.
+func (k Pair) Base() (name, sha256 string) {
+	if k.said.Base != "" {
+		name = path.Base(k.said.Base)
+	}
+	return name, k.said.BaseSHA256
+}
+
+// SHA256 is the digest of the image, as the MANIFEST says it; "" without one.
+func (k Pair) SHA256() string { return k.said.SHA256 }
 
 // Name is the one to show and to match with patterns.
 func (k Pair) Name() string {
