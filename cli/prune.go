@@ -217,16 +217,16 @@ func (p *pruneJob) tell(ctx context.Context, err error) error {
 	werr := p.print(ctx, err)
 	switch {
 	case err != nil:
-	case p.opt.yes:
-		p.app.term.say("deleted %d of %d", done, len(p.plan))
-	case todo > 0:
-		p.app.term.say("nothing was deleted; add --yes to delete %d of %d", todo, len(p.plan))
 	case len(p.plan) == 0 && len(p.match) > 0:
 		p.app.term.say("nothing in %s matches %s", p.folder, strings.Join(p.match, " "))
 	case len(p.plan) == 0:
 		p.app.term.say("there are no images in %s", p.folder)
 	case !p.opt.keepGiven && !p.opt.orphans && !p.opt.parts:
 		p.app.term.say("nothing was chosen to be deleted, of %d; --keep N, --orphans and --parts choose", len(p.plan))
+	case p.opt.yes:
+		p.app.term.say("deleted %d of %d", done, len(p.plan))
+	case todo > 0:
+		p.app.term.say("nothing was deleted; add --yes to delete %d of %d", todo, len(p.plan))
 	default:
 		p.app.term.say("nothing to delete among %d", len(p.plan))
 	}
