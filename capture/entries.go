@@ -27,7 +27,7 @@ type Live interface {
 	// Unreadable are entries that could not be read, once Next has returned io.EOF.
 	Unreadable() []entry.Note
 	// Hides and Fresh are those of Unseen.
-	Hides(path string) bool
+	Hides(path string) (by string)
 	Fresh() []string
 	// Close ends the walk. All contents are closed by then, or never used again.
 	Close()

@@ -24,14 +24,14 @@ func (u *Unseen) Add(path string) {
 	u.fresh = append(u.fresh, path)
 }
 
-// Hides says whether a path, which the stream lacks, may be in the tree all the same: it could
-// not be read, or a directory above it. It may be called at any time, for paths that the stream
-// has passed.
-func (u *Unseen) Hides(name string) bool {
+// Hides says why a path, which the stream lacks, may be in the tree all the same: by is the
+// path itself, or a directory above it, that could not be read; empty where there is none. It
+// may be called at any time, for paths that the stream has passed.
+func (u *Unseen) Hides(name string) (by string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if len(u.paths) == 0 {
-		return false
+		return ""
 	}
 	for name != "." && !u.paths[name] {
 		name = name[:max(0, strings.LastIndexByte(name, '/'))]
@@ -39,7 +39,10 @@ func (u *Unseen) Hides(name string) bool {
 			name = "."
 		}
 	}
-	return u.paths[name]
+	if !u.paths[name] {
+		return ""
+	}
+	return name
 }
 
 // Fresh are the paths that were added since it was called last.

@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -16,7 +14,6 @@ import (
 	"image-capture/entry"
 	"image-capture/manifest"
 	"image-capture/remote"
-	"image-capture/upload"
 )
 
 // diffOptions are the command diff's.
@@ -126,58 +123,6 @@ func (o *diffOptions) run(ctx context.Context, a *App, g *groups, args []string)
 	return r.run(ctx, a, sides)
 }
 
-// diffSide is one of the two.
-type diffSide struct {
-	*imageEntries
-	// tree walks a directory, of which what a MANIFEST says was left out is left out; nil
-	// for an image. far says that it is on another host.
-	tree    func(ctx context.Context, like manifest.Facts) (capture.Live, error)
-	far     bool
-	entries capture.Live
-}
-
-// side opens what a name is of: a directory, a MANIFEST or an image.
-func (o *diffOptions) side(ctx context.Context, a *App, client *upload.Client, name string) (*diffSide, error) {
-	if info, err := os.Stat(name); err == nil && info.IsDir() {
-		a.warnUnprivileged()
-		src, err := capture.Tree{Root: name, DefaultExcludes: o.defaultExcludes, Exclude: o.exclude}.Open()
-		if err != nil {
-			return nil, err
-		}
-		tree := func(ctx context.Context, like manifest.Facts) (capture.Live, error) {
-			if err := src.Like(like); err != nil {
-				return nil, err
-			}
-			return src.Entries(ctx), nil
-		}
-		return &diffSide{imageEntries: &imageEntries{name: name, closers: []io.Closer{src}}, tree: tree}, nil
-	}
-	s, err := a.entriesOver(ctx, client, name, o.bases)
-	return &diffSide{imageEntries: s}, err
-}
-
-// hides says whether an entry that the side lacks may be there all the same.
-func (s *diffSide) hides(path string) bool { return s.entries != nil && s.entries.Hides(path) }
-
-// asWhom says who could read more.
-func asWhom(sides [2]*diffSide) string {
-	if sides[0].far || sides[1].far {
-		return asRootThere
-	}
-	return asRoot
-}
-
-// host opens a directory on another host.
-func (o *diffOptions) host(ctx context.Context, a *App, far *remoteOptions, name string) (*diffSide, error) {
-	tree := capture.Tree{Root: far.to.Root, DefaultExcludes: o.defaultExcludes, Exclude: o.exclude}
-	origin, leave, err := far.origin(ctx, a, remote.Job{Task: capture.Options{Tree: tree}.Task()}, capture.Silent{})
-	if err != nil {
-		leave()
-		return nil, err
-	}
-	return &diffSide{imageEntries: &imageEntries{name: name, closers: []io.Closer{closer(leave)}}, tree: origin.Entries, far: true}, nil
-}
-
 // drift is a comparison and what it found.
 type drift struct {
 	opt        *diffOptions
@@ -185,9 +130,9 @@ type drift struct {
 	print      func(change)
 	counts     map[string]int64
 	unreadable int64
-	hidden     int64                                    // entries of the other side below what could not be read
-	hides      map[compare.ChangeKind]func(string) bool // of a change, whether its side could not look there
-	err        error                                    // of printing
+	hidden     int64                                      // entries of the other side below what could not be read
+	hides      map[compare.ChangeKind]func(string) string // of a change, what its side could not look at
+	err        error                                      // of printing
 }
 
 // open makes the stream of a directory: of what an image of it would hold, by what the
@@ -221,7 +166,7 @@ func (d *drift) run(ctx context.Context, a *App, sides [2]*diffSide) error {
 	if d.opt.json {
 		d.print = d.document(out, sides)
 	}
-	d.hides = map[compare.ChangeKind]func(string) bool{compare.Added: sides[0].hides, compare.Removed: sides[1].hides}
+	d.hides = map[compare.ChangeKind]func(string) string{compare.Added: sides[0].hides, compare.Removed: sides[1].hides}
 	workers := runtime.GOMAXPROCS(0)
 	if sides[0].far || sides[1].far {
 		workers = capture.FarWorkers
@@ -305,9 +250,13 @@ func (d *drift) change(c compare.Change) {
 			return
 		}
 	}
-	if hides := d.hides[c.Kind]; hides != nil && hides(c.Path) {
-		d.hidden++
-		return
+	if hides := d.hides[c.Kind]; hides != nil {
+		if by := hides(c.Path); by != "" {
+			if by != c.Path { // that counts as unreadable
+				d.hidden++
+			}
+			return
+		}
 	}
 	e, edited := d.edited[c.Path]
 	if !edited {

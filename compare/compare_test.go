@@ -230,3 +230,42 @@ func TestImage(t *testing.T) {
 type failing struct{ err error }
 
 func (f *failing) Read([]byte) (int, error) { return 0, f.err }
+
+// unread is a lazy stream of a file whose content nobody can read, as its reading is over.
+type unread struct {
+	list
+	digests func() error
+}
+
+func (u *unread) Content() compare.Content { return u }
+func (u *unread) Digests() (sha256, sparse []byte, err error) {
+	return nil, nil, u.digests()
+}
+func (u *unread) Close() error { return nil }
+
+// TestInterruptedIsNotUnreadable: what was not read because the user ended it is no fault of
+// the file, and any other error is.
+func TestInterruptedIsNotUnreadable(t *testing.T) {
+	for _, interrupted := range []bool{false, true} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		broken := errors.New("it cannot be read")
+		tree := &unread{list{members: []entry.Member{file("./a")}}, func() error {
+			if interrupted {
+				cancel(broken)
+			}
+			return broken
+		}}
+		var lost []string
+		_, err := compare.Diff(ctx, &list{members: []entry.Member{file("./a")}}, tree, compare.DiffOptions{
+			Workers: 1, Changed: func(compare.Change) {}, Unreadable: func(path string, _ error) { lost = append(lost, path) },
+		})
+		if interrupted {
+			require.ErrorIs(t, err, broken)
+			require.Empty(t, lost)
+		} else {
+			require.NoError(t, err)
+			require.Equal(t, []string{"./a"}, lost)
+		}
+		cancel(nil)
+	}
+}

@@ -60,7 +60,8 @@ type DiffOptions struct {
 	Workers int
 	// Changed is called with each change, in the order of the streams.
 	Changed func(Change)
-	// Unreadable is called when a content cannot be read; nil for nobody.
+	// Unreadable is called when a content cannot be read; nil for nobody. What an
+	// end of ctx keeps from being read is none of these.
 	Unreadable func(path string, err error)
 }
 
@@ -126,7 +127,7 @@ type pending struct {
 }
 
 func (d *diff) tell(c *Change) {
-	if c.err != nil && d.opt.Unreadable != nil {
+	if c.err != nil && d.ctx.Err() == nil && d.opt.Unreadable != nil {
 		d.opt.Unreadable(c.Path, c.err)
 	}
 	if c.Kind != Changed || len(c.Fields) > 0 {
