@@ -109,7 +109,10 @@ func (c *catJob) missing() error {
 	var list []string
 	for i, err := range c.errs {
 		var of *fs.PathError
+		var none *imagefs.NoFileError
 		switch {
+		case errors.As(err, &none):
+			list = append(list, fmt.Sprintf("%s: %s: %v", c.image, c.plain[i], none))
 		case errors.Is(err, fs.ErrNotExist):
 			list = append(list, fmt.Sprintf("%s has no %s", c.image, c.plain[i]))
 		case errors.As(err, &of):
@@ -143,7 +146,7 @@ func (c *catJob) byIndex(ctx context.Context, text *again) (why string, err erro
 	}
 	n := len(c.names)
 	for i := range n {
-		if errors.Is(errs[i], fs.ErrNotExist) {
+		if errors.Is(errs[i], fs.ErrNotExist) && c.plain[i] != c.names[i] {
 			files[i], errs[i] = files[n+i], errs[n+i]
 		}
 	}
@@ -226,9 +229,16 @@ func (c *catJob) stream(ctx context.Context) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			real, err = names.Follow().Real(c.plain[i])
 		}
+		link, lerr := names.Follow().ReadLink(name)
+		if lerr != nil {
+			link = ""
+		}
 		var b []byte
-		if err == nil {
-			b, err = contentOf(names, real)
+		switch {
+		case err == nil:
+			b, err = contentOf(names, real, link)
+		case link != "" && errors.Is(err, fs.ErrNotExist):
+			err = &imagefs.NoFileError{Link: link, Type: entry.Symlink}
 		}
 		switch {
 		case errors.Is(err, imagefs.ErrNotKept):
@@ -249,8 +259,8 @@ func (c *catJob) stream(ctx context.Context) error {
 	return c.missing()
 }
 
-// contentOf is what is kept of a file.
-func contentOf(names *imagefs.FS, name string) ([]byte, error) {
+// contentOf is what is kept of a file, which a link may lead to.
+func contentOf(names *imagefs.FS, name, link string) ([]byte, error) {
 	info, err := names.Lstat(name)
 	if err != nil {
 		return nil, err
@@ -259,7 +269,7 @@ func contentOf(names *imagefs.FS, name string) ([]byte, error) {
 		kind := map[fs.FileMode]entry.Type{
 			fs.ModeDir: entry.Dir, fs.ModeNamedPipe: entry.FIFO, fs.ModeDevice: entry.BlockDevice, fs.ModeDevice | fs.ModeCharDevice: entry.CharDevice,
 		}[info.Mode().Type()]
-		return nil, &fs.PathError{Op: "open", Path: name, Err: fmt.Errorf("it is a %s, and has no content", kind)}
+		return nil, &fs.PathError{Op: "open", Path: name, Err: &imagefs.NoFileError{Link: link, Type: kind}}
 	}
 	return names.ReadFile(name)
 }

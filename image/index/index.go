@@ -9,6 +9,7 @@ package index
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -105,6 +106,9 @@ func (x *Index) Files(names []string) ([]*File, []error, error) {
 	for i, name := range names {
 		real, err := x.names.Real(name)
 		if err != nil {
+			if link := x.link(name); link != "" && errors.Is(err, fs.ErrNotExist) {
+				err = &fs.PathError{Op: "open", Path: name, Err: &imagefs.NoFileError{Link: link, Type: entry.Symlink}}
+			}
 			errs[i] = err
 			continue
 		}
@@ -141,13 +145,22 @@ func (x *Index) Files(names []string) ([]*File, []error, error) {
 		case f.Member == nil || f.Member.HardLink != "":
 			errs[i] = &fs.PathError{Op: "open", Path: names[i], Err: fs.ErrNotExist}
 		case f.Member.Type != entry.File:
-			errs[i] = &fs.PathError{Op: "open", Path: names[i], Err: fmt.Errorf("it is a %s, and has no content", f.Member.Type)}
+			errs[i] = &fs.PathError{Op: "open", Path: names[i], Err: &imagefs.NoFileError{Link: x.link(names[i]), Type: f.Member.Type}}
 		}
 		if errs[i] != nil {
 			files[i] = nil
 		}
 	}
 	return files, errs, nil
+}
+
+// link is the target of a name that is a link; empty for others.
+func (x *Index) link(name string) string {
+	target, err := x.names.ReadLink(name)
+	if err != nil {
+		return ""
+	}
+	return target
 }
 
 // locate finds paths in the MANIFEST.
