@@ -31,6 +31,7 @@ type App struct {
 	env    func(string) string
 	// command is the name of the one that runs.
 	command string
+	flags   *groups // its own
 	// After and Jitter are those of upload.Attempts. Tests replace them.
 	After  func(time.Duration) <-chan time.Time
 	Jitter func(time.Duration) time.Duration
@@ -87,6 +88,7 @@ func (a *App) Run(ctx context.Context, args []string) int {
 	if err == nil {
 		opt, g := cmd.options(), &groups{}
 		opt.add(g)
+		a.flags = g
 		if err = a.run(ctx, cmd, opt, g, args); err == nil {
 			return ExitDone
 		}

@@ -240,32 +240,3 @@ func loopback(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && ip.IsLoopback()
 }
-
-// diagnoseRemote says what to do about an endpoint.
-func diagnoseRemote(e *upload.Error) diagnosis {
-	switch e.Kind {
-	case upload.Refused:
-		return diagnosis{ExitRefused, "use the token of a job that is running and whose task has ExtraClaims: scope files, action \"post, get\", specific \"*\"", ""}
-	case upload.Taken:
-		if e.PartInTheWay() {
-			return diagnosis{ExitTaken, "another upload of this name is running, or a broken one left " + e.Path + ".part: delete it with drpcli files destroy " + words(e.Path+".part") + ", or use another name", ""}
-		}
-		return diagnosis{ExitTaken, otherName + ", or --overwrite to replace the file", ""}
-	case upload.TooLarge:
-		return diagnosis{ExitEndpoint, "a proxy limits the size of uploads: raise its limit, or bypass it with NO_PROXY", ""}
-	case upload.NoSpace:
-		return diagnosis{ExitEndpoint, "free space on the endpoint's disk; the endpoint has deleted what was sent", ""}
-	case upload.TLS:
-		if e.Fingerprint != "" {
-			return diagnosis{ExitEndpoint, "if that is your endpoint, add --fingerprint " + e.Fingerprint + ", or --ca-cert FILE, or --insecure", ""}
-		}
-		return diagnosis{ExitEndpoint, "check that the endpoint speaks TLS on that port", ""}
-	case upload.Broken:
-		return diagnosis{ExitEndpoint, "check that the endpoint can be reached, and look in its log", ""}
-	}
-	hint := "look in the endpoint's log"
-	if e.Endpoint != "" {
-		hint += ", or see whether " + e.Endpoint + " is its API"
-	}
-	return diagnosis{ExitEndpoint, hint, ""}
-}

@@ -66,6 +66,9 @@ func (a *App) conclude(ctx context.Context, err error) (code int, hint string, s
 	if a.command != "capture" {
 		hint = notCapturing.Replace(hint)
 	}
+	if err != nil {
+		hint = a.trusting(hint, err)
+	}
 	return code, hint, shown
 }
 
@@ -318,7 +321,9 @@ func diagnoseProfile(err error) diagnosis {
 	if errors.As(err, &remote) {
 		switch remote.Kind {
 		case upload.Refused:
-			d.hint = profileClaims
+			if !remote.Password {
+				d.hint = profileClaims
+			}
 		case upload.Taken:
 			d.hint = "use another name if a content pack owns that Profile, or store the printed Profile with drpcli profiles create"
 		}

@@ -85,7 +85,7 @@ func (o *pruneOptions) run(ctx context.Context, a *App, g *groups, args []string
 		return err
 	}
 	err = p.run(ctx)
-	if remote := (*upload.Error)(nil); errors.As(err, &remote) && remote.Kind == upload.Refused {
+	if remote := (*upload.Error)(nil); errors.As(err, &remote) && remote.Kind == upload.Refused && !remote.Password {
 		err = &failure{ExitRefused, err, pruneHint}
 	}
 	return p.tell(ctx, err)

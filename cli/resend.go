@@ -61,6 +61,9 @@ func resend(code int, e *capture.UnsentError, err error) string {
 	first := ""
 	if code == ExitRefused {
 		first = "get a token that is valid and has the claims, then "
+		if remote := (*upload.Error)(nil); errors.As(e, &remote) && remote.Password {
+			first = "see whether user and password in RS_KEY are right, then "
+		}
 	}
 	flags := repeated(err).names + repeated(err).endpoint
 	if e.Replaces && (e.Stored == "" || e.Old != "") {

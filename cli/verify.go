@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -95,7 +96,7 @@ func (o *verifyOptions) run(ctx context.Context, a *App, _ *groups, args []strin
 func (o *verifyOptions) verify(ctx context.Context, a *App, client *upload.Client, imageName, manifestName string) (*verification, error) {
 	in, _, err := a.open(ctx, client, manifestName)
 	if err != nil {
-		return nil, err
+		return nil, a.whichIsMissing(ctx, client, imageName, manifestName, err)
 	}
 	m, err := parseAgain(in, manifestName)
 	if isSourceError(err) {
@@ -117,6 +118,21 @@ func (o *verifyOptions) verify(ctx context.Context, a *App, client *upload.Clien
 	bar.stop()
 	v.sha256 = hex.EncodeToString(source.SHA256())
 	return v, err
+}
+
+// whichIsMissing tells of a MANIFEST that was looked for beside an image at an URL whether it
+// is the image that is not there.
+func (a *App) whichIsMissing(ctx context.Context, client *upload.Client, imageName, manifestName string, err error) error {
+	remote := (*upload.Error)(nil)
+	if !errors.As(err, &remote) || remote.Status != http.StatusNotFound || manifestName != manifestOf(imageName) {
+		return err
+	}
+	in, _, missing := a.open(ctx, client, imageName)
+	if missing != nil {
+		return missing
+	}
+	in.Close()
+	return usagef("image-capture verify "+words(imageName)+" MANIFEST", "no MANIFEST found for %s: %w", imageName, err)
 }
 
 // whichIsWhich refuses an image in the place of its MANIFEST, the other way round, and a

@@ -16,6 +16,10 @@ func (x *exchange) refusal() *Error {
 		Op:   x.op, Path: x.path, Endpoint: x.asked, Status: x.resp.StatusCode,
 		RetryAfter: retryAfter(x.resp.Header, time.Now()),
 	}
+	e.Password = e.Endpoint != "" && x.client.auth.header != "" && x.client.auth.token == ""
+	if e.Status == http.StatusNotFound && e.Endpoint != "" && len(body) > 0 && !json.Valid(body) {
+		e.Kind, e.NoAPI = Failed, true // such as "404 page not found" of another server
+	}
 	text := messages(body)
 	if s := e.Status; s >= 300 && s < 400 {
 		text = "the server redirects to " + x.resp.Header.Get("Location")

@@ -15,8 +15,8 @@ type Kind uint8
 
 // The kinds of Error.
 const (
-	// Refused: 401, 403, or 404 to a POST. The token is expired, foreign, or lacks
-	// the claim.
+	// Refused: 401, 403, or 404 of the API to a POST. The token is expired, foreign, or
+	// lacks the claim; or the password is wrong.
 	Refused Kind = iota + 1
 	// Taken: 409. The name is in use, or cannot be made there; see
 	// Error.PartInTheWay.
@@ -81,6 +81,10 @@ type Error struct {
 	// Fingerprint is set for TLS when a certificate was seen: its SHA-256, as
 	// Config.Fingerprint takes it.
 	Fingerprint string
+	// NoAPI says that what answered is no API: its 404 is not one of the API's errors.
+	NoAPI bool
+	// Password says that a user and a password were sent, and no token.
+	Password bool
 	// Err is the cause, if there is one beneath this package.
 	Err error
 }
