@@ -10,7 +10,8 @@ const (
 // What systemd, sshd and cloud-init know of the machine.
 var (
 	MachineID = Operation{Name: "machine-id", Rule: "machine-id", Paths: []string{"etc/machine-id", "var/lib/dbus/machine-id"}, // systemd takes D-Bus's back where its own is empty
-		What: "is the source's machine id", Why: whyOneMachine, Op: entry.Empty, Judged: true, Source: "machine-id(5), systemd-machine-id-setup(1)"}
+		What: "is the source's machine id", Why: whyOneMachine, Op: entry.Empty, Judged: true, Source: "machine-id(5), systemd-machine-id-setup(1), dbus-uuidgen(1)",
+		When: "systemd starts the image; else /etc/machine-id is left out, as dbus-uuidgen stops at an empty one. A file of D-Bus's own is left out in either case, and systemd.machine_id= is taken off command lines"}
 	Journal = Operation{Name: "journal", Rule: "machine-id", Paths: []string{"var/log/journal/*"}, What: "is the source's journal", Why: "who gets the image can read it",
 		Hint: "journalctl --rotate --vacuum-time=1s", Op: entry.Drop, Scope: Generalized, Note: true, Judged: true, Source: "systemd-journald.service(8)"}
 
