@@ -71,7 +71,7 @@ func (o *captureOptions) add(g *groups) {
 	s = g.group("Identity")
 	s.StringVar(&o.generalize, "generalize", "", "take the source's identity out of the image, by all operations that `LIST` chooses: names, or names with - before each for all but these; image-capture operations lists them")
 	s.Lookup("generalize").NoOptDefVal = identity.All
-	s.BoolVar(&o.brand, "brand", false, "write the image's ident and date into /etc/issue, /etc/issue.net and /etc/motd of the image, in the place of those of an earlier one")
+	s.BoolVar(&o.brand, "brand", false, "write the image's ident and date to the end of /etc/issue and /etc/issue.net of the image, in the place of those of an earlier one, and in the place of all that /etc/motd has")
 	addRefuseSecrets(s, &o.refuse, "capture")
 
 	o.layer.add(g, &o.outputs.Deletions)

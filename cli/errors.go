@@ -36,7 +36,7 @@ const exitHelp = `Exit codes:
   0  done
   1  failed
   2  wrong usage
-  3  the boot check says that the image will not deploy
+  3  the boot check says that the image will not deploy, or --refuse-secrets found secrets
   4  incomplete: files could not be read (with --strict also: files changed), or entries not be extracted as they are
   5  the endpoint refused the token, or a claim is missing
   6  the name is taken, here or on the endpoint
