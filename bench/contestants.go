@@ -9,7 +9,7 @@ import (
 type contestant struct {
 	name string
 	// command is what bash runs, with these variables set: ROOT, the tree; OUT, the
-	// file to write; CPUS, how many there are; AGENT, the binary; BENCH, this one.
+	// file to write; TREES, what a corpus made; CPUS, how many there are; AGENT, the binary; BENCH, this one.
 	command string
 	// tools are the programs that command needs from PATH.
 	tools []string
@@ -142,5 +142,5 @@ func agentCommand(format, level, flags string) string {
 
 // in says whether the contestant takes part.
 func (c contestant) in(corpus string) bool {
-	return len(c.corpora) == 0 || slices.Contains(c.corpora, corpus)
+	return len(c.corpora) == 0 && corpus != imagesCorpus || slices.Contains(c.corpora, corpus)
 }

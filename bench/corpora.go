@@ -31,6 +31,7 @@ var corpora = []corpus{
 		}
 		return o.root, nil
 	}},
+	{imagesCorpus, "images of the tree at -root, to read", makeImages},
 	{"small", "200,000 files of 1 KiB", func(ctx context.Context, dir string, o options) (string, error) {
 		return dir, smallFiles(ctx, dir, 200_000/o.part)
 	}},

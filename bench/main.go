@@ -33,6 +33,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -148,10 +149,10 @@ func (o options) bench(ctx context.Context, stdout io.Writer, log *log.Logger) (
 	}
 	cpus := runtime.NumCPU()
 	c := &contest{
-		shell: shell{[]string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "AGENT=" + o.agent, "BENCH=" + self, "ROOT=" + root, fmt.Sprintf("CPUS=%d", cpus)}},
+		shell: shell{[]string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "AGENT=" + o.agent, "BENCH=" + self, "ROOT=" + root, "TREES=" + trees, fmt.Sprintf("CPUS=%d", cpus)}},
 		dir:   images, rounds: o.runs, slowRounds: o.slowRuns, cold: o.cold, logf: log.Printf,
 	}
-	for _, entry := range contestants {
+	for _, entry := range slices.Concat(contestants, readers) {
 		if entry.in(o.corpus.name) {
 			c.rows = append(c.rows, &row{contestant: entry})
 		}

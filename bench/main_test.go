@@ -291,21 +291,21 @@ func TestCancel(t *testing.T) {
 func TestContestants(t *testing.T) {
 	need(t, "bash")
 	seen := map[string]bool{}
-	for _, c := range contestants {
+	for _, c := range slices.Concat(contestants, readers) {
 		require.False(t, seen[c.name], "%s is there twice", c.name)
 		seen[c.name] = true
 		require.NoError(t, exec.Command("bash", "-n", "-c", c.command).Run(), c.name)
 		if !c.noImage {
 			require.Contains(t, c.command, `"$OUT"`)
 		}
-		require.Contains(t, c.command, `"$ROOT"`)
+		require.Regexp(t, `"\$(ROOT|TREES/[^"]*)"`, c.command)
 		for _, tool := range c.tools {
 			require.Regexp(t, `(^|[|&;] )`+tool+` `, c.command)
 		}
 		require.Equal(t, c.agent || c.timesItself, len(c.tools) == 0, c.name)
 		require.Equal(t, c.agent, len(c.peers) > 0, c.name)
 	}
-	for _, c := range contestants {
+	for _, c := range slices.Concat(contestants, readers) {
 		for _, peer := range c.peers {
 			require.True(t, seen[peer], "%s has no peer %s", c.name, peer)
 		}
