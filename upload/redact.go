@@ -17,6 +17,9 @@ const (
 	// gramSize is the length from which a part of a secret is hidden: shorter
 	// parts are no use to anyone, and would be found in innocent words.
 	gramSize = 8
+	// wordSize is the length below which a secret, as in a trial, would be found in
+	// every other word.
+	wordSize = 4
 )
 
 // redactor takes secrets out of text that somebody else wrote.
@@ -25,7 +28,7 @@ const (
 // not looked up as a whole: text and secret are both reduced to their letters and
 // digits, and each run of gramSize of these that occurs in a secret is hidden,
 // with whatever stood between its characters. Secrets too short for that are
-// looked up as they are.
+// looked up as they are, and those shorter than wordSize as words of their own.
 type redactor struct {
 	whole []string
 	grams map[string]struct{}
@@ -69,6 +72,13 @@ func alphanumeric(s string) (kept string, at []int) {
 	return string(b), at
 }
 
+// inWord says whether a part of a text is within a word.
+func inWord(s string, from, to int) bool {
+	before, _ := alphanumeric(s[max(0, from-1):from])
+	after, _ := alphanumeric(s[to:min(len(s), to+1)])
+	return before+after != ""
+}
+
 // userInfo finds credentials in a URL, such as a proxy's.
 var userInfo = regexp.MustCompile(`://[^/@\s"']*@`)
 
@@ -89,6 +99,10 @@ func (r *redactor) clean(s string) string {
 				break
 			}
 			from += i
+			if len(w) < wordSize && inWord(s, from, from+len(w)) {
+				from++
+				continue
+			}
 			hide(max(from, done), from+len(w)) // matches may overlap
 			done = from + len(w)
 			from++

@@ -30,6 +30,11 @@ func TestRedactLeavesTheRest(t *testing.T) {
 	}
 }
 
+func TestRedactTiny(t *testing.T) {
+	r := newRedactor(Config{Token: "x", Password: "as"})
+	require.Equal(t, "token [redacted], password [redacted], lasting next", r.clean("token x, password as, lasting next"))
+}
+
 func TestMessage(t *testing.T) {
 	r := newRedactor(Config{})
 	require.Equal(t, `a\x1b[0m\nb\u202ec\xff ü`, r.message("  a\x1b[0m\nb\u202ec\xff ü\n"))
