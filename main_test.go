@@ -72,6 +72,7 @@ func TestUsage(t *testing.T) {
 	root := smallRoot(t)
 	require.NoError(t, os.WriteFile("list", []byte("a\n[[:nonsense:]]\n"), 0o600))
 	require.NoError(t, os.WriteFile("empty", nil, 0o600))
+	require.NoError(t, os.WriteFile("manifest", []byte("#mtree\n"), 0o600))
 	require.NoError(t, os.WriteFile("token", []byte("a-token\n"), 0o600))
 	require.NoError(t, os.WriteFile("big", make([]byte, 1<<20+1), 0o600))
 	long := strings.Repeat("n", 251)
@@ -161,10 +162,24 @@ func TestUsage(t *testing.T) {
 		{"verify empty empty --insecure --fingerprint " + strings.Repeat("ab", 32), "ingerprint"},
 		{"version --nonsense", "unknown flag"},
 		{"version x", "version takes no argument"},
+		{"list http://user:hunter2@h:1/x.tgz", "hint: write it as https://HOST/PATH, without user and password"},
+		{"capture ROOT --base https://user:hunter2@h:1/x.tgz -o x.tgz", "hint: write it as https://HOST/PATH, without"},
+		{"extract https://user:hunter2@h:1/x.tgz -C new --json", "the URL holds a user name or password\nhint: "},
+		{"capture ROOT --exclude-from list", "hint: each line is a pattern"},
+		{"capture ROOT --exclude-from none", "hint: name a file that is there"},
+		{"capture ROOT --tag ü --check off", "hint: such as --tag web-12"},
+		{"capture ROOT --upload --files-url foo", "--files-url: the URL of the endpoint's files is not like"},
+		{"capture ROOT --add-curtin foo", "hint: it is one of --add-curtin=true, --add-curtin=dir, --add-curtin=false"},
+		{"capture ROOT --generalize foo -o x.tgz", "hint: image-capture operations lists what may follow --generalize="},
+		{"prune --endpoint https://h:1 --token-file list", "--token-file list: the token has a space"},
+		{"EMPTY", "argument 1 is empty"},
+		{"extract empty EMPTY", "argument 2 is empty"},
+		{"extract manifest -C new", "hint: image-capture extract IMAGE --manifest manifest"},
+		{"report manifest -o new", "manifest is a MANIFEST, and the contents are in the image"},
 	} {
 		var args []string
 		for _, w := range strings.Fields(row.args) {
-			args = append(args, strings.NewReplacer("ROOT", root, "LONG", long).Replace(w))
+			args = append(args, strings.NewReplacer("EMPTY", "", "ROOT", root, "LONG", long).Replace(w))
 		}
 		got := runHere(t.Context(), nil, args...)
 		require.Equal(t, cli.ExitUsage, got.code, "%s: %s", row.args, got.stderr)
@@ -179,7 +194,7 @@ func TestUsage(t *testing.T) {
 		requireRules(t, got.stderr)
 		names, err := os.ReadDir(".")
 		require.NoError(t, err)
-		require.Len(t, names, 4, "%s: something was written", row.args)
+		require.Len(t, names, 5, "%s: something was written", row.args)
 	}
 }
 

@@ -106,6 +106,9 @@ func (o *captureOptions) add(g *groups) {
 	})
 	g.check(func() error {
 		for _, name := range []string{"endpoint", "token-file", "ca-cert", "fingerprint", "insecure", "attempts", "files-url"} {
+			if name == "files-url" && o.outputs.Profile != "" {
+				continue // it is in the Profile
+			}
 			if g.set(name) && !o.upload && !(len(o.layer.bases) > 0 && slices.Contains(tlsFlags, name)) {
 				return usagef("add --upload, or leave out --"+name, "--%s has no effect without --upload: nothing goes to an endpoint", name)
 			}

@@ -122,6 +122,9 @@ func (a *App) run(ctx context.Context, cmd command, opt options, g *groups, args
 	if cmd.name != cobra.ShellCompRequestCmd && len(rest) > 1 && slices.ContainsFunc(commands(), func(c command) bool { return c.name == rest[0] }) {
 		return usagef("image-capture "+rest[0]+" [flags] ...", "%s is a command: it comes first, its flags after it", rest[0])
 	}
+	if i := slices.Index(rest, ""); i >= 0 && cmd.name != cobra.ShellCompRequestCmd {
+		return refused(ctx, a, opt, usagef("leave it out, or see whether a variable is unset: image-capture "+cmd.name+" --help says what it takes", "argument %d is empty", i+1))
+	}
 	if m, ok := opt.(interface{ apply(*terminal) }); ok {
 		m.apply(a.term)
 	}

@@ -54,6 +54,9 @@ func (o *storeOptions) add(g *groups) {
 // validProfile checks --save-profile before anything is captured.
 func (o *storeOptions) validProfile() error {
 	if _, err := manifest.NewProfile(manifest.ProfileParams{Files: o.filesURL, Format: manifest.TGZ, Path: "x"}); err != nil {
+		if inner := errors.Unwrap(err); inner != nil {
+			err = inner // without the image, of which nothing is wrong
+		}
 		return usagef("give scheme, host and port, as in http://192.168.124.1:8091", "--files-url: %w", err)
 	}
 	if o.saveProfile == "" {
@@ -188,6 +191,9 @@ func (o *endpointOptions) connectWith(ctx context.Context, a *App, events upload
 		from = "RS_ENDPOINT"
 	}
 	client, err := o.tls.newClient(cfg, from)
+	if wrong := (*upload.ConfigError)(nil); o.tokenFile != "" && errors.As(err, &wrong) && wrong.Field == "Token" {
+		return nil, usagef(tokenHint, "--token-file %s: %w", o.tokenFile, wrong)
+	}
 	if err != nil {
 		return nil, err
 	}

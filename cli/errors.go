@@ -126,11 +126,14 @@ func diagnose(err error) diagnosis {
 	var mount *rootfs.NoMountError
 	var gone *rootfs.GoneError
 	var remote *upload.Error
+	var address *upload.URLError
 	switch {
 	case err == nil:
 		return diagnosis{code: ExitDone}
 	case errors.Is(err, context.Canceled):
 		return diagnosis{code: ExitInterrupted}
+	case errors.As(err, &address):
+		return diagnosis{ExitUsage, "write it as https://HOST/PATH, without user and password: arguments can be read by all on this machine", ""}
 	case errors.As(err, &mount):
 		return diagnosis{ExitUsage, "findmnt lists the mount points", ""}
 	case errors.As(err, &gone):
@@ -300,11 +303,11 @@ func diagnoseOption(e *capture.OptionError) diagnosis {
 	case capture.OptionExclude:
 		return diagnosis{ExitUsage, "patterns are those of tar --exclude, such as './var/cache/*'", "--exclude: "}
 	case capture.OptionExcludeFrom:
-		return diagnosis{ExitUsage, "", "--exclude-from: "}
+		return diagnosis{ExitUsage, "each line is a pattern as of tar --exclude, such as ./var/cache/*", "--exclude-from: "}
 	case capture.OptionExcludeIfPresent:
 		return diagnosis{ExitUsage, "a name in a directory, without slashes, such as .nobackup; one in ROOT itself would leave out all", "--exclude-if-present, --exclude-caches: "}
 	case capture.OptionTag:
-		return diagnosis{ExitUsage, "", "--tag "}
+		return diagnosis{ExitUsage, "such as --tag web-12, or leave it out: it is then of the tree's os-release", "--tag "}
 	case capture.OptionImage:
 		return diagnosis{ExitUsage, "end the name with .tgz, .tar.zst or .tar, as --format says", "--output "}
 	case capture.OptionOutputs:

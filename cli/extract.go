@@ -48,6 +48,9 @@ func (o *extractOptions) run(ctx context.Context, a *App, _ *groups, args []stri
 	if err := imageFirst("extract", o.dir, args); err != nil {
 		return err
 	}
+	if err := whichIsWhich("extract", args[:1]); err != nil {
+		return err
+	}
 	patterns, err := newSelection(args[1:])
 	if err != nil {
 		return err

@@ -51,7 +51,7 @@ func (o *treeOptions) of(ctx context.Context, root string) (capture.Tree, error)
 			continue
 		}
 		read[name] = true
-		text, err := readFile(ctx, "exclude-from", name, edit.MaxExcludeFile, "")
+		text, err := readFile(ctx, "exclude-from", name, edit.MaxExcludeFile, "name a file that is there, with a pattern as of tar --exclude in each line")
 		if err != nil {
 			return t, err
 		}

@@ -80,6 +80,8 @@ func (o *reportOptions) run(ctx context.Context, a *App, g *groups, args []strin
 		return usagef("image-capture report IMAGE -o report.html", "%w", err)
 	case !isFile && info.IsDir():
 		err = j.tree(ctx, args[0])
+	case kindOfFile(args[0]) == "MANIFEST":
+		err = usagef("give the image", "%s is a MANIFEST, and the contents are in the image", args[0])
 	default:
 		err = j.image(ctx, client, args[0])
 	}

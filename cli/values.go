@@ -73,7 +73,13 @@ func (g *groups) apart(args []string) error {
 		name, long := strings.CutPrefix(arg, "--")
 		f := g.lookup(name)
 		if next := args[i+1]; long && f != nil && f.NoOptDefVal != "" && g.looksLikeValue(f, next) {
-			return usagef("write --"+name+"="+next, "--%s takes its value after =, and %s names no file or directory", name, next)
+			hint := "write --" + name + "=" + next
+			if words := g.words[name]; words != nil && !slices.Contains(words, next) {
+				hint = "it is one of --" + name + "=" + strings.Join(words, ", --"+name+"=")
+			} else if _, err := identity.Select(next); words == nil && f.Value.Type() != "bool" && err != nil {
+				hint = "image-capture operations lists what may follow --" + name + "="
+			}
+			return usagef(hint, "--%s takes its value after =, and %s names no file or directory", name, next)
 		}
 	}
 	return nil
@@ -86,11 +92,11 @@ func (g *groups) looksLikeValue(f *pflag.Flag, word string) bool {
 	switch {
 	case f.Value.Type() == "bool":
 		return word == "true" || word == "false"
-	case g.words[f.Name] != nil:
-		return slices.Contains(g.words[f.Name], word)
+	case strings.HasPrefix(word, "-"): // it may be another flag
+		_, err := identity.Select(word)
+		return g.words[f.Name] == nil && err == nil
 	}
-	_, err := identity.Select(word)
-	return err == nil
+	return !strings.ContainsAny(word, "/:")
 }
 
 // lookup finds a flag.

@@ -82,7 +82,8 @@ func isSourceError(err error) bool {
 	var remote *upload.Error
 	var local *os.PathError
 	var out *stdoutError // nor is that
-	return errors.As(err, &out) || errors.As(err, &remote) || errors.As(err, &local) || errors.Is(err, context.Canceled)
+	var address *upload.URLError
+	return errors.As(err, &out) || errors.As(err, &address) || errors.As(err, &remote) || errors.As(err, &local) || errors.Is(err, context.Canceled)
 }
 
 // verified is the document of verify --json.

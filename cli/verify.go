@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"image-capture/compare"
 	"image-capture/compress"
@@ -161,6 +162,8 @@ func whichIsWhich(command string, args []string) error {
 		return usagef("image-capture "+command+" IMAGE MANIFEST", "%s is a MANIFEST, not an image", args[0])
 	case command == "verify" && last == 0 && kinds[0] == "MANIFEST":
 		return usagef("image-capture verify IMAGE "+words(args[0]), "%s is a MANIFEST, not an image", args[0])
+	case command == "extract" && kinds[0] == "MANIFEST":
+		return usagef("image-capture extract IMAGE --manifest "+words(args[0]), "%s is a MANIFEST, which has no contents", args[0])
 	case command == "cat" && kinds[0] == "MANIFEST":
 		return usagef("image-capture cat IMAGE --manifest "+words(args[0])+" PATH", "%s is a MANIFEST, which has no contents", args[0])
 	case (command == "upload" || last == 1) && kinds[last] == "image":
@@ -239,7 +242,9 @@ func (a *App) open(ctx context.Context, client *upload.Client, name string) (io.
 		}
 		return d, max(d.Size, 0), nil
 	}
+	waits := time.AfterFunc(time.Second, func() { a.waitsForWriter(name) })
 	f, err := whenDone(ctx, func() (*os.File, error) { return os.Open(name) })
+	waits.Stop()
 	if ctx.Err() != nil {
 		return nil, 0, context.Cause(ctx)
 	}
@@ -258,6 +263,14 @@ func (a *App) open(ctx context.Context, client *upload.Client, name string) (io.
 		return readCloser{interruptibleReader{ctx, f}, f}, 0, nil
 	}
 	return f, info.Size(), nil
+}
+
+// waitsForWriter says why nothing happens where that is so: a FIFO is open when somebody
+// writes to it.
+func (a *App) waitsForWriter(name string) {
+	if info, err := os.Stat(name); err == nil && info.Mode()&os.ModeNamedPipe != 0 {
+		a.term.say("waiting for what writes to %s, which is a FIFO", name)
+	}
 }
 
 // unopened is the error of a file that is wrong usage, unless it is there and only others may

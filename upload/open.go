@@ -60,10 +60,10 @@ func (c *Client) follow(rawURL string, get func(u *url.URL, anyone bool) (*excha
 	u, err := url.Parse(rawURL)
 	if err != nil {
 		// The parser's own words quote what may be a password.
-		return nil, fmt.Errorf("%s: not a valid URL", op)
+		return nil, &URLError{op, "", errors.New("not a valid URL")}
 	}
 	if err := checkRemote(u); err != nil {
-		return nil, fmt.Errorf("%s %s: %w", op, c.redact.message(shown(u)), err)
+		return nil, &URLError{op, c.redact.message(shown(u)), err}
 	}
 	trusted := true
 	for range maxRedirects + 1 {
@@ -119,6 +119,21 @@ func shown(u *url.URL) string {
 	v := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}
 	return v.String()
 }
+
+// URLError is that a URL is not one that can be opened, before anybody is asked.
+type URLError struct {
+	op, url string // the URL is as messages show it, and empty where it may hold anything
+	err     error
+}
+
+func (e *URLError) Error() string {
+	if e.url == "" {
+		return fmt.Sprintf("%s: %v", e.op, e.err)
+	}
+	return fmt.Sprintf("%s %s: %v", e.op, e.url, e.err)
+}
+
+func (e *URLError) Unwrap() error { return e.err }
 
 func checkRemote(u *url.URL) error {
 	switch {
