@@ -75,6 +75,7 @@ func (o *catOptions) run(ctx context.Context, a *App, _ *groups, args []string) 
 			return err
 		}
 		defer text.close()
+		c.base = text.base()
 		if why, err = c.byIndex(ctx, text); err != nil {
 			return c.ended(err)
 		}
@@ -91,6 +92,7 @@ type catJob struct {
 	app    *App
 	client *upload.Client
 	image  string
+	base   string   // of a layer
 	names  []string // what these are as list prints names, as in io/fs
 	plain  []string // as the user writes them
 	errs   []error  // of names
@@ -128,7 +130,7 @@ func (c *catJob) missing() error {
 	for _, text := range list[:last] {
 		c.app.term.line("image-capture: " + entry.Printable(text))
 	}
-	return &failure{ExitFailed, errors.New(list[last]), "paths are from the root of the image; image-capture list shows them"}
+	return &failure{ExitFailed, errors.New(list[last]), lacks(c.image, c.base, "paths are from the root of the image; image-capture list shows them")}
 }
 
 // byIndex prints what it finds by the MANIFEST, or says why all of the image has to be read.

@@ -47,8 +47,10 @@ var examples = map[string][]example{
 
 // notes say what a line about a command has no room for, below it.
 var notes = map[string]string{
-	"diff": "Where an image has its MANIFEST beside it that is read in its place, and verify tells whether the image is whole.",
-	"list": "Where an image has its MANIFEST beside it that is listed, and verify tells whether the image is whole.",
+	"cat":     "Of a layer are printed the files that it holds itself: those that are as in its base are in the base.",
+	"extract": "A layer is extracted alone: extract its base first, and delete what the layer's MANIFEST lists as deleted.",
+	"diff":    "Where an image has its MANIFEST beside it that is read in its place, and verify tells whether the image is whole.",
+	"list":    "Where an image has its MANIFEST beside it that is listed, and verify tells whether the image is whole.",
 }
 
 // exampleText is the part of the help.

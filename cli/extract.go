@@ -74,6 +74,7 @@ func (o *extractOptions) run(ctx context.Context, a *App, _ *groups, args []stri
 		defer m.Close()
 		opt.Manifest, e.manifest = m.Reader, m.name
 		if f := m.Facts(); f.Base != "" {
+			e.base = f.Base
 			a.term.warn("extract its base first, delete those names, and add --overwrite", "%s is a layer over %s: the names that its MANIFEST lists as deleted (%d) are not deleted", args[0], f.Base, len(f.Deleted))
 		}
 	}

@@ -16,6 +16,7 @@ type extraction struct {
 	app             *App
 	opt             *extractOptions
 	image, manifest string
+	base            string                    // of a layer
 	text            map[extract.Kind][]string // the first of each
 }
 
@@ -161,7 +162,7 @@ func (e *extraction) conclude(ctx context.Context, err error, unmatched []string
 		final.err = errors.New(there)
 		return final
 	case len(unmatched) > 0:
-		return &failure{ExitFailed, errors.New(there), e.unmatchedHint(unmatched)}
+		return &failure{ExitFailed, errors.New(there), lacks(e.image, e.base, e.unmatchedHint(unmatched))}
 	}
 	return nil
 }

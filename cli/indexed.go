@@ -58,6 +58,21 @@ func (m *again) open() (io.ReadCloser, error) {
 	return r.IOReadCloser(), nil
 }
 
+// base is what a layer is over; empty for other images, and where the MANIFEST is broken,
+// which whoever reads its entries tells.
+func (m *again) base() string {
+	in, err := m.open()
+	if err != nil {
+		return ""
+	}
+	defer in.Close()
+	r, err := manifest.Parse(in)
+	if err != nil {
+		return ""
+	}
+	return r.Facts().Base
+}
+
 func (m *again) close() {
 	if m.file != nil {
 		m.file.Close()

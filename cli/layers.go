@@ -69,6 +69,15 @@ func needsBase(name, base string) error {
 	return usagef("add --base with the image or MANIFEST of "+base, "%s is a layer: it holds only what differs from %s", name, base)
 }
 
+// lacks is a hint for a name that an image does not have: a layer, which is over base, has
+// only what differs from that.
+func lacks(image, base, hint string) string {
+	if base == "" {
+		return hint
+	}
+	return fmt.Sprintf("%s is a layer: what is as in its base %s is only there; %s", entry.Printable(image), entry.Printable(base), hint)
+}
+
 // chained is an image of a chain: a base, or a layer over the one before.
 type chained struct {
 	name     string

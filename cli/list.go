@@ -65,7 +65,7 @@ func (o *listOptions) run(ctx context.Context, a *App, _ *groups, args []string)
 	case err != nil && ctx.Err() == nil && !isSourceError(err):
 		err = badImage(from.of, err)
 	case err == nil && len(unmatched) > 0:
-		err = &failure{ExitFailed, fmt.Errorf("nothing in %s matches %s", name, named(unmatched)), pathsHint}
+		err = &failure{ExitFailed, fmt.Errorf("nothing in %s matches %s", name, named(unmatched)), lacks(name, from.base, pathsHint)}
 	}
 	if o.json {
 		l.end(a.ending(ctx, err))
@@ -78,6 +78,7 @@ type listed struct {
 	stream   compare.Stream
 	of       string // what is read, for errors
 	manifest string // its name; empty for an image
+	base     string // of a layer that is listed without it
 	closers  []io.Closer
 }
 
@@ -96,7 +97,7 @@ func (o *listOptions) listed(ctx context.Context, a *App, client *upload.Client,
 	if err != nil {
 		return nil, err
 	}
-	l := &listed{s.stream, name, name, []io.Closer{closer(s.close)}}
+	l := &listed{s.stream, name, name, "", []io.Closer{closer(s.close)}}
 	if len(s.chain) < 2 {
 		l.close()
 		return nil, usagef("leave out --base", "--base is for layers, and %s is none, as far as a MANIFEST says it", name)
@@ -123,7 +124,7 @@ func (a *App) listed(ctx context.Context, client *upload.Client, name string) (*
 			m.Close()
 			return nil, err
 		}
-		return &listed{m, "MANIFEST " + m.name, m.name, []io.Closer{m}}, nil
+		return &listed{m, "MANIFEST " + m.name, m.name, m.Facts().Base, []io.Closer{m}}, nil
 	}
 	in, _, err := a.open(ctx, client, name)
 	if err != nil {
@@ -136,7 +137,7 @@ func (a *App) listed(ctx context.Context, client *upload.Client, name string) (*
 			in.Close()
 			return nil, badManifest(name, err)
 		}
-		return &listed{r, "MANIFEST " + name, name, []io.Closer{in}}, nil
+		return &listed{r, "MANIFEST " + name, name, r.Facts().Base, []io.Closer{in}}, nil
 	}
 	r, err := image.NewReader(br)
 	if err != nil {
@@ -147,7 +148,7 @@ func (a *App) listed(ctx context.Context, client *upload.Client, name string) (*
 		return nil, badImage(name, err)
 	}
 	a.term.say("all of %s is read: it has no MANIFEST beside it", entry.Escape(name))
-	return &listed{r, name, "", []io.Closer{in, r}}, nil
+	return &listed{r, name, "", "", []io.Closer{in, r}}, nil
 }
 
 // listing prints entries.
