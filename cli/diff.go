@@ -239,6 +239,9 @@ func (d *drift) failed(sides [2]*diffSide, err error) error {
 	if s.tree != nil || isSourceError(bad.Err) {
 		return bad.Err
 	}
+	if line := (*manifest.LineError)(nil); errors.As(bad.Err, &line) && s.imageEntries != nil && len(s.unread) > 0 {
+		return badManifest(s.unread[0].manifest, bad.Err)
+	}
 	return badImage(s.name, bad.Err)
 }
 

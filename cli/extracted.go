@@ -140,6 +140,8 @@ func (e *extraction) conclude(ctx context.Context, err error, unmatched []string
 		}
 	}
 	var write *extract.WriteError
+	var listed *extract.ManifestError
+	var other *extract.MismatchError
 	switch {
 	case err == nil:
 	case ctx.Err() != nil && e.Problems[extract.Incomplete]+e.Problems[extract.Differs] == 0:
@@ -151,6 +153,10 @@ func (e *extraction) conclude(ctx context.Context, err error, unmatched []string
 		return &failure{d.code, fmt.Errorf("%w; %s", err, there), map[bool]string{true: "free some space in the directory"}[errors.Is(err, syscall.ENOSPC)]}
 	case isSourceError(err):
 		return fmt.Errorf("%w; %s", err, there)
+	case errors.As(err, &listed):
+		return badManifest(e.manifest, fmt.Errorf("%w; %s", err, there))
+	case errors.As(err, &other):
+		return &failure{ExitVerify, fmt.Errorf("%s: %w; %s", e.image, err, there), otherHint(e.manifest)}
 	default:
 		return badImage(e.image, fmt.Errorf("%w; %s", err, there))
 	}

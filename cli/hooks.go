@@ -115,7 +115,7 @@ func (a *App) layersFor(ctx context.Context, client *upload.Client, names []stri
 			return nil, usagef("put the MANIFEST that the capture wrote beside it: what the layer deletes is in there", "--layer %s has no MANIFEST", name)
 		}
 		facts := m.Facts()
-		err = m.standsFor(name, 0)
+		err = m.standsFor(name, 0, otherHint(m.name))
 		m.Close()
 		switch {
 		case err != nil:

@@ -105,9 +105,12 @@ func parseAgain(in io.ReadCloser, name string) (*besideManifest, error) {
 	return nil, err
 }
 
+// aloneHint is for commands that take a MANIFEST in the place of its image.
+const aloneHint = "give the MANIFEST alone, or move it elsewhere to have the image read"
+
 // standsFor is an error where an image is not the one that the MANIFEST describes, which
 // then says nothing of it. sent is the size that a server said, 0 where it did not.
-func (m *besideManifest) standsFor(image string, sent int64) error {
+func (m *besideManifest) standsFor(image string, sent int64, hint string) error {
 	size := sent
 	if info, err := os.Stat(image); err == nil && info.Mode().IsRegular() && !isURL(image) {
 		size = info.Size()
@@ -118,7 +121,7 @@ func (m *besideManifest) standsFor(image string, sent int64) error {
 		return nil
 	}
 	return &failure{ExitVerify, fmt.Errorf("%s has %d bytes, and %s is the MANIFEST of an image of %d", image, size, m.name, m.Facts().Size),
-		"give the MANIFEST alone, or move it elsewhere to have the image read"}
+		hint}
 }
 
 // frames are where those of the image begin; nil where the MANIFEST does not say, or is
@@ -179,13 +182,18 @@ func (a *App) parts(ctx context.Context, client *upload.Client, name string) (pa
 	return nil, "it is not a file", nil
 }
 
+// otherHint is for an image that is not as the MANIFEST of that name says.
+func otherHint(name string) string {
+	return "the image is damaged, or " + name + " is the MANIFEST of another image: image-capture verify says more"
+}
+
 // wrongManifest says of an error of the MANIFEST, or of an image that is not as it says,
 // what it is of; one of the source it leaves.
 func wrongManifest(image, name string, err error) error {
 	var wrong *index.WrongError
 	switch {
 	case errors.As(err, &wrong):
-		return &failure{ExitVerify, fmt.Errorf("%s: %w", image, err), "the image is damaged, or " + name + " is the MANIFEST of another image: image-capture verify says more"}
+		return &failure{ExitVerify, fmt.Errorf("%s: %w", image, err), otherHint(name)}
 	case isSourceError(err):
 		return err
 	}

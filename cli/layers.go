@@ -110,7 +110,11 @@ func (a *App) chain(ctx context.Context, client *upload.Client, bases []string, 
 		case m != nil:
 			facts := m.Facts()
 			c.facts, c.manifest, c.frames = &facts, m.name, m.frames()
+			other := m.standsFor(n, 0, otherHint(m.name)+"; to have the image read alone move the MANIFEST elsewhere")
 			m.Close()
+			if other != nil {
+				return nil, other
+			}
 		}
 		layer := c.facts != nil && c.facts.Base != ""
 		switch {

@@ -118,7 +118,7 @@ func (a *App) listed(ctx context.Context, client *upload.Client, name string) (*
 			sent, err = client.SizeOf(ctx, name)
 		}
 		if err == nil {
-			err = m.standsFor(name, max(sent, 0))
+			err = m.standsFor(name, max(sent, 0), aloneHint)
 		}
 		if err != nil {
 			m.Close()

@@ -130,7 +130,7 @@ func (s *imageEntries) read(ctx context.Context, a *App, client *upload.Client, 
 		s.closers = append(s.closers, m)
 		s.manifest(m.Reader)
 		s.unread = []unreadImage{{s.name, m.name}}
-		return m.standsFor(s.name, size)
+		return m.standsFor(s.name, size, aloneHint)
 	}
 	source := compare.NewSource(in)
 	r, err := image.NewReader(source)

@@ -23,6 +23,7 @@ type verification struct {
 	sha256          string   // of what was read
 	found           []string // the first differences
 	more            int
+	unreadable      bool // the MANIFEST is
 }
 
 // mostDifferences is how many are told; the rest is counted.
@@ -33,7 +34,11 @@ func (v *verification) differ(d compare.Difference) {
 		v.more++
 		return
 	}
-	v.found = append(v.found, entry.Printable(sentence(escaped(d))))
+	text := sentence(escaped(d))
+	if d.Field == compare.BrokenManifest {
+		text, v.unreadable = "MANIFEST "+v.manifest+": "+d.Want, true
+	}
+	v.found = append(v.found, entry.Printable(text))
 }
 
 // escaped writes the names in a difference as they are printed.
@@ -51,8 +56,6 @@ func sentence(d compare.Difference) string {
 	switch d.Field {
 	case compare.BrokenImage:
 		return d.Got
-	case compare.BrokenManifest:
-		return "MANIFEST: " + d.Want
 	case compare.Order:
 		switch {
 		case d.Got == "":
@@ -152,6 +155,9 @@ func (v *verification) verdict() error {
 	if len(v.found) == 0 {
 		return nil
 	}
+	if v.unreadable && len(v.found) == 1 {
+		return &failure{ExitVerify, fmt.Errorf("%s is not known to be whole: its MANIFEST %s cannot be read to its end", v.image, v.manifest), manifestHint}
+	}
 	return &failure{ExitVerify, fmt.Errorf("%s does not match %s", v.image, v.manifest), "do not deploy it: copy it again from where it is whole, or capture again"}
 }
 
@@ -191,5 +197,8 @@ func badManifest(name string, err error) error {
 
 // badImage says of an image, or what else is read for one, that it is not as it should be.
 func badImage(name string, err error) error {
+	if line := (*manifest.LineError)(nil); errors.As(err, &line) {
+		return &failure{ExitVerify, fmt.Errorf("%s: %w", name, err), manifestHint}
+	}
 	return &failure{ExitVerify, fmt.Errorf("%s: %w", name, err), "give an image as it was captured: tar, alone or in gzip or zstd, and whole"}
 }

@@ -195,6 +195,17 @@ type atLine struct {
 	error
 }
 
+// LineError says that a MANIFEST cannot be read, and where.
+type LineError struct {
+	Line int
+	err  error
+}
+
+func (e *LineError) Error() string { return fmt.Sprintf("manifest line %d: %v", e.Line, e.err) }
+
+// Unwrap returns the reason.
+func (e *LineError) Unwrap() error { return e.err }
+
 // fail names the line.
 func (r *Reader) fail(err error) error {
 	at := r.lines.at
@@ -202,9 +213,9 @@ func (r *Reader) fail(err error) error {
 		at, err = e.line, e.error
 	}
 	if r.version > Version {
-		return fmt.Errorf("manifest line %d: %w (it is of format %d, and this program reads %d)", at, err, r.version, Version)
+		err = fmt.Errorf("%w (it is of format %d, and this program reads %d)", err, r.version, Version)
 	}
-	return fmt.Errorf("manifest line %d: %w", at, err)
+	return &LineError{at, err}
 }
 
 // cutShort turns io.EOF where a line must follow into an error of ours: to a caller
