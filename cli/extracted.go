@@ -124,7 +124,7 @@ func entries(n int64) string {
 // merged says how many of the extracted entries are not new.
 func (e *extraction) merged() string {
 	if n := e.Problems[extract.Merged]; n > 0 {
-		return fmt.Sprintf("; directories among them that were there before: %d", n)
+		return fmt.Sprintf(" (directories that were there before: %d)", n)
 	}
 	return ""
 }
