@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 
+	"image-capture/compare"
 	"image-capture/entry"
 	"image-capture/image"
 	"image-capture/image/imagefs"
@@ -75,7 +77,8 @@ func (o *catOptions) run(ctx context.Context, a *App, _ *groups, args []string) 
 			return err
 		}
 		defer text.close()
-		c.base = text.base()
+		f := text.facts()
+		c.base, c.sha256, c.manifest = f.Base, f.SHA256, name
 		if why, err = c.byIndex(ctx, text); err != nil {
 			return c.ended(err)
 		}
@@ -92,10 +95,12 @@ type catJob struct {
 	app    *App
 	client *upload.Client
 	image  string
-	base   string   // of a layer
-	names  []string // what these are as list prints names, as in io/fs
-	plain  []string // as the user writes them
-	errs   []error  // of names
+	base   string // of a layer
+	// manifest is the name of the MANIFEST, and sha256 the digest that it has; empty without.
+	manifest, sha256 string
+	names            []string // what these are as list prints names, as in io/fs
+	plain            []string // as the user writes them
+	errs             []error  // of names
 }
 
 // ended is no error where nobody reads on.
@@ -312,10 +317,17 @@ func (c *catJob) read(ctx context.Context, do func(*image.Reader) error) error {
 		return err
 	}
 	defer in.Close()
-	r, err := image.NewReader(in)
+	source := compare.NewSource(in)
+	r, err := image.NewReader(source)
 	if err == nil {
 		err = do(r)
 		r.Close()
+	}
+	if err == nil {
+		_, err = io.Copy(io.Discard, source)
+	}
+	if sum := hex.EncodeToString(source.SHA256()); err == nil && c.sha256 != "" && sum != c.sha256 {
+		return notMatching(c.image, c.manifest, sum, c.sha256)
 	}
 	if err == nil || isSourceError(err) || errors.Is(err, syscall.EPIPE) {
 		return err

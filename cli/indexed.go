@@ -58,19 +58,19 @@ func (m *again) open() (io.ReadCloser, error) {
 	return r.IOReadCloser(), nil
 }
 
-// base is what a layer is over; empty for other images, and where the MANIFEST is broken,
-// which whoever reads its entries tells.
-func (m *again) base() string {
+// facts are what the MANIFEST says of the image; none where it is broken, which whoever
+// reads its entries tells.
+func (m *again) facts() (f manifest.Facts) {
 	in, err := m.open()
 	if err != nil {
-		return ""
+		return f
 	}
 	defer in.Close()
 	r, err := manifest.Parse(in)
 	if err != nil {
-		return ""
+		return f
 	}
-	return r.Facts().Base
+	return r.Facts()
 }
 
 func (m *again) close() {

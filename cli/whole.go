@@ -34,12 +34,16 @@ func (a *App) readWhole(ctx context.Context, client *upload.Client, img *chained
 	if img.facts == nil || img.facts.SHA256 == "" || img.facts.SHA256 == img.sha256 {
 		return nil
 	}
+	return notMatching(img.name, img.manifest, img.sha256, img.facts.SHA256)
+}
+
+// notMatching is the error of an image that is not the one of its MANIFEST.
+func notMatching(image, manifest, got, want string) error {
 	verify := "image-capture verify IMAGE MANIFEST"
-	if img.name != "-" && img.manifest != "-" {
-		verify = "image-capture verify " + words(img.name, img.manifest)
+	if image != "-" && manifest != "-" {
+		verify = "image-capture verify " + words(image, manifest)
 	}
-	return &failure{ExitVerify, fmt.Errorf("%s does not match %s: its SHA-256 is %s, the MANIFEST says %s", img.name, img.manifest, img.sha256, img.facts.SHA256),
-		verify + " says what differs"}
+	return &failure{ExitVerify, fmt.Errorf("%s does not match %s: its SHA-256 is %s, the MANIFEST says %s", image, manifest, got, want), verify + " says what differs"}
 }
 
 // sayUnknown says of an image that nothing tells whether it is whole: compressed ones
