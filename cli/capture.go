@@ -236,6 +236,9 @@ func (o *captureOptions) options(ctx context.Context, a *App, g *groups, root st
 	if opt.Format, err = o.format.format(); err != nil {
 		return opt, err
 	}
+	if err := o.validNames(opt.Format); err != nil {
+		return opt, err
+	}
 	if opt.Level, err = compress.ParseLevel(o.level); err != nil {
 		return opt, usagef("write --level best for the smallest image, fast for the quickest capture; a format's own numbers are not taken", "--level: %w", err)
 	}

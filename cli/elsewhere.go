@@ -119,6 +119,9 @@ func piped(cmd string, f farther, others []string) string {
 	if cmd == "upload" || cmd == "capture" {
 		return f.bring()
 	}
+	if cmd == "verify" {
+		return pipedVerify(f, others)
+	}
 	words := []string{f.fetch(), "| image-capture", cmd, "-"}
 	for _, o := range others {
 		if _, far := elsewhere(o); !far {
@@ -127,4 +130,20 @@ func piped(cmd string, f farther, others []string) string {
 	}
 	more := map[string]string{"report": "-o report.html", "extract": "-C root"}[cmd]
 	return strings.TrimSpace(strings.Join(append(words, more), " "))
+}
+
+// pipedVerify has the MANIFEST brought here first, where it is not here: stdin is for one.
+func pipedVerify(f farther, others []string) string {
+	if len(others) == 1 {
+		m, far := elsewhere(others[0])
+		switch {
+		case !far && strings.HasSuffix(f.path, ".txt"):
+			return f.fetch() + " | image-capture verify " + words(others[0]) + " -"
+		case !far:
+			return f.fetch() + " | image-capture verify - " + words(others[0])
+		}
+		return m.bring() + " && " + f.fetch() + " | image-capture verify - " + words("./"+path.Base(m.path))
+	}
+	m := farther{f.url, manifestOf(f.path)}
+	return m.bring() + " && " + f.fetch() + " | image-capture verify - " + words("./"+path.Base(m.path))
 }

@@ -69,7 +69,7 @@ func (o *storeOptions) validProfile() error {
 }
 
 // folderHint is for --upload-path.
-const folderHint = "such as --upload-path images/gold; letters, digits and . _ - between slashes"
+const folderHint = "such as --upload-path images/gold; no slash at the beginning, no . or .. between slashes, no backslash, nothing invisible"
 
 const tokenHint = "name a file that has the token alone, or leave it out and set RS_TOKEN"
 

@@ -101,7 +101,8 @@ const (
 	asRoot         = "run as root"
 	asRootThere    = "log in as root, or add --sudo"
 	filesClaims    = `give the task ExtraClaims: scope files, action "post, get", specific "*"`
-	profileClaims  = `give the task ExtraClaims: scope profiles, action "create, update", specific "*"; or store the printed Profile with drpcli profiles create`
+	storePrinted   = "store the printed Profile with drpcli profiles create"
+	profileClaims  = `give the task ExtraClaims: scope profiles, action "create, update", specific "*"; or ` + storePrinted
 	otherName      = "use another name (--rootfs-name, --manifest-name, --upload-path)"
 	otherFolder    = "use another folder (--upload-path)"              // where names are given
 	fileFull       = "free some space, or name a file on another disk" // beside the image, or without one
@@ -113,6 +114,7 @@ const (
 // notCapturing says in the words of other commands what hints say in those of a capture.
 var notCapturing = strings.NewReplacer(
 	otherName, otherFolder,
+	storePrinted, "repeat the upload with the MANIFEST alone and --overwrite",
 	goneHint, "mount it again, or give the snapshot more room, and begin again",
 	spaceHint, fileFull,
 	"wait until that capture ends", "wait until that ends",
@@ -328,7 +330,7 @@ func diagnoseProfile(err error) diagnosis {
 				d.hint = profileClaims
 			}
 		case upload.Taken:
-			d.hint = "use another name if a content pack owns that Profile, or store the printed Profile with drpcli profiles create"
+			d.hint = "use another name if a content pack owns that Profile, or " + storePrinted
 		}
 	}
 	return d

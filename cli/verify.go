@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -276,6 +277,11 @@ func (a *App) waitsForWriter(name string) {
 // unopened is the error of a file that is wrong usage, unless it is there and only others may
 // read it.
 func unopened(err error) error {
+	if at := (*os.PathError)(nil); errors.As(err, &at) && errors.Is(err, unix.EPERM) {
+		if info, serr := os.Stat(at.Path); serr == nil && info.Mode()&os.ModeDevice != 0 {
+			return &failure{ExitFailed, fmt.Errorf("%s is a device, and this system lets nobody read it here: %w", at.Path, err), "name the file of an image; mount a disk, and capture what is in it"}
+		}
+	}
 	if errors.Is(err, os.ErrPermission) || errors.Is(err, unix.EIO) || errors.Is(err, unix.EMFILE) {
 		return err
 	}
