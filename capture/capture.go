@@ -27,7 +27,7 @@ func Run(ctx context.Context, opt Options, events Events) (Result, error) {
 	if events == nil {
 		events = Silent{}
 	}
-	r := &run{opt: opt, events: events, origin: opt.origin(events)}
+	r := newRun(opt, events)
 	defer r.close()
 	err := r.all(ctx)
 	if r.delivery != nil {
@@ -57,6 +57,14 @@ type run struct {
 	profileSaved string
 }
 
+func newRun(opt Options, events Events) *run {
+	r := &run{opt: opt, events: events, origin: opt.origin(events)}
+	if e := opt.Endpoint; e != nil {
+		r.delivery = &Delivery{Endpoint: e, Overwrite: opt.Overwrite}
+	}
+	return r
+}
+
 func (r *run) close() {
 	r.outputs.close()
 	if r.image != nil {
@@ -67,12 +75,9 @@ func (r *run) close() {
 
 // all is the capture itself.
 func (r *run) all(ctx context.Context) error {
-	if e := r.opt.Endpoint; e != nil {
-		r.delivery = &Delivery{Endpoint: e, Overwrite: r.opt.Overwrite}
-		if name := r.opt.SaveProfile; name != "" {
-			if create, update, lacking := e.CannotSaveProfile(name); lacking {
-				r.events.ProfileWillFail(create, update)
-			}
+	if e, name := r.opt.Endpoint, r.opt.SaveProfile; e != nil && name != "" {
+		if create, update, lacking := e.CannotSaveProfile(name); lacking {
+			r.events.ProfileWillFail(create, update)
 		}
 	}
 	if err := r.origin.Ready(ctx); err != nil {

@@ -30,7 +30,7 @@ type TokenLacks struct{ Create, Update string }
 // Run would end with. Memory is bounded by the depth of the tree, and by the inodes with
 // several names of which not all have come.
 func Preview(ctx context.Context, opt Options, events Events) (Forecast, error) {
-	r := &run{opt: opt, events: events, origin: opt.origin(events)}
+	r := newRun(opt, events)
 	defer r.close()
 	steps := []func(context.Context) error{
 		r.origin.Ready, func(context.Context) error { return r.given() }, r.check, r.name, r.free,
@@ -68,9 +68,12 @@ func (r *run) preview(ctx context.Context) (f Forecast, err error) {
 	return f, err
 }
 
-// free finds the names of the local files, and refuses those that could not be made.
-func (r *run) free(context.Context) error {
+// free finds the names of the files, and refuses those that could not be made.
+func (r *run) free(ctx context.Context) error {
 	if err := r.assign(); err != nil {
+		return err
+	}
+	if err := r.allowed(ctx); err != nil {
 		return err
 	}
 	for _, out := range r.outputs.all() {
@@ -92,9 +95,6 @@ func (r *run) ask(ctx context.Context) (unknown []Unknown, err error) {
 		return nil, nil
 	}
 	names := []string{r.facts.UploadTarball, r.facts.UploadManifest}
-	if err := e.Ready(ctx, r.opt.Overwrite, names...); err != nil {
-		return nil, err
-	}
 	if err := e.Known(ctx, names[0]); err != nil {
 		return nil, err
 	}

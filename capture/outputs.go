@@ -44,12 +44,7 @@ func (r *run) place(ctx context.Context) error {
 	if o.manifest.name == "" && opt.Endpoint == nil {
 		r.events.NoManifest()
 	}
-	if opt.Endpoint != nil {
-		if err := r.delivery.Ready(ctx, r.delivery.Names.Image, r.delivery.Names.Manifest); err != nil {
-			return err
-		}
-	}
-	if err := o.notOthers(r.beside()); err != nil {
+	if err := r.allowed(ctx); err != nil {
 		return err
 	}
 	for _, out := range o.all() {
@@ -63,6 +58,17 @@ func (r *run) place(ctx context.Context) error {
 	}
 	r.measureRoom()
 	return nil
+}
+
+// allowed refuses names that are taken on the endpoint, and the names of MANIFESTs of other
+// images, here and there.
+func (r *run) allowed(ctx context.Context) error {
+	if d := r.delivery; d != nil {
+		if err := d.Ready(ctx, d.Names.Image, d.Names.Manifest); err != nil {
+			return err
+		}
+	}
+	return r.outputs.notOthers(r.beside())
 }
 
 // assign finds the names of the files.
