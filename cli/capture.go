@@ -122,7 +122,7 @@ func (o *captureOptions) add(g *groups) {
 
 func (o *captureOptions) run(ctx context.Context, a *App, g *groups, args []string) error {
 	if len(args) > 1 {
-		return refused(ctx, a, o, usagef("the image goes after --output, as in image-capture / --output FILE", "capture takes one argument, the root, and these are %s", shellWords(args)))
+		return refused(ctx, a, o, usagef("the image goes after --output, as in image-capture / --output FILE", "capture takes one argument, the root, and these are %s", words(args...)))
 	}
 	if len(args) != 1 {
 		return refused(ctx, a, o, usagef("image-capture ROOT, such as image-capture / or image-capture /mnt; image-capture --help lists commands and flags", "capture takes one argument, the root"))

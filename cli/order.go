@@ -44,11 +44,7 @@ func imageFirst(command, dir string, args []string) error {
 
 // typed is a command to type.
 func typed(command string, args []string, more ...string) string {
-	words := []string{"image-capture", command}
-	for _, a := range append(args, more...) {
-		words = append(words, entry.ShellWord(a))
-	}
-	return strings.Join(words, " ")
+	return "image-capture " + command + " " + words(append(args, more...)...)
 }
 
 // here is the directory that extract writes to when it is told none.

@@ -46,14 +46,24 @@ func repeated(err error) againError {
 
 // leftThere says how to look for what an interrupted upload left on the endpoint.
 func leftThere(e *capture.InterruptedError, err error) string {
-	prune := "image-capture prune --orphans --parts"
+	folder := ""
 	for _, name := range append([]string{e.Stored, e.Old}, e.Maybe...) {
-		if folder := path.Dir(name); name != "" && folder != manifest.DefaultUploadPath {
-			prune += " --upload-path " + words(folder)
+		if name != "" {
+			folder = path.Dir(name)
 			break
 		}
 	}
-	return "drpcli files list shows what is there; " + prune + repeated(err).endpoint + " lists, after a day, images without MANIFEST and the .part files of broken uploads"
+	return "drpcli files list shows what is there; " + pruneLists(folder, repeated(err).endpoint)
+}
+
+// pruneLists is the command that shows what broken uploads left in a folder; endpoint are the
+// flags for it.
+func pruneLists(folder, endpoint string) string {
+	prune := "image-capture prune --orphans --parts"
+	if folder != "" && folder != manifest.DefaultUploadPath {
+		prune += " --upload-path " + words(folder)
+	}
+	return prune + endpoint + " lists, after a day, images without MANIFEST and the .part files of broken uploads"
 }
 
 // resend is how to send what is whole here. err is the whole error that e is of.

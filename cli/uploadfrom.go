@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"path"
 
 	"image-capture/capture"
 	"image-capture/remote"
@@ -62,7 +63,7 @@ func (o *captureOptions) hostCaptures(ctx context.Context, a *App, g *groups, op
 	}, farEvents{a.events(o.progress, o.verbose), &o.remote})
 	var lost *remote.LostError
 	if errors.As(err, &lost) {
-		err = &failure{ExitEndpoint, err, "nothing is left on the host; what it had sent may be on the endpoint, where image-capture prune --orphans --parts lists, after a day, images without MANIFEST and the .part files of broken uploads"}
+		err = &failure{ExitEndpoint, err, "nothing is left on the host; what it had sent may be on the endpoint, where " + pruneLists(path.Clean(opt.Names.UploadPath), endpointFlags(g))}
 	}
 	return res, err
 }

@@ -93,12 +93,3 @@ func words(args ...string) string {
 	}
 	return strings.Join(list, " ")
 }
-
-// shellWords are arguments as one would type them.
-func shellWords(args []string) string {
-	var list []string
-	for _, a := range args {
-		list = append(list, entry.ShellWord(a))
-	}
-	return strings.Join(list, " ")
-}

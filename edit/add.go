@@ -63,7 +63,7 @@ func (p *Plan) fits(path string, a *addition) error {
 		return tooLong(len(a.content))
 	}
 	for _, other := range p.added.order {
-		if isBelow(path, other) && p.added.byPath[other].typ != entry.Dir || isBelow(other, path) && a.typ != entry.Dir {
+		if entry.IsBelow(path, other) && p.added.byPath[other].typ != entry.Dir || entry.IsBelow(other, path) && a.typ != entry.Dir {
 			return fmt.Errorf("%q is added too, as no directory", min(path, other))
 		}
 	}

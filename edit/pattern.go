@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"image-capture/entry"
 )
 
 // pattern is a compiled exclude pattern: the segments between its stars, one
@@ -179,5 +181,5 @@ func (p *pattern) literal() (string, bool) {
 
 // below says that the pattern can match only names below the directory.
 func (p *pattern) below(dir string) bool {
-	return isBelow(p.anchor, dir)
+	return entry.IsBelow(p.anchor, dir)
 }

@@ -297,7 +297,3 @@ func splitPath(path string) (parent, name string) {
 	i := strings.LastIndexByte(path, '/')
 	return path[:i], path[i+1:]
 }
-
-func isBelow(path, dir string) bool {
-	return len(path) > len(dir) && path[len(dir)] == '/' && path[:len(dir)] == dir
-}

@@ -42,10 +42,10 @@ func (t *Tree) Live(ctx context.Context) (int64, error) {
 		}
 	}
 	within := func(path string) bool {
-		return slices.ContainsFunc(dirs, func(dir string) bool { return isBelow(path, dir) })
+		return slices.ContainsFunc(dirs, func(dir string) bool { return entry.IsBelow(path, dir) })
 	}
 	opt := rootfs.WalkOptions{Drop: func(path string, _ bool) bool {
-		return !within(path) && !slices.ContainsFunc(dirs, func(dir string) bool { return path == dir || isBelow(dir, path) })
+		return !within(path) && !slices.ContainsFunc(dirs, func(dir string) bool { return path == dir || entry.IsBelow(dir, path) })
 	}}
 	if t.mounts != nil {
 		opt.Mounts = t.mounts.Copy()

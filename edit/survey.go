@@ -80,7 +80,7 @@ func (s *survey) drop(path string, dir bool) bool {
 }
 
 func (s *survey) gone(path string) bool {
-	return s.top != "" && (path == s.top || isBelow(path, s.top))
+	return s.top != "" && (path == s.top || entry.IsBelow(path, s.top))
 }
 
 // charge notes whose doing it is.

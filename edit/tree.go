@@ -139,7 +139,7 @@ func (w *walker) enter(n *rootfs.Node) error {
 // before adds what comes before a path of the tree.
 func (w *walker) before(path string) error {
 	in := len(w.open)
-	for in > 0 && !isBelow(path, w.open[in-1].path) {
+	for in > 0 && !entry.IsBelow(path, w.open[in-1].path) {
 		in--
 	}
 	if err := w.leave(in); err != nil || in == 0 {

@@ -106,3 +106,8 @@ func (e *Entry) Fresh(at time.Time) bool {
 	// A time well in the future is that of another host's clock.
 	return age < Tick && age > -time.Second
 }
+
+// IsBelow says whether a path is below that of a directory, at any depth; both as Entry.Path.
+func IsBelow(path, dir string) bool {
+	return len(path) > len(dir) && path[len(dir)] == '/' && path[:len(dir)] == dir
+}

@@ -191,21 +191,27 @@ func (f *feed) hear(a *answer) {
 	f.turn.Broadcast()
 }
 
+// take waits for a content that is wanted; not ok when all is over.
+func (f *feed) take() (w wanted, ok bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for len(f.queue) == 0 && !f.over {
+		f.turn.Wait()
+	}
+	if f.over {
+		return w, false
+	}
+	w, f.queue = f.queue[0], f.queue[1:]
+	return w, true
+}
+
 // read reads contents that are wanted, one after the other.
 func (f *feed) read() {
-	for f.wait(func() bool { return f.over || len(f.queue) > 0 }) == nil {
-		f.mu.Lock()
-		if f.over {
-			f.mu.Unlock()
+	for {
+		w, ok := f.take()
+		if !ok {
 			return
 		}
-		if len(f.queue) == 0 { // another was faster
-			f.mu.Unlock()
-			continue
-		}
-		w := f.queue[0]
-		f.queue = f.queue[1:]
-		f.mu.Unlock()
 		d := digest{Number: w.number}
 		var err error
 		if d.SHA256, d.Sparse, err = w.content.Digests(); err != nil {

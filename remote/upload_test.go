@@ -31,15 +31,7 @@ func TestUpload(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, string(text), "RS_OTHER=this one goes there", "or nothing is shown")
 	require.NotContains(t, string(text), s.Token)
-	image, err := s.Content("images/img.tgz")
-	require.NoError(t, err)
-	local := filepath.Join(t.TempDir(), "x.tgz")
-	require.NoError(t, quiet(h.agent, tree, "--check", "off", "-o", local))
-	want, err := os.ReadFile(local)
-	require.NoError(t, err)
-	require.True(t, bytes.Equal(want, image))
-	_, err = s.Content("images/man.txt")
-	require.NoError(t, err)
+	storedWhole(t, h, s, tree)
 	h.settled(t, before)
 }
 
@@ -74,6 +66,17 @@ func TestUploadFromHost(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, string(text), "__serve", "or nothing is shown")
 	require.NotContains(t, string(text), s.Token)
+	storedWhole(t, h, s, tree)
+	code, out, errs = run("wrong-token-of-somebody", "--json", "--overwrite")
+	require.Equal(t, cli.ExitRefused, code, errs)
+	require.Contains(t, out, `"exit_code": 5`)
+	require.NotContains(t, out+errs, "wrong-token-of-somebody")
+	h.settled(t, before)
+}
+
+// storedWhole: what is on the endpoint is what a capture of the tree here makes.
+func storedWhole(t *testing.T, h *sshd, s *drptest.Server, tree string) {
+	t.Helper()
 	image, err := s.Content("images/img.tgz")
 	require.NoError(t, err)
 	local := filepath.Join(t.TempDir(), "x.tgz")
@@ -83,9 +86,4 @@ func TestUploadFromHost(t *testing.T) {
 	require.True(t, bytes.Equal(want, image))
 	_, err = s.Content("images/man.txt")
 	require.NoError(t, err)
-	code, out, errs = run("wrong-token-of-somebody", "--json", "--overwrite")
-	require.Equal(t, cli.ExitRefused, code, errs)
-	require.Contains(t, out, `"exit_code": 5`)
-	require.NotContains(t, out+errs, "wrong-token-of-somebody")
-	h.settled(t, before)
 }

@@ -3,7 +3,7 @@
 # network: for what this machine's kernel may lack, such as arrays and volumes.
 #   guest.sh ROOT INIT "PACKAGE ..." "SIZE ..." [FILE ...]
 # ROOT is a Debian root with a kernel, and is left as it is: the guest's / (vda) is a copy
-# of it with the packages, with INIT as /guest.sh and each FILE in /. SIZEs are those of its
+# of it with the packages, with INIT as /guest.sh, guest-init.sh and each FILE in /. SIZEs are those of its
 # further disks, vdb and so on. The guest's console goes to stdout; INIT ends with a line
 # "guest: passed".
 set -euo pipefail
@@ -31,6 +31,7 @@ export DEBIAN_FRONTEND=noninteractive
 } >"$work/apt.log" 2>&1 || { cat "$work/apt.log"; exit 1; }
 umount "$work/root/proc"
 install -m 755 "$init" "$work/root/guest.sh"
+install -m 644 "$here/guest-init.sh" "$work/root/guest-init.sh"
 [ $# = 0 ] || install -m 755 "$@" "$work/root"
 rm -rf "$work/root/var/cache/apt/archives" "$work/root/var/lib/apt/lists" "$work/root/usr/share/doc" "$work/root/usr/share/locale"
 

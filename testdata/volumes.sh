@@ -2,19 +2,8 @@
 # Runs as init in a guest of guest.sh: makes a mirror with a volume group on it, and on that
 # what TestOnVolumes (/volumes.test) captures, by /image-capture. The last line is the
 # verdict.
-export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C HOME=/root
-end() {
-	echo "guest: $1"
-	sync
-	echo o >/proc/sysrq-trigger
-	sleep 60
-}
-trap 'end "failed at line $LINENO"' ERR
-set -E
-
-mountpoint -q /proc || mount -t proc proc /proc
-mountpoint -q /run || mount -t tmpfs none /run
-mount -t tmpfs none /tmp
+# shellcheck source=/dev/null
+. /guest-init.sh
 /lib/systemd/systemd-udevd --daemon
 udevadm trigger
 udevadm settle

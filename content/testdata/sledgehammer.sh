@@ -3,19 +3,8 @@
 # root, vdb and vdc become a mirror with volumes on it, vdd has a /boot and an EFI system
 # partition, vde is encrypted. Then the tasks of the pack do their work on what looks like a
 # machine's disks. The last line is the verdict.
-export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C HOME=/root
-end() {
-	echo "guest: $1"
-	sync
-	echo o >/proc/sysrq-trigger
-	sleep 60
-}
-trap 'end "failed at line $LINENO"' ERR
-set -E
-
-mountpoint -q /proc || mount -t proc proc /proc
-mountpoint -q /run || mount -t tmpfs none /run
-mount -t tmpfs none /tmp
+# shellcheck source=/dev/null
+. /guest-init.sh
 # What udev would assemble by itself, the task shall.
 rm -f {/usr,}/lib/udev/rules.d/{64-md-raid-assembly,69-lvm}.rules
 /lib/systemd/systemd-udevd --daemon

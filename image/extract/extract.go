@@ -249,7 +249,7 @@ func (x *extraction) wanted(m *entry.Member) (*entry.Member, error) {
 // member extracts one. Only what ends the extraction is an error.
 func (x *extraction) member(m, want *entry.Member) error {
 	if x.opt.Select != nil {
-		for len(x.above) > 0 && !isBelow(m.Path, x.above[len(x.above)-1].Path) {
+		for len(x.above) > 0 && !entry.IsBelow(m.Path, x.above[len(x.above)-1].Path) {
 			x.above = x.above[:len(x.above)-1]
 		}
 		if m.Type == entry.Dir {

@@ -88,7 +88,7 @@ func isEmpty(fd int) bool {
 // missing.
 func (x *extraction) enter(path string) (*folder, error) {
 	n := len(x.stack)
-	for n > 1 && x.stack[n-1].path != path && !isBelow(path, x.stack[n-1].path) {
+	for n > 1 && x.stack[n-1].path != path && !entry.IsBelow(path, x.stack[n-1].path) {
 		n--
 	}
 	if err := x.leave(n); err != nil {
@@ -270,7 +270,7 @@ func (x *extraction) release(f *folder) {
 func (x *extraction) reach(path string) (fd int, done func(), err error) {
 	at := 0
 	for i, f := range x.stack {
-		if f.fd != nowhere && (f.path == path || f.path == "." || isBelow(path, f.path)) {
+		if f.fd != nowhere && (f.path == path || f.path == "." || entry.IsBelow(path, f.path)) {
 			at = i
 		}
 	}
@@ -297,10 +297,6 @@ func descend(from int, path string) (int, error) {
 		fd = next
 	}
 	return fd, err
-}
-
-func isBelow(path, dir string) bool {
-	return len(path) > len(dir) && path[len(dir)] == '/' && path[:len(dir)] == dir
 }
 
 func firstPart(path string) string {

@@ -1,11 +1,11 @@
 package index
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
 	"image-capture/compress"
 	"image-capture/entry"
@@ -137,7 +137,7 @@ func (p *planner) all(ctx context.Context, r *manifest.Reader) error {
 func (p *planner) entry(r *manifest.Reader, m *entry.Member, n int64) {
 	frame, at, ok := r.Place()
 	i, found := slices.BinarySearchFunc(p.frames, frame.Tar, func(f compress.PackedFrame, tar int64) int {
-		return compareInts(f.Tar, tar)
+		return cmp.Compare(f.Tar, tar)
 	})
 	if !ok || !found {
 		p.why = "its MANIFEST does not say where all of it is"
@@ -155,7 +155,7 @@ func (p *planner) entry(r *manifest.Reader, m *entry.Member, n int64) {
 	if n > 0 {
 		p.ends(through)
 	}
-	for len(p.above) > 0 && !isBelow(m.Path, p.above[len(p.above)-1].path) {
+	for len(p.above) > 0 && !entry.IsBelow(m.Path, p.above[len(p.above)-1].path) {
 		p.above = p.above[:len(p.above)-1]
 	}
 	p.at, p.want = now, p.wanted(m.Path)
@@ -225,16 +225,4 @@ func (p *planner) take(e place) {
 
 func (p *Plan) isTaken(n int64) bool {
 	return n/64 < int64(len(p.taken)) && p.taken[n/64]&(1<<(n%64)) != 0
-}
-
-func isBelow(path, dir string) bool { return strings.HasPrefix(path, dir+"/") }
-
-func compareInts(a, b int64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
