@@ -32,6 +32,7 @@ type App struct {
 	// command is the name of the one that runs.
 	command string
 	flags   *groups // its own
+	urls    urls
 	// After and Jitter are those of upload.Attempts. Tests replace them.
 	After  func(time.Duration) <-chan time.Time
 	Jitter func(time.Duration) time.Duration
@@ -138,6 +139,9 @@ func (a *App) run(ctx context.Context, cmd command, opt options, g *groups, args
 	}
 	if err == nil {
 		err = g.valid()
+	}
+	if err == nil {
+		err = a.hideAll(cmd.name, rest, g)
 	}
 	if err == nil {
 		err = notElsewhere(cmd.name, rest)

@@ -108,6 +108,7 @@ const (
 	fileFull       = "free some space, or name a file on another disk" // beside the image, or without one
 	lookAtEndpoint = "and look in the endpoint's log"
 	goneHint       = "nothing was stored: mount it again, or give the snapshot more room, and capture again"
+	plainURLHint   = "write it as https://HOST/PATH, without user and password: arguments can be read by all on this machine"
 	spaceHint      = "free some space, or send the image to the endpoint without --output"
 )
 
@@ -135,7 +136,7 @@ func diagnose(err error) diagnosis {
 	case errors.Is(err, context.Canceled):
 		return diagnosis{code: ExitInterrupted}
 	case errors.As(err, &address):
-		return diagnosis{ExitUsage, "write it as https://HOST/PATH, without user and password: arguments can be read by all on this machine", ""}
+		return diagnosis{ExitUsage, plainURLHint, ""}
 	case errors.As(err, &mount):
 		return diagnosis{ExitUsage, "findmnt lists the mount points", ""}
 	case errors.As(err, &gone):

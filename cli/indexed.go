@@ -157,7 +157,7 @@ type parts interface {
 // from its beginning.
 func (a *App) parts(ctx context.Context, client *upload.Client, name string) (parts, string, error) {
 	if isURL(name) {
-		r, err := client.OpenRanges(ctx, name)
+		r, err := client.OpenRanges(ctx, a.urls.whole(name))
 		if errors.Is(err, upload.ErrNoRanges) {
 			return nil, "the server sends no parts of it", nil
 		}

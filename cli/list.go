@@ -115,7 +115,7 @@ func (a *App) listed(ctx context.Context, client *upload.Client, name string) (*
 	if m != nil {
 		sent := int64(0)
 		if isURL(name) {
-			sent, err = client.SizeOf(ctx, name)
+			sent, err = client.SizeOf(ctx, a.urls.whole(name))
 		}
 		if err == nil {
 			err = m.standsFor(name, max(sent, 0), aloneHint)

@@ -22,6 +22,9 @@ func diagnoseRemote(e *upload.Error) diagnosis {
 		if e.Password {
 			return diagnosis{ExitRefused, "the user in RS_KEY needs a role that allows it: scope files, action \"post, get\", specific \"*\"; see whether its password is right, too", ""}
 		}
+		if e.Op == "open" && e.Endpoint == "" {
+			return diagnosis{ExitRefused, "see whether the URL is right, and what follows its ? still valid; an endpoint's own files take the token of a job", ""}
+		}
 		return diagnosis{ExitRefused, "use the token of a job that is running and whose task has ExtraClaims: scope files, action \"post, get\", specific \"*\"", ""}
 	case upload.Taken:
 		if e.PartInTheWay() {

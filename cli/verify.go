@@ -237,7 +237,7 @@ func (a *App) open(ctx context.Context, client *upload.Client, name string) (io.
 		return a.openStdin(ctx)
 	}
 	if isURL(name) {
-		d, err := client.Open(ctx, name)
+		d, err := client.Open(ctx, a.urls.whole(name))
 		if err != nil {
 			return nil, 0, err
 		}
