@@ -127,6 +127,8 @@ type Tree struct {
 	Root string
 	// DefaultExcludes leaves out what lives while a system runs; see edit.Plan.Defaults.
 	DefaultExcludes bool
+	// Whole are those of edit.DefaultDirs of which DefaultExcludes leaves nothing out.
+	Whole []string
 	// Exclude are patterns, ExcludeFrom files that hold some; see package edit.
 	Exclude     []string
 	ExcludeFrom []PatternFile
@@ -194,7 +196,7 @@ var codecs = map[manifest.Format]compress.Codec{manifest.TGZ: compress.Gzip, man
 func (t Tree) plan() (*edit.Plan, error) {
 	p := &edit.Plan{}
 	if t.DefaultExcludes {
-		p.Defaults()
+		p.Defaults(t.Whole...)
 	}
 	// Of captures that were killed, and of those that run beside this one.
 	if err := p.ExcludeAlways(durable.TempPattern); err != nil {

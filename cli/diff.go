@@ -58,7 +58,7 @@ func (o *diffOptions) add(g *groups) {
 	s := g.group("Comparison")
 	s.StringSliceVar(&o.only, "only", nil, "of entries that are in both, compare only these `FIELDS`: "+strings.Join(diffWords(), ", "))
 	s.BoolVar(&o.quick, "quick", false, "take the content of a directory's file for equal, without reading it, when size and time are")
-	s.BoolVar(&o.defaultExcludes, "default-excludes", true, "take /proc /sys /dev /run /tmp /var/tmp of a directory for empty, as in a capture")
+	s.BoolVar(&o.defaultExcludes, "default-excludes", true, "take /proc /sys /dev /run /tmp /var/tmp of a directory for empty, as in a capture (if not given: but those below which the image has something)")
 	s.StringArrayVar(&o.exclude, "exclude", nil, "leave out of a directory what matches `PATTERN`, as in a capture; repeatable")
 	addBase(s, &o.bases)
 	o.remote.add(g)
@@ -96,17 +96,27 @@ func (o *diffOptions) run(ctx context.Context, a *App, g *groups, args []string)
 	if err != nil {
 		return err
 	}
+	// An image comes first: what it holds decides what is left out of a directory.
 	var sides [2]*diffSide
-	for i, name := range args {
-		if hosts[i] != nil {
-			sides[i], err = o.host(ctx, a, hosts[i], name)
-		} else {
-			sides[i], err = o.side(ctx, a, client, name)
+	for _, trees := range []bool{false, true} {
+		for i, name := range args {
+			here := isDir(name)
+			switch {
+			case trees != (here || hosts[i] != nil):
+				continue
+			case hosts[i] != nil:
+				sides[i], err = o.host(ctx, a, hosts[i], o.tree(a, g, hosts[i].to.Root, sides[1-i]), name)
+			case here:
+				sides[i], err = o.dir(a, o.tree(a, g, name, sides[1-i]))
+			default:
+				sides[i] = &diffSide{}
+				sides[i].imageEntries, err = a.entriesOver(ctx, client, name, o.bases)
+			}
+			if err != nil {
+				return err
+			}
+			defer sides[i].close()
 		}
-		if err != nil {
-			return err
-		}
-		defer sides[i].close()
 	}
 	if len(o.bases) > 0 && len(sides[0].chain) < 2 && len(sides[1].chain) < 2 {
 		return usagef("leave out --base", "--base is for layers, and neither %s nor %s is one", args[0], args[1])

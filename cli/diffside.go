@@ -4,11 +4,14 @@ import (
 	"context"
 	"io"
 	"os"
+	"slices"
+	"strings"
 
 	"image-capture/capture"
+	"image-capture/edit"
+	"image-capture/entry"
 	"image-capture/manifest"
 	"image-capture/remote"
-	"image-capture/upload"
 )
 
 // diffSide is one of the two.
@@ -21,24 +24,56 @@ type diffSide struct {
 	entries capture.Live
 }
 
-// side opens what a name is of: a directory, a MANIFEST or an image.
-func (o *diffOptions) side(ctx context.Context, a *App, client *upload.Client, name string) (*diffSide, error) {
-	if info, err := os.Stat(name); err == nil && info.IsDir() {
-		a.warnUnprivileged()
-		src, err := capture.Tree{Root: name, DefaultExcludes: o.defaultExcludes, Exclude: o.exclude}.Open()
-		if err != nil {
+func isDir(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.IsDir()
+}
+
+// tree is a directory as it is compared with the other side. An exclude that nobody typed
+// and that an image did not have, as it holds what would be left out, makes no difference.
+func (o *diffOptions) tree(a *App, g *groups, root string, other *diffSide) capture.Tree {
+	t := capture.Tree{Root: root, DefaultExcludes: o.defaultExcludes, Exclude: o.exclude}
+	if !t.DefaultExcludes || g.set("default-excludes") || other == nil || other.again == nil {
+		return t
+	}
+	if t.Whole = other.has(edit.DefaultDirs()); len(t.Whole) > 0 {
+		a.term.say("%s has something below %s, where the default excludes of a capture leave all out: this is compared too, and with --default-excludes it is not", entry.Printable(other.name), strings.Join(t.Whole, " "))
+	}
+	return t
+}
+
+// has are those of the directories below which the image has something, as far as it can be
+// read: whoever compares the entries tells what is wrong with it.
+func (s *imageEntries) has(dirs []string) (list []string) {
+	entries, closed, err := s.again()
+	if err != nil {
+		return nil
+	}
+	defer closed()
+	for m, err := entries.Next(); err == nil && len(list) < len(dirs); m, err = entries.Next() {
+		for _, d := range dirs {
+			if entry.IsBelow(m.Path, d) && !slices.Contains(list, d) {
+				list = append(list, d)
+			}
+		}
+	}
+	return list
+}
+
+// dir opens a directory.
+func (o *diffOptions) dir(a *App, t capture.Tree) (*diffSide, error) {
+	a.warnUnprivileged()
+	src, err := t.Open()
+	if err != nil {
+		return nil, err
+	}
+	tree := func(ctx context.Context, like manifest.Facts) (capture.Live, error) {
+		if err := src.Like(like); err != nil {
 			return nil, err
 		}
-		tree := func(ctx context.Context, like manifest.Facts) (capture.Live, error) {
-			if err := src.Like(like); err != nil {
-				return nil, err
-			}
-			return src.Entries(ctx), nil
-		}
-		return &diffSide{imageEntries: &imageEntries{name: name, closers: []io.Closer{src}}, tree: tree}, nil
+		return src.Entries(ctx), nil
 	}
-	s, err := a.entriesOver(ctx, client, name, o.bases)
-	return &diffSide{imageEntries: s}, err
+	return &diffSide{imageEntries: &imageEntries{name: t.Root, closers: []io.Closer{src}}, tree: tree}, nil
 }
 
 // hides says why an entry that the side lacks may be there all the same; see capture.Unseen.
@@ -58,8 +93,7 @@ func asWhom(sides [2]*diffSide) string {
 }
 
 // host opens a directory on another host.
-func (o *diffOptions) host(ctx context.Context, a *App, far *remoteOptions, name string) (*diffSide, error) {
-	tree := capture.Tree{Root: far.to.Root, DefaultExcludes: o.defaultExcludes, Exclude: o.exclude}
+func (o *diffOptions) host(ctx context.Context, a *App, far *remoteOptions, tree capture.Tree, name string) (*diffSide, error) {
 	origin, leave, err := far.origin(ctx, a, remote.Job{Task: capture.Options{Tree: tree}.Task()}, capture.Silent{})
 	if err != nil {
 		leave()

@@ -57,11 +57,28 @@ func (a *App) putOver(ctx context.Context, client *upload.Client, s *imageEntrie
 			return err
 		}
 		s.stream = compare.Over(base.stream, s.stream, s.facts.Deleted)
+		s.again = againOver(base.again, s.again, s.facts.Deleted)
 		s.chain = append(base.chain, s.chain...)
 		s.unread = append(base.unread, s.unread...)
 		return nil
 	}
 	return notTheBase(strings.Join(bases, " or "), s.name, *s.facts)
+}
+
+// againOver gives a layer over its base once more.
+func againOver(base, layer func() (compare.Stream, func(), error), deleted []entry.Note) func() (compare.Stream, func(), error) {
+	return func() (compare.Stream, func(), error) {
+		b, closeBase, err := base()
+		if err != nil {
+			return nil, nil, err
+		}
+		l, closeLayer, err := layer()
+		if err != nil {
+			closeBase()
+			return nil, nil, err
+		}
+		return compare.Over(b, l, deleted), func() { closeLayer(); closeBase() }, nil
+	}
 }
 
 // needsBase refuses to take a layer for an image.

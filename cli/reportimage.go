@@ -93,7 +93,7 @@ func (s *seen) put(above *seen, img *chained) error {
 	if err != nil {
 		return err
 	}
-	both := compare.Over(base, layer, img.facts.Deleted)
+	both := compare.Over(compare.List(base), compare.List(layer), img.facts.Deleted)
 	s.members = nil
 	for {
 		m, err := both.Next()
@@ -183,10 +183,11 @@ func (j *reportJob) changes(ctx context.Context, client *upload.Client) error {
 	var old compare.Stream
 	if j.lowest != nil {
 		c.Base = j.opt.bases[0]
-		var err error
-		if old, err = compare.Sorted(compare.List(j.lowest)); err != nil {
+		lowest, err := compare.Sorted(compare.List(j.lowest))
+		if err != nil {
 			return err
 		}
+		old = compare.List(lowest)
 	} else {
 		base, err := j.app.entriesOver(ctx, client, j.opt.bases[n-1], j.opt.bases[:n-1])
 		if err != nil {
@@ -200,7 +201,7 @@ func (j *reportJob) changes(ctx context.Context, client *upload.Client) error {
 	if err != nil {
 		return err
 	}
-	res, err := compare.Diff(ctx, old, now, compare.DiffOptions{Quick: true, Workers: runtime.GOMAXPROCS(0), Changed: c.Add})
+	res, err := compare.Diff(ctx, old, compare.List(now), compare.DiffOptions{Quick: true, Workers: runtime.GOMAXPROCS(0), Changed: c.Add})
 	if err != nil {
 		return badImage("--base "+c.Base, err)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"os"
 	"path"
 	"slices"
 	"strings"
@@ -28,6 +29,8 @@ type imageEntries struct {
 	closers []io.Closer
 	// chain are the images that it is made of: the base and the layers over it, or itself.
 	chain []link
+	// again gives the entries once more; closed is for when they were read.
+	again func() (s compare.Stream, closed func(), err error)
 	// unread are the images of it whose MANIFEST was read in their place.
 	unread []unreadImage
 }
@@ -96,7 +99,7 @@ func (a *App) entriesOf(ctx context.Context, client *upload.Client, name string)
 		return nil, err
 	}
 	s.closers = append(s.closers, in)
-	if err := s.read(ctx, a, client, bufio.NewReaderSize(in, 64<<10), size); err != nil {
+	if err := s.read(ctx, a, client, in, size); err != nil {
 		s.close()
 		return nil, err
 	}
@@ -113,13 +116,21 @@ func (a *App) entriesOf(ctx context.Context, client *upload.Client, name string)
 	return s, nil
 }
 
-func (s *imageEntries) read(ctx context.Context, a *App, client *upload.Client, in *bufio.Reader, size int64) error {
+func (s *imageEntries) read(ctx context.Context, a *App, client *upload.Client, file io.ReadCloser, size int64) error {
+	in := bufio.NewReaderSize(file, 64<<10)
 	if beginsManifest(in) {
-		r, err := manifest.Parse(in)
+		from := file
+		if _, ok := file.(*os.File); !ok {
+			from = readCloser{in, file} // what was looked at is read already
+		}
+		m, err := parseAgain(from, s.name)
+		if isSourceError(err) {
+			return err
+		}
 		if err != nil {
 			return badManifest(s.name, err)
 		}
-		s.manifest(r)
+		s.manifest(m)
 		return nil
 	}
 	m, err := a.manifestFor(ctx, client, s.name, "")
@@ -127,8 +138,7 @@ func (s *imageEntries) read(ctx context.Context, a *App, client *upload.Client, 
 		return err
 	}
 	if m != nil {
-		s.closers = append(s.closers, m)
-		s.manifest(m.Reader)
+		s.manifest(m)
 		s.unread = []unreadImage{{s.name, m.name}}
 		return m.standsFor(s.name, size, aloneHint)
 	}
@@ -139,19 +149,36 @@ func (s *imageEntries) read(ctx context.Context, a *App, client *upload.Client, 
 	}
 	s.closers = append(s.closers, r)
 	// Images of other programs are in any order.
-	if s.stream, err = compare.Sorted(compare.Of(r)); err == nil {
+	list, err := compare.Sorted(compare.Of(r))
+	if err == nil {
 		_, err = io.Copy(io.Discard, source) // the digest is of all bytes
 	}
 	if err != nil {
 		return unreadableImage(s.name, err)
 	}
+	s.stream = compare.List(list)
+	s.again = func() (compare.Stream, func(), error) { return compare.List(list), func() {}, nil }
 	s.sha256, s.format = hex.EncodeToString(source.SHA256()), formatOf(r.Codec())
 	return nil
 }
 
-func (s *imageEntries) manifest(r *manifest.Reader) {
-	facts := r.Facts()
-	s.stream, s.facts, s.sha256 = r, &facts, facts.SHA256
+func (s *imageEntries) manifest(m *besideManifest) {
+	facts := m.Facts()
+	s.stream, s.facts, s.sha256 = m.Reader, &facts, facts.SHA256
+	s.closers = append(s.closers, m)
+	s.again = func() (compare.Stream, func(), error) {
+		in, err := m.text.open()
+		if err != nil {
+			return nil, nil, err
+		}
+		closed := func() { in.Close() }
+		r, err := manifest.Parse(in)
+		if err != nil {
+			closed()
+			return nil, nil, err
+		}
+		return r, closed, nil
+	}
 }
 
 func unreadableImage(name string, err error) error {

@@ -8,9 +8,9 @@ import (
 	"image-capture/entry"
 )
 
-// Sorted holds all members of a stream in memory and gives them in the order of an image.
+// Sorted holds all members of a stream in memory, in the order of an image, for List.
 // Of a name that comes twice the last counts, as when tar unpacks it.
-func Sorted(s Stream) (Stream, error) {
+func Sorted(s Stream) ([]*entry.Member, error) {
 	var list []*entry.Member
 	for {
 		m, err := s.Next()
@@ -29,7 +29,7 @@ func Sorted(s Stream) (Stream, error) {
 			last = append(last, m)
 		}
 	}
-	return List(last), nil
+	return last, nil
 }
 
 // List is a stream of what is in memory.

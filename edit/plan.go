@@ -59,6 +59,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"image-capture/entry"
@@ -139,13 +140,20 @@ func (p *Plan) ExcludeFrom(name string, r io.Reader) error {
 
 // defaults hold what lives while a system runs. The directories stay, as a system
 // mounts on them when it boots. Digital Rebar's Image Builder leaves out the same.
-var defaults = []string{"./proc/*", "./sys/*", "./dev/*", "./run/*", "./tmp/*", "./var/tmp/*"}
+var defaults = []string{"./proc", "./sys", "./dev", "./run", "./tmp", "./var/tmp"}
+
+// DefaultDirs are the directories that Defaults empties.
+func DefaultDirs() []string { return slices.Clone(defaults) }
 
 // Defaults excludes what no image should hold: what is in /proc, /sys, /dev, /run,
-// /tmp and /var/tmp. Unmatched never names these patterns.
-func (p *Plan) Defaults() {
-	for _, text := range defaults {
-		c, err := compile(text)
+// /tmp and /var/tmp, but for those of DefaultDirs that are in whole. Unmatched never names
+// these patterns.
+func (p *Plan) Defaults(whole ...string) {
+	for _, dir := range defaults {
+		if slices.Contains(whole, dir) {
+			continue
+		}
+		c, err := compile(dir + "/*")
 		if err != nil {
 			panic(err) // a constant of this file; a test compiles them all
 		}
