@@ -34,14 +34,14 @@ func TestRealVolumes(t *testing.T) {
 	out, err := exec.Command("testdata/debian-root.sh", root, "bookworm").CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	dir := t.TempDir()
-	program, test := filepath.Join(dir, "image-capture"), filepath.Join(dir, "volumes.test")
-	for _, args := range [][]string{{"build", "-o", program, "."}, {"test", "-c", "-o", test, "."}} {
+	program, test, nice := filepath.Join(dir, "image-capture"), filepath.Join(dir, "volumes.test"), filepath.Join(dir, "nice.test")
+	for _, args := range [][]string{{"build", "-o", program, "."}, {"test", "-c", "-o", test, "."}, {"test", "-c", "-o", nice, "./nice"}} {
 		cmd := exec.Command("go", args...)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		out, err := cmd.CombinedOutput()
 		require.NoError(t, err, "%s", out)
 	}
-	out, err = exec.Command("testdata/guest.sh", root, "testdata/volumes.sh", "mdadm lvm2 xfsprogs", "800M 800M 32M", program, test).CombinedOutput()
+	out, err = exec.Command("testdata/guest.sh", root, "testdata/volumes.sh", "mdadm lvm2 xfsprogs", "800M 800M 32M", program, test, nice).CombinedOutput()
 	t.Logf("%s", out)
 	require.NoError(t, err)
 }

@@ -17,7 +17,7 @@ type loadOptions struct{ nice bool }
 
 func (o *loadOptions) add(g *groups, rates *rateOption) {
 	s := g.group("Load (on the host)")
-	s.BoolVar(&o.nice, "nice", false, "run at the lowest priority for processors (nice 19) and disks (idle class) (if not given: where ROOT is the / that runs)")
+	s.BoolVar(&o.nice, "nice", false, "take processors and disks only when nobody else wants them (SCHED_IDLE, in an idle control group of its own where that can be, and the idle class of disks) (if not given: where ROOT is the / that runs)")
 	rates.reads = true
 	rates.add(g, s, "read at most `RATE` bytes of files per second, such as 50M (K, M and G are powers of 1024, as in curl), and send as many; read=RATE and send=RATE, with a comma between, limit one or set them apart")
 }

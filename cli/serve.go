@@ -9,6 +9,7 @@ import (
 
 	"image-capture/bootcheck/hardware"
 	"image-capture/capture"
+	"image-capture/nice"
 	"image-capture/remote"
 )
 
@@ -25,10 +26,15 @@ func (serveOptions) run(ctx context.Context, a *App, _ *groups, args []string) e
 	if len(args) != 1 {
 		return usagef("image-capture ssh://host/ starts it there", "%s is not to be called by hand", serveWord)
 	}
+	var before *nice.Before
+	defer func() { _ = before.Restore() }()
 	s := remote.Service{
 		Mark: args[0], Hello: remote.Hello{Version: versionText(), UID: os.Geteuid()},
-		Proxy:   http.ProxyFromEnvironment,
-		Prepare: func(opt *capture.Options, job remote.Job) error { return prepare(a, opt, job) },
+		Proxy: http.ProxyFromEnvironment,
+		Prepare: func(opt *capture.Options, job remote.Job) error {
+			before = lower(a, job.Nice, opt.Root)
+			return prepare(a, opt, job, before)
+		},
 		Explain: func(ctx context.Context, err error) *remote.Error {
 			code, hint, shown := conclude(ctx, err)
 			return &remote.Error{Code: code, Text: strings.Join(joined(shown), "; "), Hint: hint}
@@ -39,10 +45,9 @@ func (serveOptions) run(ctx context.Context, a *App, _ *groups, args []string) e
 }
 
 // prepare completes options by what is known here alone.
-func prepare(a *App, opt *capture.Options, job remote.Job) error {
+func prepare(a *App, opt *capture.Options, job remote.Job, before *nice.Before) error {
 	opt.Steady.Watch = (&steadyOptions{}).of(a).Watch
-	// For as long as this process lives.
-	opt.Steady.Watch.Start = lower(a, job.Nice, opt.Root).Start
+	opt.Steady.Watch.Start = before.Start
 	if !job.TargetSelf {
 		return nil
 	}

@@ -1,12 +1,13 @@
-// Package nice gives this process the lowest priority: for the processors nice 19, for disks
-// the idle class, which has its turn when nobody else wants the disk; see setpriority(2) and
-// ioprio_set(2). The kernel keeps both for each thread; new threads have those of the thread
-// that made them.
+// Package nice gives this process the lowest priority, so that others have the processors and
+// disks as if it were not there.
 //
-// Where the kernel shares the processors among groups first, and only then among what is in
-// one, the priority counts within the group only: the sessions of autogroup, see sched(7),
-// and control groups with the cpu controller. A session that this process leads is its own,
-// and gets the priority too; groups that others are in are left alone.
+// The kernel shares the processors among groups first, and only then among what is in one. So
+// the process goes to a control group of its own that is idle, see group; where control groups
+// are not used, and each session is a group (autogroup, see sched(7)), it lowers that of a
+// session that it leads. Groups that others are in are left alone. Within its group it has the
+// policy SCHED_IDLE, see sched(7), for disks the idle class, see ioprio_set(2), and nice 19 for
+// whoever asks for that alone. The kernel keeps these for each thread; new threads have those
+// of the thread that made them.
 package nice
 
 import (
@@ -20,10 +21,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lowest and idle are the least that there is of both.
 const (
+	// lowest and idle are the least nice value and class of disks that there are.
 	lowest = 19
 	idle   = ioClass(3) << 13
+	// slice is the shortest time, in nanoseconds, for which the kernel takes a thread to want
+	// a processor at a time (from Linux 6.12 on). Who wakes up meanwhile may have to wait for
+	// its end, and with the default of some milliseconds a database lost a third of its rate
+	// to a session of the lowest weight.
+	slice = 100_000
 )
 
 // ioClass is a class and a level in one, as ioprio_set(2) takes it.
@@ -34,9 +40,10 @@ const whoProcess = 1
 
 // Before is the priority that the process had.
 type Before struct {
-	nice    int
+	sched   *unix.SchedAttr
 	io      ioClass
 	session string // "" when it was left alone
+	group   *group // nil without one
 }
 
 const autogroup = "/proc/self/autogroup"
@@ -46,7 +53,10 @@ const autogroup = "/proc/self/autogroup"
 func Lower() (*Before, error) {
 	b, err := current()
 	if err == nil {
-		err = each(func(thread int) error { return set(thread, lowest, idle) })
+		err = each(func(thread int) error { return lower(thread) })
+	}
+	if g, gerr := enter(); gerr == nil {
+		b.group = g
 	}
 	if own, serr := unix.Getsid(0); serr == nil && own == os.Getpid() {
 		if text, rerr := os.ReadFile(autogroup); rerr == nil {
@@ -59,12 +69,17 @@ func Lower() (*Before, error) {
 	return b, err
 }
 
-// Restore gives the session back what it had, for programs that outlive this one.
+// Restore leaves the group, and gives the session back what it had, for programs that outlive
+// this one.
 func (b *Before) Restore() error {
-	if b == nil || b.session == "" {
+	if b == nil {
 		return nil
 	}
-	return os.WriteFile(autogroup, []byte(b.session), 0)
+	err := b.group.leave()
+	if b.session != "" {
+		err = errors.Join(err, os.WriteFile(autogroup, []byte(b.session), 0))
+	}
+	return err
 }
 
 // Start calls start, which starts another program, with the priority from before, so that
@@ -74,23 +89,26 @@ func (b *Before) Start(start func() error) error {
 	if b == nil {
 		return start()
 	}
-	// The program has the priority of the thread that starts it.
+	// The program has the priority of the thread that starts it, and is in the same group.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	thread := unix.Gettid()
-	_ = set(thread, b.nice, b.io)
-	err := start()
-	return errors.Join(err, set(thread, lowest, idle))
+	return b.group.outside(func() error {
+		thread := unix.Gettid()
+		_ = set(thread, b.sched, b.io)
+		err := start()
+		return errors.Join(err, lower(thread))
+	})
 }
 
 func current() (*Before, error) {
 	b := &Before{}
-	// The system call, unlike the function of the C library, gives 20 less the value.
-	n, err := unix.Getpriority(unix.PRIO_PROCESS, 0)
-	if err != nil {
-		return b, os.NewSyscallError("getpriority", err)
+	var err error
+	if b.sched, err = unix.SchedGetAttr(0, 0); err != nil {
+		return b, os.NewSyscallError("sched_getattr", err)
 	}
-	b.nice = 20 - n
+	if b.sched.Policy == unix.SCHED_NORMAL || b.sched.Policy == unix.SCHED_BATCH {
+		b.sched.Runtime = 0 // the slice that the kernel gives by itself
+	}
 	io, _, errno := unix.Syscall(unix.SYS_IOPRIO_GET, whoProcess, 0, 0)
 	if errno != 0 {
 		return b, os.NewSyscallError("ioprio_get", errno)
@@ -99,9 +117,16 @@ func current() (*Before, error) {
 	return b, nil
 }
 
-func set(thread, nice int, io ioClass) error {
-	if err := unix.Setpriority(unix.PRIO_PROCESS, thread, nice); err != nil {
-		return os.NewSyscallError("setpriority", err)
+// lower gives a thread the lowest priority.
+func lower(thread int) error {
+	// SCHED_IDLE takes no slice, and keeps one.
+	_ = unix.SchedSetAttr(thread, &unix.SchedAttr{Policy: unix.SCHED_NORMAL, Nice: lowest, Runtime: slice}, 0)
+	return set(thread, &unix.SchedAttr{Policy: unix.SCHED_IDLE, Nice: lowest}, idle)
+}
+
+func set(thread int, sched *unix.SchedAttr, io ioClass) error {
+	if err := unix.SchedSetAttr(thread, sched, 0); err != nil {
+		return os.NewSyscallError("sched_setattr", err)
 	}
 	if _, _, errno := unix.Syscall(unix.SYS_IOPRIO_SET, whoProcess, uintptr(thread), uintptr(io)); errno != 0 {
 		return os.NewSyscallError("ioprio_set", errno)

@@ -33,4 +33,12 @@ mkswap -q /src/swapfile
 swapon /src/swapfile
 cd /tmp || end "failed: no /tmp"
 IMAGE_CAPTURE_VOLUMES=/src PATH=/:$PATH /volumes.test -test.v -test.run TestOnVolumes
+
+# Control groups as systemd has them (cgroup2), which the machine of the tests may not have.
+mountpoint -q /sys/fs/cgroup || mount -t cgroup2 none /sys/fs/cgroup
+echo +cpu >/sys/fs/cgroup/cgroup.subtree_control
+mkdir /sys/fs/cgroup/user.slice
+echo $$ >/sys/fs/cgroup/user.slice/cgroup.procs
+[ "$(NICE_TEST=group /nice.test)" = "true false true true false false" ]
+/nice.test -test.v
 end passed
