@@ -103,15 +103,20 @@ func (o *uploadOptions) elsewhere() bool { return !o.json }
 // repeats.
 func (o *uploadOptions) deliver(ctx context.Context, a *App, d *capture.Delivery, args []string, facts manifest.Facts, again string) error {
 	file := args[len(args)-1]
+	stored := []string{d.Names.Image, d.Names.Manifest}
+	if len(args) == 1 {
+		stored = stored[1:]
+	}
+	if err := d.Ready(ctx, stored...); err != nil {
+		return err
+	}
+	if err := d.ProfileReady(ctx, o.store.saveProfile); err != nil {
+		return err
+	}
 	if len(args) == 2 {
-		if err := d.Ready(ctx, d.Names.Image, d.Names.Manifest); err != nil {
-			return err
-		}
 		if err := o.sendImage(ctx, a, d, args[0], facts); err != nil {
 			return err
 		}
-	} else if err := d.Ready(ctx, d.Names.Manifest); err != nil {
-		return err
 	}
 	// Also for the image sent just now: a MANIFEST vouches for it.
 	if err := d.Confirm(ctx, facts.SHA256); err != nil {

@@ -100,6 +100,38 @@ func Shared() map[string]func(item any) bool {
 	}}
 }
 
+// Deployed is the image that a Profile of these params deploys: its path under files/, or its
+// URL, without what may be secret, where it is elsewhere; of layers the last one. It is empty for none.
+func Deployed(params map[string]any) string {
+	list, _ := params[additionalTarballs].([]any)
+	for _, item := range slices.Backward(list) {
+		if m, _ := item.(map[string]any); Shared()[additionalTarballs](item) {
+			if uri, _ := m["uri"].(string); uri != "" {
+				return underFiles("/" + uri)
+			}
+		}
+	}
+	for _, param := range []string{"image-deploy/image-url", "eikon/image-url"} {
+		if at, _ := params[param].(string); at != "" {
+			return underFiles(at)
+		}
+	}
+	return ""
+}
+
+func underFiles(at string) string {
+	at, _, _ = strings.Cut(at, "?") // what follows may be secret, as may a password
+	_, below, ok := strings.Cut(at, "/files/")
+	if path, err := url.PathUnescape(below); ok && err == nil {
+		return path
+	}
+	if u, err := url.Parse(at); err == nil {
+		u.User = nil
+		return u.String()
+	}
+	return at
+}
+
 // ImageParams are the params that say which image is deployed, and how. A Profile that
 // had another image loses those that it does not have any more.
 func ImageParams() []string { return slices.Clone(imageParams) }

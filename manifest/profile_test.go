@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"encoding/json"
 	"flag"
 	"os"
 	"path/filepath"
@@ -128,5 +129,32 @@ func TestProfileName(t *testing.T) {
 	} {
 		require.Equal(t, want, ProfileParams{Path: path}.name())
 		require.Regexp(t, profileName, ProfileParams{Path: path}.name())
+	}
+}
+
+// TestDeployed reads back what NewProfile writes, and what people write.
+func TestDeployed(t *testing.T) {
+	for _, p := range []ProfileParams{
+		{Path: "images/a b?.tgz", Format: TGZ}, {Path: "images/x.tar.zst", Format: TarZst, SHA256: strings.Repeat("0", 64), Endpoint: "https://192.0.2.1:8092"},
+		{Path: "l/up.tgz", Format: TGZ, Under: []Under{{Path: "l/base.tgz", Format: TGZ}, {Path: "l/mid.tgz", Format: TGZ}}},
+	} {
+		doc, err := NewProfile(p)
+		require.NoError(t, err)
+		text, err := json.Marshal(doc.Params) // as an endpoint answers
+		require.NoError(t, err)
+		var params map[string]any
+		require.NoError(t, json.Unmarshal(text, &params))
+		require.Equal(t, p.Path, Deployed(params))
+	}
+	for _, row := range []struct {
+		params map[string]any
+		want   string
+	}{
+		{nil, ""},
+		{map[string]any{"image-deploy/image-url": 1, "image-deploy/additional-tarballs": "x"}, ""},
+		{map[string]any{"eikon/image-url": "https://u:secret@web.test/a.tgz?sig=secret"}, "https://web.test/a.tgz"},
+		{map[string]any{"image-deploy/image-url": "http://h/files/a.tgz", "image-deploy/additional-tarballs": []any{map[string]any{"index": "10_mine", "uri": "files/mine.tgz"}}}, "a.tgz"},
+	} {
+		require.Equal(t, row.want, Deployed(row.params))
 	}
 }

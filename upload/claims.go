@@ -60,7 +60,7 @@ func (c *Client) CheckToken(now time.Time, action, path string) TokenCheck {
 	return c.checkClaim(now, "files", action, "/"+strings.TrimPrefix(path, "/"))
 }
 
-// CheckProfileToken is CheckToken for the actions create and update on a Profile.
+// CheckProfileToken is CheckToken for the actions create, update and get on a Profile.
 // What is to be created has no name yet for the server: only "*" grants it.
 func (c *Client) CheckProfileToken(now time.Time, action, name string) TokenCheck {
 	if action == "create" {

@@ -6,12 +6,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/url"
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"image-capture/entry"
 )
@@ -69,6 +71,43 @@ func (c *Client) SaveProfile(ctx context.Context, p Profile) (Saved, error) {
 		err = refused
 	}
 	return Saved{}, err
+}
+
+// maxProfile bounds a Profile that is read: its params may hold certificates and scripts.
+const maxProfile = 4 << 20
+
+// ProfileParams are the params of a stored Profile; none where there is no such Profile,
+// or where this token may not see it, which takes the claim get on scope profiles.
+func (c *Client) ProfileParams(ctx context.Context, name string) (map[string]any, error) {
+	const op = "look for profile"
+	switch {
+	case c.endpoint == nil:
+		return nil, fmt.Errorf("%s: %w", op, errNoEndpoint)
+	case c.CheckProfileToken(time.Now(), "get", name).State == Lacking:
+		return nil, nil
+	}
+	x, err := c.exchange(ctx, request{op: op, path: name, method: http.MethodGet, url: c.endpoint.JoinPath("api/v3/profiles", url.PathEscape(name)), headers: c.timeouts.Headers})
+	if err != nil {
+		return nil, err
+	}
+	defer x.close()
+	switch x.resp.StatusCode {
+	case http.StatusOK:
+	case http.StatusNotFound, http.StatusForbidden:
+		return nil, nil
+	default:
+		return nil, x.refusal()
+	}
+	var p struct{ Params map[string]any }
+	if err := json.NewDecoder(io.LimitReader(&patientReader{x: x}, maxProfile)).Decode(&p); err != nil {
+		return nil, x.nonsense("it is no Profile")
+	}
+	return p.Params, nil
+}
+
+// ProfileParams asks once: see Client.ProfileParams.
+func (e *Endpoint) ProfileParams(ctx context.Context, name string) (map[string]any, error) {
+	return e.client.ProfileParams(ctx, name)
 }
 
 func (c *Client) patchProfile(ctx context.Context, p Profile) error {

@@ -133,3 +133,23 @@ func TestProfileNames(t *testing.T) {
 	}
 	require.Empty(t, s.Requests())
 }
+
+// TestProfileParams: what a token may not see is as if it were not there.
+func TestProfileParams(t *testing.T) {
+	const token = "a-token"
+	s := drptest.New(t, drptest.Options{})
+	s.Allow(token, drptest.Grant{Profiles: []string{"create"}})
+	s.SetProfile(drptest.Profile{Name: "my image", Params: map[string]any{"x": "y"}})
+	all, none := pinned(t, s), pinned(t, s, func(cfg *upload.Config) { cfg.Token = token })
+	params, err := all.ProfileParams(ctx, "my image")
+	require.NoError(t, err)
+	require.Equal(t, map[string]any{"x": "y"}, params)
+	for name, c := range map[string]*upload.Client{"other": all, "my image": none} {
+		params, err = c.ProfileParams(ctx, name)
+		require.NoError(t, err)
+		require.Nil(t, params)
+	}
+	s.AddFault(drptest.Fault{Method: "GET", Path: "/profiles/my image", Status: 503, Times: 1})
+	_, err = all.ProfileParams(ctx, "my image")
+	require.Equal(t, 503, failure(t, err, upload.Failed).Status)
+}

@@ -50,7 +50,7 @@ func (s *Server) Profile(name string) (Profile, bool) {
 	return p, ok
 }
 
-// serveProfiles serves POST /profiles and PATCH /profiles/NAME as dr-provision's
+// serveProfiles serves POST /profiles, and GET and PATCH of /profiles/NAME as dr-provision's
 // frontend.go does: the order of its checks, its statuses and its words.
 func (s *Server) serveProfiles(w *record, r *http.Request) {
 	f := s.fault(r)
@@ -58,7 +58,7 @@ func (s *Server) serveProfiles(w *record, r *http.Request) {
 		s.strike(w, r, f)
 		return
 	}
-	if !strings.Contains(r.Header.Get("Content-Type"), "application/json") {
+	if r.Method != http.MethodGet && !strings.Contains(r.Header.Get("Content-Type"), "application/json") {
 		fail(w, r, http.StatusBadRequest, r.Method, "Invalid content type: "+r.Header.Get("Content-Type"))
 		return
 	}
@@ -70,6 +70,8 @@ func (s *Server) serveProfiles(w *record, r *http.Request) {
 		s.createProfile(w, r, f)
 	case r.Method == http.MethodPatch && name != "":
 		s.patchProfile(w, r, name)
+	case r.Method == http.MethodGet && name != "":
+		s.getProfile(w, r, name)
 	default:
 		fail(w, r, http.StatusMethodNotAllowed, r.Method, "Method not allowed")
 	}
@@ -140,6 +142,16 @@ func (s *Server) patchProfile(w *record, r *http.Request, name string) {
 	}
 	s.profiles.set(p)
 	answerProfile(w, http.StatusOK, p)
+}
+
+func (s *Server) getProfile(w *record, r *http.Request, name string) {
+	p, ok := s.Profile(name)
+	switch {
+	case !ok:
+		fail(w, r, http.StatusNotFound, r.Method, "Not Found")
+	case s.authoriseProfile(w, r, "get", "get", name):
+		answerProfile(w, http.StatusOK, p)
+	}
 }
 
 func (s *Server) authoriseProfile(w *record, r *http.Request, action, told, name string) bool {

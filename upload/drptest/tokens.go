@@ -15,7 +15,7 @@ type Grant struct {
 	// Specifics are names with a leading slash, matched exactly, or "*". Nil means
 	// all.
 	Specifics []string
-	// Profiles are the actions on scope profiles, of create and update. "*" in
+	// Profiles are the actions on scope profiles, of create, update and get. "*" in
 	// Actions grants them, too.
 	Profiles []string
 	// Expires ends the token, unless zero. It is looked at when a request begins.
