@@ -75,11 +75,18 @@ func TestSaveProfile(t *testing.T) {
 	r = runHere(t.Context(), env, "upload", image, filepath.Join(dir, "a.MANIFEST.txt"), "--save-profile", "later", "--json")
 	require.Zero(t, r.code, r.stderr)
 	require.Contains(t, r.stdout, `"profile_saved": "later"`)
-	_, ok = s.Profile("later")
+	require.Contains(t, r.stdout, `"profile": {`)
+	later, ok := s.Profile("later")
 	require.True(t, ok)
 	// The same image again is what the Profile is for; of another one it is taken.
 	upload := []string{"upload", filepath.Join(dir, "a.MANIFEST.txt"), "--overwrite", "--save-profile"}
-	require.Zero(t, runHere(t.Context(), env, append(upload, "later")...).code)
+	r = runHere(t.Context(), env, append(upload, "later")...)
+	require.Zero(t, r.code, r.stderr)
+	_, printed, ok = strings.Cut(r.stdout, "\nProfile that deploys it:\n---\n")
+	require.True(t, ok, r.stdout)
+	p = manifest.Profile{}
+	require.NoError(t, yaml.Load([]byte(printed), &p))
+	require.Equal(t, later.Params, p.Params, "as a capture prints it")
 	upload = []string{"upload", image, filepath.Join(dir, "a.MANIFEST.txt"), "--upload-path", "moved", "--save-profile"}
 	r = runHere(t.Context(), env, append(upload, "later")...)
 	require.Equal(t, cli.ExitTaken, r.code, r.stderr)

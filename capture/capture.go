@@ -101,7 +101,7 @@ func (r *run) all(ctx context.Context) error {
 	if r.opt.SaveProfile == "" {
 		return nil
 	}
-	if err := r.delivery.Profile(ctx, r.profile()); err != nil {
+	if _, err := r.delivery.Profile(ctx, r.profile()); err != nil {
 		return err
 	}
 	r.profileSaved = r.opt.SaveProfile

@@ -178,15 +178,15 @@ func (r *atEnd) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Profile stores the Profile that deploys the image. It is the last step: without it
-// nothing else is lost.
-func (d *Delivery) Profile(ctx context.Context, p manifest.ProfileParams) error {
+// Profile stores the Profile that deploys the image, and returns it. It is the last step:
+// without it nothing else is lost.
+func (d *Delivery) Profile(ctx context.Context, p manifest.ProfileParams) (*manifest.Profile, error) {
 	doc, err := manifest.NewProfile(p)
 	if err == nil {
 		err = d.Endpoint.SaveProfile(ctx, upload.Profile{Name: doc.Name, Meta: doc.Meta, Params: doc.Params, Obsolete: manifest.ImageParams(), Shared: manifest.Shared()})
 	}
 	if err != nil {
-		return &ProfileError{d.Names.Image, p.Name, err}
+		return nil, &ProfileError{d.Names.Image, p.Name, err}
 	}
-	return nil
+	return doc, nil
 }

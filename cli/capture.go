@@ -312,11 +312,7 @@ func (o *captureOptions) print(a *App, opt capture.Options, res capture.Result) 
 	if err != nil {
 		return err
 	}
-	b, err := p.YAML()
-	if err == nil {
-		_, err = fmt.Fprintf(w, "\nProfile that deploys it:\n%s\n%s", "---", b)
-	}
-	return err
+	return printProfile(w, p)
 }
 
 // elsewhere is for printsElsewhere.

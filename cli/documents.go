@@ -164,3 +164,12 @@ func writeJSON(w io.Writer, doc any) error {
 	enc.SetIndent("", "  ")
 	return enc.Encode(doc)
 }
+
+// printProfile prints a Profile after what was stored.
+func printProfile(w io.Writer, p *manifest.Profile) error {
+	b, err := p.YAML()
+	if err == nil {
+		_, err = fmt.Fprintf(w, "\nProfile that deploys it:\n%s\n%s", "---", b)
+	}
+	return err
+}

@@ -80,15 +80,23 @@ func (o *uploadOptions) run(ctx context.Context, a *App, g *groups, args []strin
 	if g.set("upload-path") {
 		again.names = " --upload-path " + words(o.uploadPath)
 	}
-	if err := d.Interrupted(ctx, o.deliver(ctx, a, d, args, facts, again.names+again.endpoint)); err != nil {
+	err = o.deliver(ctx, a, d, args, facts, again.names+again.endpoint)
+	var profile *manifest.Profile
+	if err == nil && o.store.saveProfile != "" {
+		profile, err = o.profile(ctx, a, d, facts)
+	}
+	if err := d.Interrupted(ctx, err); err != nil {
 		again.error = err
 		return &again
 	}
-	doc := sent{Image: names.Image, Manifest: names.Manifest, SHA256: facts.SHA256, Verified: d.Verified, ProfileSaved: o.store.saveProfile}
+	doc := sent{Profile: profile, Image: names.Image, Manifest: names.Manifest, SHA256: facts.SHA256, Verified: d.Verified, ProfileSaved: o.store.saveProfile}
 	if o.json {
 		err = writeJSON(a.stdout, doc)
 	} else {
 		_, err = fmt.Fprintf(a.stdout, "%16s  %s\n%16s  %s\n", "upload tarball:", names.Image, "upload manifest:", names.Manifest)
+		if err == nil && profile != nil {
+			err = printProfile(a.stdout, profile)
+		}
 	}
 	if err != nil {
 		err = fmt.Errorf("%s and %s are stored: %w", names.Image, names.Manifest, err)
@@ -99,7 +107,7 @@ func (o *uploadOptions) run(ctx context.Context, a *App, g *groups, args []strin
 // elsewhere is for printsElsewhere.
 func (o *uploadOptions) elsewhere() bool { return !o.json }
 
-// deliver sends what is on disk: image, MANIFEST, Profile. again are the flags that a hint
+// deliver sends what is on disk: image and MANIFEST. again are the flags that a hint
 // repeats.
 func (o *uploadOptions) deliver(ctx context.Context, a *App, d *capture.Delivery, args []string, facts manifest.Facts, again string) error {
 	file := args[len(args)-1]
@@ -144,9 +152,11 @@ func (o *uploadOptions) deliver(ctx context.Context, a *App, d *capture.Delivery
 	case err != nil && d.Stored && hidden == nil:
 		err = d.NewUnsentError(file, err)
 	}
-	if err != nil || o.store.saveProfile == "" {
-		return err
-	}
+	return err
+}
+
+// profile stores the Profile that deploys what was stored.
+func (o *uploadOptions) profile(ctx context.Context, a *App, d *capture.Delivery, facts manifest.Facts) (*manifest.Profile, error) {
 	o.store.warnLoopback(a, true)
 	return d.Profile(ctx, manifest.ProfileParams{
 		Name: o.store.saveProfile, Format: facts.Format, Path: d.Names.Image, Endpoint: o.store.url(a), SHA256: facts.SHA256,
@@ -162,8 +172,9 @@ type sent struct {
 	Manifest string `json:"upload_manifest"`
 	SHA256   string `json:"sha256sum"`
 	Verified bool   `json:"verified"`
-	// ProfileSaved is the name of the Profile on the endpoint.
-	ProfileSaved string `json:"profile_saved,omitempty"`
+	// Profile is the one that was stored, ProfileSaved its name on the endpoint.
+	Profile      *manifest.Profile `json:"profile,omitempty"`
+	ProfileSaved string            `json:"profile_saved,omitempty"`
 }
 
 // readFacts reads what a MANIFEST says of its image, and all of the MANIFEST: one
