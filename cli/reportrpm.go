@@ -19,8 +19,12 @@ import (
 // rpmDatabase is a copy of an image's, for the rpm of this host to read: each generation of
 // rpm has another format, and reads those before.
 type rpmDatabase struct {
-	dir string // "" before the first file
+	dir    string          // "" before the first file
+	copied map[string]bool // names in it
 }
+
+// errForeign says that rpm has found none of its own.
+var errForeign = errors.New("rpm finds none in it, as with a format that it does not read")
 
 const (
 	// mostDatabase bounds what is copied of a file, in bytes: those of servers have up to
@@ -30,6 +34,9 @@ const (
 	mostListed = 512 << 20
 	// longestQuery is for databases that were made for harm.
 	longestQuery = 2 * time.Minute
+	// mostSaid bounds what is taken of rpm's warnings, in bytes: of a database of bdb there
+	// is one for each index, and they are not copied.
+	mostSaid = 64 << 10
 	// nobody reads them: they come from elsewhere, and this may be root.
 	nobody = 65534
 )
@@ -41,8 +48,9 @@ func (d *rpmDatabase) add(path string, content io.Reader) error {
 		if err != nil {
 			return err
 		}
-		d.dir = dir
+		d.dir, d.copied = dir, map[string]bool{}
 	}
+	d.copied[filepath.Base(path)] = true
 	f, err := os.Create(filepath.Join(d.dir, filepath.Base(path)))
 	if err != nil {
 		return err
@@ -63,10 +71,23 @@ func (d *rpmDatabase) remove() {
 	}
 }
 
-// list gives the packages to space.
-func (d *rpmDatabase) list(ctx context.Context, space *report.Space) error {
+// foreign says of a database of which rpm lists nothing that it is not of this rpm's
+// formats: rpm makes one of its own then, and ends with 0. Only that of sqlite is often
+// empty: where a host of Debian has rpm for its tools.
+func (d *rpmDatabase) foreign() bool {
+	for _, name := range []string{"rpmdb.sqlite", "Packages", "Packages.db"} {
+		_, err := os.Lstat(filepath.Join(d.dir, name))
+		if err == nil && (name != "rpmdb.sqlite" || !d.copied[name]) {
+			return true
+		}
+	}
+	return false
+}
+
+// list gives the packages to space, and says whether there were any.
+func (d *rpmDatabase) list(ctx context.Context, space *report.Space) (listed bool, err error) {
 	if d.dir == "" {
-		return nil
+		return listed, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, longestQuery)
 	defer cancel()
@@ -77,37 +98,56 @@ func (d *rpmDatabase) list(ctx context.Context, space *report.Space) error {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 		files, err := filepath.Glob(filepath.Join(d.dir, "*"))
 		if err != nil {
-			return err
+			return false, err
 		}
 		for _, f := range append(files, d.dir) {
 			if err := os.Chown(f, nobody, nobody); err != nil {
-				return err
+				return false, err
 			}
 		}
 	}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		return err
+		return false, err
 	}
 	var said strings.Builder
-	cmd.Stderr = &limitedWriter{&said, 1 << 10}
+	cmd.Stderr = &limitedWriter{&said, mostSaid}
 	if err := cmd.Start(); err != nil {
-		return err
+		return false, err
 	}
 	lines := bufio.NewScanner(io.LimitReader(out, mostListed))
 	for lines.Scan() {
 		if name, path, ok := strings.Cut(lines.Text(), "\t"); ok {
 			space.Installed(name, path)
+			listed = true
 		}
 	}
 	if lines.Err() != nil {
 		cancel()
 	}
-	if err := cmd.Wait(); err != nil {
-		first, _, _ := strings.Cut(said.String(), "\n")
-		return fmt.Errorf("%w: %s", err, strings.TrimSpace(first))
+	err = cmd.Wait()
+	because := complaint(said.String())
+	switch {
+	case err != nil && because == "":
+		return listed, err
+	case err != nil:
+		return listed, fmt.Errorf("%w: %s", err, because)
+	case because != "": // it ends with 0 at a database that is cut off
+		return listed, fmt.Errorf("rpm: %s", because)
+	case !listed && d.foreign():
+		return false, errForeign
 	}
-	return nil
+	return listed, nil
+}
+
+// complaint is the first error of what rpm said, and not one of its warnings.
+func complaint(said string) string {
+	for line := range strings.Lines(said) {
+		if text, ok := strings.CutPrefix(line, "error: "); ok {
+			return strings.TrimSpace(text)
+		}
+	}
+	return ""
 }
 
 // limitedWriter lets go what is too much.
@@ -126,11 +166,20 @@ func (w *limitedWriter) Write(p []byte) (int, error) {
 // installed has rpm list the packages of the copy.
 func (j *reportJob) installed(ctx context.Context) {
 	defer j.rpm.remove()
-	if err := j.rpm.list(ctx, j.space); err != nil && ctx.Err() == nil {
-		hint := "is TMPDIR a folder that everyone may enter? rpm reads a copy of the database there, as nobody"
-		if errors.Is(err, exec.ErrNotFound) {
-			hint = "install rpm on this host (Debian: the package rpm), which reads the database of the image"
-		}
-		j.app.term.warn(hint, "the packages of rpm are not on the page: %v", err)
+	listed, err := j.rpm.list(ctx, j.space)
+	if err == nil || ctx.Err() != nil {
+		return
 	}
+	hint := "is the database damaged, or TMPDIR a folder that not everyone may enter? rpm reads a copy of the database there, as nobody"
+	switch {
+	case errors.Is(err, exec.ErrNotFound):
+		hint = "install rpm on this host (Debian: the package rpm), which reads the database of the image"
+	case errors.Is(err, errForeign):
+		hint = "make the page on a host whose rpm reads the image's database: Debian 12's reads sqlite and bdb, Debian 13's also ndb, which SUSE has"
+	}
+	what := "the packages of rpm are not on the page"
+	if listed {
+		what = "some packages of rpm may not be on the page"
+	}
+	j.app.term.warn(hint, "%s: %v", what, err)
 }

@@ -15,7 +15,7 @@ need="bsdtar:libarchive-tools tar:tar rsync:rsync find:findutils python3:python3
 	losetup:mount swapon:mount ip:iproute2
 	sshd:openssh-server sudo:sudo tcsh:tcsh nsenter:util-linux openssl:openssl jq:jq curl:curl debootstrap:debootstrap qemu-system-x86_64:qemu-system-x86 qemu-aarch64:qemu-user
 	/usr/share/bash-completion/bash_completion:bash-completion zsh:zsh fish:fish man:man-db mandoc:mandoc
-	rpm:rpm rpmbuild:rpm
+	rpm:rpm rpmbuild:rpm db_load:db-util
 	modprobe:kmod depmod:kmod modinfo:kmod dracut:dracut-core
 	systemd-machine-id-setup:systemd /lib/systemd/system-generators/systemd-cryptsetup-generator:systemd"
 missing=
