@@ -86,8 +86,7 @@ func (o *catOptions) run(ctx context.Context, a *App, _ *groups, args []string) 
 			return c.missing()
 		}
 	}
-	a.term.say("all of %s is read: %s", entry.Escape(c.image), why)
-	return c.ended(c.stream(ctx))
+	return c.ended(c.stream(ctx, why))
 }
 
 // catJob is one run of the command.
@@ -200,8 +199,8 @@ func (c *catJob) print(content io.Reader, size int64) error {
 }
 
 // stream reads all of the image, and again for what is larger than is kept, or has a link
-// to it after it.
-func (c *catJob) stream(ctx context.Context) error {
+// to it after it; why says why.
+func (c *catJob) stream(ctx context.Context, why string) error {
 	first := map[string]string{} // of hard links
 	wanted := map[string]bool{}
 	for i, name := range c.names {
@@ -209,6 +208,7 @@ func (c *catJob) stream(ctx context.Context) error {
 	}
 	var names *imagefs.FS
 	err := c.read(ctx, func(r *image.Reader) (err error) {
+		c.app.term.say("all of %s is read: %s", entry.Escape(c.image), why)
 		names, err = imagefs.Read(ctx, r, imagefs.Options{Interest: func(name string, m *entry.Member) imagefs.Interest {
 			if m.HardLink != "" {
 				first[name] = strings.TrimPrefix(m.HardLink, "./")

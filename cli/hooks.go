@@ -112,6 +112,11 @@ func (a *App) layersFor(ctx context.Context, client *upload.Client, names []stri
 			return nil, err
 		}
 		if m == nil {
+			in, _, err := a.open(ctx, client, name)
+			if err != nil {
+				return nil, fmt.Errorf("--layer: %w", err)
+			}
+			in.Close()
 			return nil, usagef("put the MANIFEST that the capture wrote beside it: what the layer deletes is in there", "--layer %s has no MANIFEST", name)
 		}
 		facts := m.Facts()

@@ -76,7 +76,9 @@ func (o *verifyOptions) run(ctx context.Context, a *App, _ *groups, args []strin
 			if kindOfFile(name) == "MANIFEST" {
 				return usagef("give the image", "--base %s is a MANIFEST, and verify reads images", name)
 			}
-			m = manifestOf(name)
+			if m = manifestOf(name); m == "" {
+				return usagef("give the base as a file or URL", "--base %s: its MANIFEST has to be beside it", name)
+			}
 		}
 		v, err := o.verify(ctx, a, client, name, m)
 		switch {
@@ -98,7 +100,7 @@ func (o *verifyOptions) run(ctx context.Context, a *App, _ *groups, args []strin
 func (o *verifyOptions) verify(ctx context.Context, a *App, client *upload.Client, imageName, manifestName string) (*verification, error) {
 	in, _, err := a.open(ctx, client, manifestName)
 	if err != nil {
-		return nil, a.whichIsMissing(ctx, client, imageName, manifestName, err)
+		return nil, o.whichIsMissing(ctx, a, client, imageName, manifestName, err)
 	}
 	m, err := parseAgain(in, manifestName)
 	if isSourceError(err) {
@@ -122,11 +124,12 @@ func (o *verifyOptions) verify(ctx context.Context, a *App, client *upload.Clien
 	return v, err
 }
 
-// whichIsMissing tells of a MANIFEST that was looked for beside an image at an URL whether it
-// is the image that is not there.
-func (a *App) whichIsMissing(ctx context.Context, client *upload.Client, imageName, manifestName string, err error) error {
+// whichIsMissing tells of a MANIFEST that was looked for beside an image whether it is the
+// image that is not there.
+func (o *verifyOptions) whichIsMissing(ctx context.Context, a *App, client *upload.Client, imageName, manifestName string, err error) error {
 	remote := (*upload.Error)(nil)
-	if !errors.As(err, &remote) || remote.Status != http.StatusNotFound || manifestName != manifestOf(imageName) {
+	gone := errors.Is(err, os.ErrNotExist) || errors.As(err, &remote) && remote.Status == http.StatusNotFound
+	if !gone || manifestName != manifestOf(imageName) {
 		return err
 	}
 	in, _, missing := a.open(ctx, client, imageName)
@@ -134,7 +137,11 @@ func (a *App) whichIsMissing(ctx context.Context, client *upload.Client, imageNa
 		return missing
 	}
 	in.Close()
-	return usagef("image-capture verify "+words(imageName)+" MANIFEST", "no MANIFEST found for %s: %w", imageName, err)
+	hint := "image-capture verify " + words(imageName) + " MANIFEST"
+	if slices.Contains(o.bases, imageName) {
+		hint = "put the MANIFEST that the capture wrote beside it"
+	}
+	return usagef(hint, "no MANIFEST found for %s: %w", imageName, err)
 }
 
 // whichIsWhich refuses an image in the place of its MANIFEST, the other way round, and a

@@ -2,7 +2,9 @@ package upload
 
 import (
 	"encoding/json"
+	"html"
 	"net/http"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -20,7 +22,7 @@ func (x *exchange) refusal() *Error {
 	if e.Status == http.StatusNotFound && e.Endpoint != "" && len(body) > 0 && !json.Valid(body) {
 		e.Kind, e.NoAPI = Failed, true // such as "404 page not found" of another server
 	}
-	text := messages(body)
+	text := messages(body, http.StatusText(x.resp.StatusCode))
 	if s := e.Status; s >= 300 && s < 400 {
 		text = "the server redirects to " + x.resp.Header.Get("Location")
 	}
@@ -29,14 +31,24 @@ func (x *exchange) refusal() *Error {
 }
 
 // messages takes the text from an error of the API, {"Type":"AUTH","Messages":[...]},
-// or from whatever else a proxy put in its place.
-func messages(body []byte) string {
+// or from whatever else a proxy put in its place: of a page for people its title, where that
+// says more than the status.
+func messages(body []byte, status string) string {
 	var e struct{ Messages []string }
 	if json.Unmarshal(body, &e) == nil && len(e.Messages) > 0 {
 		return strings.Join(e.Messages, "; ")
 	}
+	if m := pageTitle.FindSubmatch(body); m != nil {
+		title := strings.Join(strings.Fields(html.UnescapeString(string(m[1]))), " ")
+		if strings.Contains(title, status) {
+			return ""
+		}
+		return title
+	}
 	return string(body)
 }
+
+var pageTitle = regexp.MustCompile(`(?is)<title>(.*?)</title>`)
 
 // nonsense is an answer with the right status that cannot be believed.
 func (x *exchange) nonsense(msg string) *Error {
