@@ -29,7 +29,7 @@ func (o *extractOptions) add(g *groups) {
 	s.StringVarP(&o.dir, "directory", "C", here, "extract to `DIR`, which is made when it is missing; who is not root gets files of their own without set-id bits, which is a warning and exit code 0")
 	s.BoolVar(&o.overwrite, "overwrite", false, "replace files that exist (if not given: they are kept, and the first 20 of them named)")
 	addManifest(s, &o.manifest)
-	s.Lookup("manifest").Usage += "; contents are compared with its digests, while modes, owners, times and attributes are those of the image"
+	s.Lookup("manifest").Usage += "; what is extracted is compared with it, and made as the image has it"
 	o.tls.add(g.group(tlsTitle))
 	o.messageOptions.add(g, true)
 }
@@ -63,7 +63,7 @@ func (o *extractOptions) run(ctx context.Context, a *App, _ *groups, args []stri
 	if err != nil {
 		return err
 	}
-	opt := extract.Options{Dir: o.dir, Overwrite: o.overwrite, Select: patterns.selector(), Workers: runtime.GOMAXPROCS(0), Problem: e.problem}
+	opt := extract.Options{Dir: o.dir, Overwrite: o.overwrite, Select: patterns.selector(), Workers: runtime.GOMAXPROCS(0), Problem: e.problem, Header: unlike}
 	m, err := a.manifestFor(ctx, client, args[0], o.manifest)
 	if err != nil {
 		return err

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"syscall"
 
+	"image-capture/compare"
 	"image-capture/entry"
 	"image-capture/image/extract"
 )
@@ -45,7 +47,24 @@ var problemWords = []struct {
 	{extract.Exists, "kept", "exist and were kept", "kept", ExitTaken, "extract to an empty directory, or replace them with --overwrite"},
 	{extract.Incomplete, "incomplete", "are there, but not with all attributes", "incomplete", ExitIncomplete, "run as root, on a filesystem that has xattrs, ACLs and inode flags"},
 	{extract.NotMade, "missing", "could not be made", "could not be made", ExitIncomplete, "the lines above say why; devices and trusted attributes need root"},
-	{extract.Differs, "different", "do not have the content that the MANIFEST lists", "wrong content", ExitVerify, "do not use these files: the image is damaged, or the MANIFEST is of another image"},
+	{extract.Unlike, "unlike", "are not as the MANIFEST lists them", "not as listed", ExitVerify, damagedHint},
+	{extract.Differs, "different", "do not have the content that the MANIFEST lists", "wrong content", ExitVerify, damagedHint},
+}
+
+const damagedHint = "do not use these files: the image is damaged, or the MANIFEST is of another image"
+
+// unlike says in what an entry of the image is not as the MANIFEST lists it.
+func unlike(got, want *entry.Member) error {
+	var list []string
+	for _, d := range compare.Header(got, want) {
+		d = escaped(d)
+		d.Path = "" // the line begins with it
+		list = append(list, sentence(d))
+	}
+	if list == nil {
+		return nil
+	}
+	return errors.New(strings.Join(list, "; "))
 }
 
 // extracted is the document of extract --json.
@@ -144,7 +163,7 @@ func (e *extraction) conclude(ctx context.Context, err error, unmatched []string
 	var other *extract.MismatchError
 	switch {
 	case err == nil:
-	case ctx.Err() != nil && e.Problems[extract.Incomplete]+e.Problems[extract.Differs] == 0:
+	case ctx.Err() != nil && e.Problems[extract.Incomplete]+e.Problems[extract.Differs]+e.Problems[extract.Unlike] == 0:
 		return &failure{ExitInterrupted, fmt.Errorf("interrupted; %s, each of them complete", there), ""}
 	case ctx.Err() != nil:
 		return &failure{ExitInterrupted, fmt.Errorf("interrupted; %s", there), ""}

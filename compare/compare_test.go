@@ -55,6 +55,27 @@ func differences(t testing.TB, got, want compare.Stream) ([]compare.Difference, 
 	return found, res, err
 }
 
+// TestHeader: it says of one entry what Entries says, but for the content.
+func TestHeader(t *testing.T) {
+	got := file("./a")
+	for _, change := range []func(*entry.Member){
+		func(m *entry.Member) { m.Perm = 0o4755 }, func(m *entry.Member) { m.UID, m.GID = 7, 8 }, func(m *entry.Member) { m.Mtime.Nsec = 5 },
+		func(m *entry.Member) { m.Type = entry.FIFO }, func(m *entry.Member) { m.Link = "b" }, func(m *entry.Member) { m.Major = 8 },
+		func(m *entry.Member) { m.Flags = entry.AppendOnly }, func(m *entry.Member) { m.Xattrs = []entry.Xattr{{Name: "user.a", Value: "1"}} },
+		func(m *entry.Member) { m.SHA256, m.Size = nil, 4 }, func(*entry.Member) {},
+	} {
+		want := file("./a", change)
+		found, _, err := differences(t, &list{members: []entry.Member{got}}, &list{members: []entry.Member{want}})
+		require.NoError(t, err)
+		require.Equal(t, found, compare.Header(&got, &want))
+	}
+	want := file("./a", func(m *entry.Member) { m.Size, m.SHA256 = 4, bytes.Repeat([]byte{2}, 32) })
+	require.Empty(t, compare.Header(&got, &want), "that is the content")
+	link := entry.Member{Entry: entry.Entry{Path: "./b", Perm: 0o600}, HardLink: "./a"}
+	want = file("./b", func(m *entry.Member) { m.HardLink = "./a" })
+	require.Equal(t, []compare.Difference{{"./b", compare.Mode, "0600", "0644"}}, compare.Header(&link, &want))
+}
+
 // TestFields changes one field after the other.
 func TestFields(t *testing.T) {
 	old, other := strings.Repeat("01", 32), strings.Repeat("02", 32)

@@ -61,6 +61,9 @@ type Options struct {
 	Manifest interface {
 		Next() (*entry.Member, error)
 	}
+	// Header says in what an entry that is extracted, content apart, is not as Manifest has
+	// it; nil where that does not matter.
+	Header func(got, want *entry.Member) error
 	// Workers is how many files are written at once, at least 1.
 	Workers int
 	// Problem is called with each problem, by one goroutine at a time; nil for nobody.
@@ -78,6 +81,7 @@ const (
 	Incomplete             // the entry is there without something that Err names
 	NotOurs                // the entry belongs to who runs this, as only root may give files away
 	Differs                // the content is not what the MANIFEST says
+	Unlike                 // something else is not what the MANIFEST says
 )
 
 // Problem is what went wrong with one entry.
@@ -173,7 +177,7 @@ type extraction struct {
 	stack []*folder
 	// above are the directories of the image above the member, which may still have to be
 	// made; only kept where there is a selection.
-	above []*entry.Member
+	above []listed
 	// implicit are directories that were made before the image named them.
 	implicit map[string]bool
 	swept    map[[2]uint64]bool // directories that were looked through, by device and inode
@@ -253,12 +257,13 @@ func (x *extraction) member(m, want *entry.Member) error {
 			x.above = x.above[:len(x.above)-1]
 		}
 		if m.Type == entry.Dir {
-			x.above = append(x.above, m)
+			x.above = append(x.above, listed{m, want})
 		}
 		if !x.opt.Select(m.Path) {
 			return nil
 		}
 	}
+	x.header(listed{m, want})
 	if m.Path == "." {
 		if m.Type == entry.Dir && (x.opt.Overwrite || x.stack[0].fresh) {
 			x.stack[0].member = m
@@ -303,6 +308,22 @@ func (x *extraction) count() {
 	x.mu.Lock()
 	x.result.Entries++
 	x.mu.Unlock()
+}
+
+// listed is a member, and what the MANIFEST says of it; nil without one.
+type listed struct {
+	*entry.Member
+	want *entry.Member
+}
+
+// header compares all of a member but its content.
+func (x *extraction) header(m listed) {
+	if m.want == nil || x.opt.Header == nil {
+		return
+	}
+	if err := x.opt.Header(m.Member, m.want); err != nil {
+		x.problem(Unlike, m.Path, err)
+	}
 }
 
 // check compares the content of a file with its digest.

@@ -130,7 +130,8 @@ func (x *extraction) missing(in *folder, name, path string) error {
 	}
 	for _, m := range x.above {
 		if m.Path == path {
-			f.member = m
+			f.member = m.Member
+			x.header(m)
 			return nil
 		}
 	}

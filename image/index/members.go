@@ -234,13 +234,32 @@ func agrees(got, want *entry.Member) error {
 	if got.Path != want.Path {
 		return fmt.Errorf("%s is at its place", entry.Escape(got.Path))
 	}
-	same := got.HardLink == want.HardLink && got.Perm == want.Perm && got.UID == want.UID && got.GID == want.GID && got.Mtime == want.Mtime
-	if same && want.HardLink == "" { // of another name the image has no more
-		same = got.Type == want.Type && got.Size == want.Size && got.Link == want.Link && got.Major == want.Major && got.Minor == want.Minor &&
-			got.Flags == want.Flags && slices.Equal(got.Xattrs, want.Xattrs)
+	other := ""
+	switch {
+	case got.HardLink != want.HardLink:
+		other = "another first name"
+	case got.Perm != want.Perm:
+		other = "another mode"
+	case got.UID != want.UID || got.GID != want.GID:
+		other = "another owner"
+	case got.Mtime != want.Mtime:
+		other = "another time"
+	case want.HardLink != "": // of another name the image has no more
+	case got.Type != want.Type:
+		other = "another type"
+	case got.Size != want.Size:
+		other = "another size"
+	case got.Link != want.Link:
+		other = "another link target"
+	case got.Major != want.Major || got.Minor != want.Minor:
+		other = "another device number"
+	case got.Flags != want.Flags:
+		other = "other inode flags"
+	case !slices.Equal(got.Xattrs, want.Xattrs):
+		other = "other xattrs"
 	}
-	if !same {
-		return errors.New("it has other attributes there")
+	if other != "" {
+		return errors.New("it has " + other + " there")
 	}
 	return nil
 }

@@ -108,7 +108,7 @@ func TestWrongIndex(t *testing.T) {
 		"overlap":             {frame, frame + "#: frame=3072,2048\n", "a frame at byte 3072 of the tar and 2048 of the image cannot be here"},
 		"order":               {frame, "#: frame=5120,5120\n", "a frame at byte 4096 of the tar and 4096 of the image cannot be here"},
 		"cut short":           {"#: frame=4096,4096\n# end\n", "", "cut short"},
-		"attributes":          {"./f1 type=file mode=0644", "./f1 type=file mode=0600", "it has other attributes there"},
+		"attributes":          {"./f1 type=file mode=0644", "./f1 type=file mode=0600", "it has another mode there"},
 		"huge offset":         {frame, "#: frame=2048," + huge + "\n", "cannot be here"},
 		"huge image":          {"# size: " + size, "# size: " + huge, fmt.Sprintf("the image has %s bytes, and the MANIFEST is of one of %s", size, huge)},
 		"huge tar":            {"# unpacked size: " + size, "# unpacked size: " + huge, ""},
