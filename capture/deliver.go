@@ -183,7 +183,7 @@ func (r *atEnd) Read(p []byte) (int, error) {
 func (d *Delivery) Profile(ctx context.Context, p manifest.ProfileParams) (*manifest.Profile, error) {
 	doc, err := manifest.NewProfile(p)
 	if err == nil {
-		err = d.Endpoint.SaveProfile(ctx, upload.Profile{Name: doc.Name, Meta: doc.Meta, Params: doc.Params, Obsolete: manifest.ImageParams(), Shared: manifest.Shared()})
+		err = d.Endpoint.SaveProfile(ctx, upload.Profile{Name: doc.Name, Meta: doc.Meta, Params: doc.Params, Obsolete: manifest.ImageParams(), Shared: manifest.Shared(), Deploys: manifest.Deployed})
 	}
 	if err != nil {
 		return nil, &ProfileError{d.Names.Image, p.Name, err}

@@ -91,31 +91,6 @@ func (o *outputs) notOthers(beside string) error {
 	return nil
 }
 
-// OthersProfileError says that a Profile on the endpoint, which was to deploy the image,
-// deploys another: --overwrite has it deploy the new one.
-type OthersProfileError struct{ Profile, Image string }
-
-func (e *OthersProfileError) Error() string {
-	return "the Profile " + e.Profile + " on the endpoint deploys " + e.Image
-}
-
-// ProfileReady finds out whether the Profile of a name may be made that of the image: it is
-// one that deploys nothing, the same image, or any with Overwrite. The error is an
-// OthersProfileError. A Profile that this token may not see is free.
-func (d *Delivery) ProfileReady(ctx context.Context, name string) error {
-	if d.Overwrite || name == "" {
-		return nil
-	}
-	params, err := d.Endpoint.ProfileParams(ctx, name)
-	if err != nil {
-		return nil // to save it is the last step, which says what is wrong
-	}
-	if image := manifest.Deployed(params); image != "" && image != d.Names.Image {
-		return &OthersProfileError{name, image}
-	}
-	return nil
-}
-
 // Ready finds out, before anything is read, whether files of these names can be stored; see
 // upload.Endpoint.Ready. The error may be an OthersManifestError, too.
 func (d *Delivery) Ready(ctx context.Context, names ...string) error {

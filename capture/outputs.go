@@ -60,14 +60,11 @@ func (r *run) place(ctx context.Context) error {
 	return nil
 }
 
-// allowed refuses names that are taken on the endpoint, and the names of MANIFESTs and
-// Profiles of other images, here and there.
+// allowed refuses names that are taken on the endpoint, and the names of MANIFESTs of other
+// images, here and there.
 func (r *run) allowed(ctx context.Context) error {
 	if d := r.delivery; d != nil {
 		if err := d.Ready(ctx, d.Names.Image, d.Names.Manifest); err != nil {
-			return err
-		}
-		if err := d.ProfileReady(ctx, r.opt.SaveProfile); err != nil {
 			return err
 		}
 	}

@@ -46,7 +46,7 @@ func (o *storeOptions) add(g *groups) {
 	o.endpointOptions.add(g)
 	s := g.group(endpointTitle)
 	g.gone(s, "require-free", "no endpoint reports its free space; look at the endpoint's disk")
-	s.StringVar(&o.saveProfile, "save-profile", "", "store the Profile that deploys the image on the endpoint as `NAME`; update it if it exists (one of another image only with --overwrite)")
+	s.StringVar(&o.saveProfile, "save-profile", "", "store the Profile that deploys the image on the endpoint as `NAME`; update it if it exists")
 	s.StringVar(&o.filesURL, "files-url", "", "the `URL` by which deployers read the endpoint's files, such as http://192.168.124.1:8091, for the Profile (if not given: the endpoint is asked)")
 	g.check(o.validProfile)
 }

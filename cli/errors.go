@@ -171,7 +171,6 @@ func known(err error) (d diagnosis, ok bool) {
 		base       *capture.BaseError
 		cannot     *snapshot.CannotError
 		others     *capture.OthersManifestError
-		pointing   *capture.OthersProfileError
 		left       *capture.LeftManifestError
 		room       *snapshot.RoomError
 		overflow   *snapshot.OverflowError
@@ -245,8 +244,6 @@ func known(err error) (d diagnosis, ok bool) {
 			hint = "use another name, or add --manifest " + entry.ShellWord(others.New+manifestSuffix)
 		}
 		return diagnosis{ExitTaken, hint, ""}, true
-	case errors.As(err, &pointing):
-		return diagnosis{ExitTaken, "use another name (--save-profile), or --overwrite to have it deploy this image", ""}, true
 	case errors.As(err, &left):
 		return diagnosis{ExitTaken, "leave out --manifest to replace it too, or move it away", ""}, true
 	case errors.As(err, &exists):

@@ -194,9 +194,13 @@ func (e events) OddName(name string) {
 	e.term.warn("", "the endpoint has a file with an odd name, which is left alone: %s", middle(name, 200))
 }
 
-func (e events) ProfileSaved(name string, created bool) {
-	if created {
+func (e events) ProfileSaved(name string, created bool, before string) {
+	switch {
+	case created:
 		e.term.say("created the Profile %s on the endpoint", name)
+		return
+	case before != "":
+		e.term.say("updated the Profile %s on the endpoint: it deploys this image now, and deployed %s before", name, entry.Printable(before))
 		return
 	}
 	e.term.say("updated the Profile %s on the endpoint: it deploys this image now", name)

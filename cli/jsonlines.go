@@ -132,8 +132,12 @@ func (e jsonEvents) Confirmed(path string, verified bool) {
 	e.term.emit("stored", fields{"path": path, "verified": verified})
 }
 
-func (e jsonEvents) ProfileSaved(name string, created bool) {
-	e.term.emit("profile", fields{"name": name, "created": created})
+func (e jsonEvents) ProfileSaved(name string, created bool, before string) {
+	f := fields{"name": name, "created": created}
+	if before != "" {
+		f["before"] = before
+	}
+	e.term.emit("profile", f)
 }
 
 // failLines are the lines of an error: its hint and exit code are on the last.

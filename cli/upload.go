@@ -118,9 +118,6 @@ func (o *uploadOptions) deliver(ctx context.Context, a *App, d *capture.Delivery
 	if err := d.Ready(ctx, stored...); err != nil {
 		return err
 	}
-	if err := d.ProfileReady(ctx, o.store.saveProfile); err != nil {
-		return err
-	}
 	if len(args) == 2 {
 		if err := o.sendImage(ctx, a, d, args[0], facts); err != nil {
 			return err

@@ -150,8 +150,8 @@ func (r *storing) TokenEnds(at time.Time)           { r.tell("TokenEnds", at) }
 func (r *storing) TokenEnded(path string)           { r.tell("TokenEnded", path) }
 func (r *storing) Confirmed(path string, seen bool) { r.tell("Confirmed", path, seen) }
 func (r *storing) AnswerLost(path string)           { r.tell("AnswerLost", path) }
-func (r *storing) ProfileSaved(name string, is bool) {
-	r.tell("ProfileSaved", name, is)
+func (r *storing) ProfileSaved(name string, is bool, before string) {
+	r.tell("ProfileSaved", name, is, before)
 }
 
 func (r *storing) Walked(unreadable, changed, omitted []entry.Note) {

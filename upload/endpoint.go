@@ -312,13 +312,19 @@ func (e *Endpoint) Retire(ctx context.Context, path string) (gone bool, err erro
 // SaveProfile creates a Profile, or changes the one of that name; see
 // Client.SaveProfile.
 func (e *Endpoint) SaveProfile(ctx context.Context, p Profile) error {
+	// To look is for the message alone.
+	old, _ := e.client.ProfileParams(ctx, p.Name)
+	before, now := p.deploys(old), p.deploys(p.Params)
+	if before == now {
+		before = ""
+	}
 	var saved Saved
 	err := e.Do(ctx, func(int) (err error) {
 		saved, err = e.client.SaveProfile(ctx, p)
 		return err
 	})
 	if err == nil {
-		e.opt.Events.ProfileSaved(p.Name, saved.Created)
+		e.opt.Events.ProfileSaved(p.Name, saved.Created, before)
 	}
 	return err
 }

@@ -25,8 +25,9 @@ type Events interface {
 	// OddName says that a file's name has bytes that no upload here would give it, and that
 	// it is left alone.
 	OddName(name string)
-	// ProfileSaved says that a Profile was created, or changed.
-	ProfileSaved(name string, created bool)
+	// ProfileSaved says that a Profile was created, or changed; before is another image that
+	// it deployed till then, "" where there is none, or this token does not see it.
+	ProfileSaved(name string, created bool, before string)
 }
 
 // Silent is for who wants to hear of nothing.
@@ -57,4 +58,4 @@ func (Silent) NamesOnly() {}
 func (Silent) OddName(string) {}
 
 // ProfileSaved is for Events.
-func (Silent) ProfileSaved(string, bool) {}
+func (Silent) ProfileSaved(string, bool, string) {}

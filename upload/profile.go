@@ -29,6 +29,15 @@ type Profile struct {
 	// Shared are params that are lists, of which an older Profile keeps the items that are
 	// not ours.
 	Shared map[string]func(item any) (ours bool)
+	// Deploys is the image that a Profile with such params deploys; it may be nil.
+	Deploys func(params map[string]any) string
+}
+
+func (p Profile) deploys(params map[string]any) string {
+	if p.Deploys == nil {
+		return ""
+	}
+	return p.Deploys(params)
 }
 
 // Saved is what SaveProfile did.
@@ -103,11 +112,6 @@ func (c *Client) ProfileParams(ctx context.Context, name string) (map[string]any
 		return nil, x.nonsense("it is no Profile")
 	}
 	return p.Params, nil
-}
-
-// ProfileParams asks once: see Client.ProfileParams.
-func (e *Endpoint) ProfileParams(ctx context.Context, name string) (map[string]any, error) {
-	return e.client.ProfileParams(ctx, name)
 }
 
 func (c *Client) patchProfile(ctx context.Context, p Profile) error {
