@@ -22,7 +22,11 @@ func (f *Finding) editWords(s *survey, name string, bad func(word string) bool) 
 	}
 	rewrite := func(old []byte) ([]byte, error) { return withoutWords(name, old, bad), nil }
 	fixed, _ := rewrite(data)
-	if slices.ContainsFunc(parseBootLines(name, string(fixed)), func(l bootLine) bool { return slices.ContainsFunc(l.words, bad) }) {
+	left := func(text []byte, is func(string) bool) bool {
+		return slices.ContainsFunc(parseBootLines(name, string(text)), func(l bootLine) bool { return slices.ContainsFunc(l.words, is) })
+	}
+	// A word with blanks in it would lose those that look bad.
+	if left(fixed, bad) || left(data, func(word string) bool { return strings.ContainsFunc(word, isBootBlank) }) {
 		return f
 	}
 	f.Fix = &Fix{Op: entry.Rewrite, Path: real, Rewrite: rewrite}

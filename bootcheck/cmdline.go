@@ -136,7 +136,7 @@ func (t *tree) readBootLines() []bootLine {
 	var found []bootLine
 	for _, name := range t.commandFiles() {
 		if whereOf(name) == deploy.UnifiedImage {
-			if words := strings.Fields(t.unifiedCmdline(name)); len(words) > 0 {
+			if words := commandWords(t.unifiedCmdline(name)); len(words) > 0 {
 				found = append(found, bootLine{name, deploy.UnifiedImage, "", words})
 			}
 			continue
@@ -190,7 +190,7 @@ func parseBootLines(name, text string) []bootLine {
 		if !ok || len(line) > maxCommandLine {
 			continue
 		}
-		words := slices.Collect(strings.FieldsFuncSeq(rest, isBootBlank))
+		words := commandWords(rest)
 		if i := slices.IndexFunc(found, func(l bootLine) bool { return l.key == key }); i >= 0 {
 			found[i].words = append(found[i].words, words...)
 		} else if len(words) > 0 {
@@ -226,6 +226,7 @@ func bootText(where deploy.CommandLine, line string) (key, rest string, ok bool)
 			// The fallback of Enterprise Linux 8, and old menus that name variables.
 			if rest, ok = after("set"); ok {
 				_, rest, ok = strings.Cut(rest, "kernelopts=")
+				rest = unquoted(rest)
 			} else {
 				rest, ok = strings.CutPrefix(line, "kernelopts=")
 			}
@@ -234,14 +235,51 @@ func bootText(where deploy.CommandLine, line string) (key, rest string, ok bool)
 		rest, ok = after("append")
 	case deploy.ZIPL:
 		key, rest, ok = strings.Cut(line, "=")
-		return "", rest, ok && strings.TrimSpace(key) == "parameters"
+		return "", unquoted(strings.TrimSpace(rest)), ok && strings.TrimSpace(key) == "parameters"
 	case deploy.GRUBDefaults:
 		line = strings.TrimSpace(strings.TrimPrefix(line, "export "))
 		key, rest, ok = strings.Cut(line, "=")
 		key = strings.TrimSuffix(key, "+")
+		if strings.ContainsAny(rest, `"'`) {
+			rest, _ = shellWord(rest)
+		}
 		return key, rest, ok && strings.HasPrefix(key, "GRUB_CMDLINE_LINUX")
 	}
 	return "", rest, ok
+}
+
+// unquoted is a value in a file whose quotes are the file's, and not the kernel's.
+func unquoted(value string) string {
+	if strings.HasPrefix(value, `"`) || strings.HasPrefix(value, "'") {
+		value, _ = shellWord(value)
+	}
+	return value
+}
+
+// commandWords splits a command line as the kernel does (next_arg in its lib/cmdline.c): a
+// blank between double quotes ends no word, and what is not closed goes on to the end. GRUB
+// and systemd, which read it too, know single quotes as well; of these one that is not closed
+// is an apostrophe. The quotes are left out.
+func commandWords(text string) []string {
+	var words []string
+	var word []byte
+	quote := byte(0)
+	for i := 0; i <= len(text); i++ {
+		switch {
+		case i == len(text) || quote == 0 && strings.IndexByte(" \t\r\n", text[i]) >= 0:
+			if len(word) > 0 {
+				words = append(words, string(word))
+			}
+			word = word[:0]
+		case quote != 0 && text[i] == quote:
+			quote = 0
+		case quote == 0 && (text[i] == '"' || text[i] == '\'' && strings.Contains(text[i+1:], "'")):
+			quote = text[i]
+		default:
+			word = append(word, text[i])
+		}
+	}
+	return words
 }
 
 func isBootBlank(r rune) bool { return r == ' ' || r == '\t' || r == '"' || r == '\'' || r == '\r' }

@@ -89,10 +89,57 @@ etc/default/grub.d/10.cfg GRUB_CMDLINE_LINUX_RECOVERY rescue
 	}
 }
 
+// TestCommandWords: words end where next_arg of the kernel ends them, but for single quotes.
+func TestCommandWords(t *testing.T) {
+	for text, want := range map[string][]string{
+		`foo="a 1 b" s`:             {"foo=a 1 b", "s"},
+		`"foo=a 1 b" 1`:             {"foo=a 1 b", "1"},
+		`"single" ro`:               {"single", "ro"},
+		`foo="a single`:             {"foo=a single"},
+		`foo='a 1 b' s`:             {"foo=a 1 b", "s"},
+		"motd=don't\tsingle\r\n":    {"motd=don't", "single"},
+		`foo="it's" single bar="'"`: {"foo=it's", "single", "bar='"},
+		`  "" a `:                   {"a"},
+		"":                          nil,
+	} {
+		require.Equal(t, want, commandWords(text), "%q", text)
+	}
+}
+
+// TestQuotedWords: in every file, what is in quotes is no word of its own.
+func TestQuotedWords(t *testing.T) {
+	for name, text := range map[string]string{
+		"etc/default/grub":           `GRUB_CMDLINE_LINUX="foo=\"a 1 b\" ro"`,
+		"etc/default/grub.d/1.cfg":   `GRUB_CMDLINE_LINUX='foo="a 1 b" ro' # single`,
+		"etc/kernel/cmdline":         `foo="a 1 b" ro`,
+		"boot/loader/entries/x.conf": `options foo="a 1 b" ro`,
+		"boot/grub/grubenv":          `kernelopts=foo="a 1 b" ro`,
+		"boot/grub/grub.cfg":         `set kernelopts="foo=\"a 1 b\" ro"`,
+		"boot/grub2/grub.cfg":        `linux foo="a 1 b" ro`,
+		"etc/zipl.conf":              `parameters = "foo=\"a 1 b\" ro"`,
+		"boot/syslinux/syslinux.cfg": `append foo="a 1 b" ro`,
+	} {
+		found := parseBootLines(name, text)
+		require.Len(t, found, 1, name)
+		require.Equal(t, []string{"foo=a 1 b", "ro"}, found[0].words, name)
+	}
+}
+
 // TestGRUBDefaultsBounds: a value that names itself grows to no more than a bound.
 func TestGRUBDefaultsBounds(t *testing.T) {
 	img := memTree{}
 	img.add(t, txtar.Parse([]byte("-- etc/default/grub --\nGRUB_CMDLINE_LINUX=\"a b\"\n"+strings.Repeat("GRUB_CMDLINE_LINUX=\"$GRUB_CMDLINE_LINUX $GRUB_CMDLINE_LINUX x${GRUB_CMDLINE_LINUX}\"\n", 200))))
 	tr := tree{fsys: img}
 	require.LessOrEqual(t, len(tr.grubDefaults().value("GRUB_CMDLINE_LINUX")), maxCommandLine)
+}
+
+// TestQuotedWordsStay: to take words out would take them out of quotes too.
+func TestQuotedWordsStay(t *testing.T) {
+	for text, fixed := range map[string]bool{`ro single foo="a single b"`: false, `ro single foo="a"`: true} {
+		img := memTree{}
+		img.add(t, txtar.Parse([]byte("-- etc/kernel/cmdline --\n"+text+"\n")))
+		s := &survey{tree: tree{fsys: img}}
+		f := (&Finding{}).editWords(s, "etc/kernel/cmdline", isTargetWord)
+		require.Equal(t, fixed, f.Fix != nil, text)
+	}
 }

@@ -63,7 +63,7 @@ func (d *grubDefaults) set(key, value, file string, more bool) {
 	if more {
 		add(d.words[key]...)
 	}
-	for field := range strings.FieldsSeq(value) {
+	for _, field := range commandWords(value) {
 		name, whole := strings.CutPrefix(field, "$")
 		name = strings.TrimSuffix(strings.TrimPrefix(name, "{"), "}")
 		if old, set := d.words[name]; whole && set {
