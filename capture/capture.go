@@ -101,6 +101,9 @@ func (r *run) all(ctx context.Context) error {
 	if r.opt.SaveProfile == "" {
 		return nil
 	}
+	if err := r.hooksArchive(ctx); err != nil {
+		return &ProfileError{r.delivery.Names.Image, r.opt.SaveProfile, err}
+	}
 	if _, err := r.delivery.Profile(ctx, r.profile()); err != nil {
 		return err
 	}

@@ -106,24 +106,7 @@ func (d *Delivery) Confirm(ctx context.Context, sum string) error {
 // When it can be seen there and the image cannot, the image is looked for once more: it
 // is not there, which without the claims could not be known before.
 func (d *Delivery) Manifest(ctx context.Context, sum string, write func(io.Writer) error) error {
-	seen := false
-	err := d.Endpoint.Do(ctx, func(int) error {
-		body := newSource(write)
-		digest := sha256.New()
-		whole := &atomic.Bool{} // a read may still be under way when Store has returned
-		err := d.Endpoint.Store(ctx, d.Names.Manifest, &atEnd{io.TeeReader(body, digest), body, whole}, -1)
-		if made := body.Wait(); made != nil && !errors.Is(made, errNotWanted) {
-			return made
-		}
-		got := hex.EncodeToString(digest.Sum(nil))
-		if err != nil && !(whole.Load() && d.Endpoint.Arrived(ctx, err, d.Names.Manifest, got)) {
-			d.await(whole.Load(), d.Names.Manifest)
-			return err
-		}
-		d.await(false, d.Names.Manifest)
-		seen, err = d.Endpoint.Once().Confirm(ctx, d.Names.Manifest, got)
-		return err
-	})
+	seen, err := d.file(ctx, d.Names.Manifest, write)
 	if err != nil || !seen || d.Verified {
 		return err
 	}
@@ -132,6 +115,28 @@ func (d *Delivery) Manifest(ctx context.Context, sum string, write func(io.Write
 		return &HiddenError{d.Names.Image, d.Names.Manifest}
 	}
 	return err
+}
+
+// file sends a file that write writes, and reports whether it was seen there.
+func (d *Delivery) file(ctx context.Context, name string, write func(io.Writer) error) (seen bool, err error) {
+	err = d.Endpoint.Do(ctx, func(int) error {
+		body := newSource(write)
+		digest := sha256.New()
+		whole := &atomic.Bool{} // a read may still be under way when Store has returned
+		err := d.Endpoint.Store(ctx, name, &atEnd{io.TeeReader(body, digest), body, whole}, -1)
+		if made := body.Wait(); made != nil && !errors.Is(made, errNotWanted) {
+			return made
+		}
+		got := hex.EncodeToString(digest.Sum(nil))
+		if err != nil && !(whole.Load() && d.Endpoint.Arrived(ctx, err, name, got)) {
+			d.await(whole.Load(), name)
+			return err
+		}
+		d.await(false, name)
+		seen, err = d.Endpoint.Once().Confirm(ctx, name, got)
+		return err
+	})
+	return seen, err
 }
 
 // await notes whether a file may be on the endpoint though it did not say so.

@@ -134,6 +134,21 @@ func (e *ProfileError) Error() string {
 // Unwrap returns what went wrong.
 func (e *ProfileError) Unwrap() error { return e.err }
 
+// HooksArchiveError says that the archive which a Profile of layers with deletions names is
+// not stored.
+type HooksArchiveError struct {
+	Path   string
+	Layers []string // of which it is made
+	err    error
+}
+
+func (e *HooksArchiveError) Error() string {
+	return fmt.Sprintf("the layers delete names, which takes %s, an archive of hooks: %v", e.Path, e.err)
+}
+
+// Unwrap returns what went wrong.
+func (e *HooksArchiveError) Unwrap() error { return e.err }
+
 // errNotWanted is what the producer's writes give once nobody reads any more.
 var errNotWanted = errors.New("the endpoint took no more")
 

@@ -62,8 +62,8 @@ func (r *run) profile() manifest.ProfileParams {
 		under = b.Under
 	}
 	return manifest.ProfileParams{
-		Under: under,
-		Name:  r.opt.SaveProfile, Format: r.opt.Format, Path: r.facts.UploadTarball, Endpoint: r.opt.EndpointURL, Files: r.filesURL, SHA256: r.facts.SHA256,
+		Under: under, Deletes: len(r.facts.Deleted) > 0,
+		Name: r.opt.SaveProfile, Format: r.opt.Format, Path: r.facts.UploadTarball, Endpoint: r.opt.EndpointURL, Files: r.filesURL, SHA256: r.facts.SHA256,
 		Eikon: r.opt.Boot.Deployer == bootcheck.Eikon, Ubuntu: r.checked.System.OS.ID == "ubuntu", Hooks: r.checked.System.Hooks != "",
 	}
 }

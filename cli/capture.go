@@ -187,6 +187,9 @@ func (o *captureOptions) run(ctx context.Context, a *App, g *groups, args []stri
 		case perr != nil:
 			a.term.warn("", "%v", perr)
 		}
+		if opt.Endpoint != nil || o.outputs.Profile != "" {
+			a.warnArchive(res, err)
+		}
 	}
 	if o.json || o.result != "" {
 		return o.printResult(ctx, a, res, err)

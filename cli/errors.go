@@ -323,6 +323,13 @@ func diagnoseOption(e *capture.OptionError) diagnosis {
 func diagnoseProfile(err error) diagnosis {
 	d := diagnose(err)
 	d.prefix = ""
+	if archive := (*capture.HooksArchiveError)(nil); errors.As(err, &archive) {
+		d.hint = storeArchive(archive.Path, archive.Layers) + "; then " + storePrinted
+		if errors.Is(err, capture.ErrOtherLayer) {
+			d.code, d.hint = ExitVerify, "store the layers that --base names where the Profile looks for them; then "+d.hint
+		}
+		return d
+	}
 	var remote *upload.Error
 	if errors.As(err, &remote) {
 		switch remote.Kind {

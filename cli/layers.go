@@ -2,7 +2,9 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -222,7 +224,7 @@ func (o *layerOptions) open(ctx context.Context, a *App, store *storeOptions) (*
 	b := &capture.Base{Entries: s.stream, Name: s.label(), SHA256: s.sha256, Content: o.content}
 	b.Files = filesOf(o.bases)
 	for _, l := range s.chain {
-		b.Under = append(b.Under, manifest.Under{Path: l.stored(store.url(a)), Format: l.Format})
+		b.Under = append(b.Under, manifest.Under{Path: l.stored(store.url(a)), Format: l.Format, SHA256: l.SHA256, Size: l.Size, Deleted: l.Deleted})
 	}
 	if stored := b.Under[len(b.Under)-1].Path; stored != "" {
 		b.Name = stored
@@ -240,4 +242,27 @@ func (a *App) warnAbsent(ctx context.Context, end *upload.Endpoint, under []mani
 				"the endpoint has no %s, and the Profile says that the base is there", entry.Printable(u.Path))
 		}
 	}
+}
+
+// warnArchive says that a Profile which is printed, or in a file, names an archive that is
+// stored with a Profile on the endpoint only.
+func (a *App) warnArchive(res capture.Result, err error) {
+	archive := res.Profile.HooksArchive()
+	failed := (*capture.ProfileError)(nil) // says it
+	if archive == "" || res.ProfileSaved != "" || errors.As(err, &failed) {
+		return
+	}
+	a.term.warn("--save-profile NAME stores it; by hand: "+storeArchive(archive, res.Profile.Layers()),
+		"image-deploy deletes nothing, and the layers do: the Profile names %s, an archive of hooks that do it, and that is not stored", entry.Printable(archive))
+}
+
+// storeArchive is how to store the archive of hooks for layers, by paths under files/.
+func storeArchive(archive string, layers []string) string {
+	var b strings.Builder
+	b.WriteString("image-capture hooks")
+	for _, l := range layers {
+		b.WriteString(" --layer " + entry.ShellWord(path.Base(l)))
+	}
+	file := entry.ShellWord(path.Base(archive))
+	return b.String() + " -o " + file + ", and drpcli files upload " + file + " as " + entry.ShellWord(archive)
 }

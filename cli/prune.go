@@ -50,6 +50,7 @@ type pruned struct {
 	Action   string `json:"action"` // keep, delete, deleted
 	Image    string `json:"image,omitempty"`
 	Manifest string `json:"manifest,omitempty"`
+	Hooks    string `json:"hooks,omitempty"`
 	Part     string `json:"part,omitempty"`
 	Group    string `json:"group,omitempty"`
 	Date     string `json:"date,omitempty"`
@@ -169,7 +170,7 @@ func (p *pruneJob) delete(ctx context.Context) error {
 			line.Action, line.Reason = "keep", "it changed during this run; run prune again"
 			continue
 		}
-		for _, name := range []string{line.Manifest, line.Image, line.Part} {
+		for _, name := range []string{line.Manifest, line.Image, line.Hooks, line.Part} {
 			if name == "" {
 				continue
 			}
@@ -184,8 +185,8 @@ func (p *pruneJob) delete(ctx context.Context) error {
 
 // half is a failure that says what is left of a pair.
 func (p *pruneJob) half(line pruned, name string, err error) error {
-	if line.Manifest == "" || name == line.Manifest {
-		return err // nothing of it is gone
+	if line.Manifest == "" || name == line.Manifest || name == line.Hooks {
+		return err // nothing of it is gone, or it is an image without a MANIFEST from now on
 	}
 	code := diagnose(err).code
 	return &failure{code, fmt.Errorf("%s is deleted, its image is not: %w", line.Manifest, err), "image-capture prune --orphans --yes deletes images without a MANIFEST"}
@@ -203,7 +204,7 @@ func (p *pruneJob) tell(ctx context.Context, err error) error {
 	var todo, done int
 	for i := range p.plan {
 		line := &p.plan[i]
-		for _, s := range []*string{&line.Image, &line.Manifest, &line.Part, &line.Group} {
+		for _, s := range []*string{&line.Image, &line.Manifest, &line.Hooks, &line.Part, &line.Group} {
 			*s = entry.Escape(*s)
 		}
 		line.Reason = entry.Printable(line.Reason)
@@ -245,7 +246,7 @@ func (p *pruneJob) print(ctx context.Context, err error) error {
 		return writeJSON(p.app.stdout, doc)
 	}
 	for _, line := range p.plan {
-		names := strings.TrimSpace(strings.Join([]string{line.Image + line.Part, line.Manifest}, " "))
+		names := strings.TrimSpace(strings.TrimSpace(line.Image+line.Part+" "+line.Manifest) + " " + line.Hooks)
 		if _, err := fmt.Fprintf(p.app.stdout, "%-7s  %-20s  %s (%s)\n", line.Action, line.Date, names, line.Reason); err != nil {
 			return err
 		}

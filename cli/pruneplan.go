@@ -37,7 +37,7 @@ func (p *pruneJob) decide(list []*upload.Pair) {
 		for _, f := range []struct {
 			name string
 			out  *string
-		}{{k.Image, &line.Image}, {k.Manifest, &line.Manifest}, {k.Part, &line.Part}} {
+		}{{k.Image, &line.Image}, {k.Manifest, &line.Manifest}, {k.Part, &line.Part}, {k.Hooks, &line.Hooks}} {
 			if f.name != "" {
 				*f.out = p.folder + "/" + f.name
 			}

@@ -56,6 +56,8 @@ type ProfileParams struct {
 	Ubuntu, Hooks bool
 	// Under are the images that this one, a layer, is over: the base, and then layers.
 	Under []Under
+	// Deletes says that this layer deletes names.
+	Deletes bool
 	// Title shown for the Profile. Empty means "Built by Image Builder".
 	Title string
 }
@@ -67,37 +69,10 @@ type Profile struct {
 	Params map[string]any    `json:"Params" yaml:"Params"`
 }
 
-// Under is an image under a layer.
-type Under struct {
-	// Path is that of Names.Image; empty where it is not known to be on an endpoint.
-	Path   string
-	Format Format
-}
-
-// NoLayersError says why no Profile can deploy a layer with its base.
-type NoLayersError struct{ reason string }
-
-func (e *NoLayersError) Error() string { return "no Profile deploys this layer: " + e.reason }
-
 // imageParams are the params that say which image is deployed, and how.
 var imageParams = []string{
 	"image-deploy/image-os", "image-deploy/image-os-subtype", "image-deploy/image-type", "image-deploy/image-url",
 	"eikon/image-type", "eikon/image-url", "eikon/image-checksum",
-}
-
-const (
-	additionalTarballs = "image-deploy/additional-tarballs"
-	layerIndex         = "05_primary_layer"
-)
-
-// Shared are params that are lists, in which a Profile may have items of others too, and
-// say which are of a layer.
-func Shared() map[string]func(item any) bool {
-	return map[string]func(any) bool{additionalTarballs: func(item any) bool {
-		m, _ := item.(map[string]any)
-		index, _ := m["index"].(string)
-		return strings.HasPrefix(index, layerIndex)
-	}}
 }
 
 // Deployed is the image that a Profile of these params deploys: its path under files/, or its
@@ -107,7 +82,7 @@ func Deployed(params map[string]any) string {
 	for _, item := range slices.Backward(list) {
 		if m, _ := item.(map[string]any); Shared()[additionalTarballs](item) {
 			if uri, _ := m["uri"].(string); uri != "" {
-				return underFiles("/" + uri)
+				return layerOf(m["index"], underFiles("/"+uri))
 			}
 		}
 	}
@@ -162,7 +137,7 @@ func NewProfile(p ProfileParams) (*Profile, error) {
 		return out, nil
 	}
 	out.Params = map[string]any{"image-deploy/image-os": "linux", "image-deploy/image-type": p.Format.String(), "image-deploy/image-url": address, "kexec-ok": true}
-	if p.Ubuntu && !p.Hooks {
+	if p.Ubuntu && !p.Hooks && p.HooksArchive() == "" {
 		// It names a kernel package for curtin. Other subtypes change nothing, or put
 		// RackN's own hooks over the image's (raw, other).
 		out.Params["image-deploy/image-os-subtype"] = "ubuntu"
@@ -171,37 +146,6 @@ func NewProfile(p ProfileParams) (*Profile, error) {
 		out.Params[additionalTarballs] = p.tarballs()
 	}
 	return out, nil
-}
-
-// layered says why a layer cannot be deployed with what it is over.
-func (p ProfileParams) layered() error {
-	if len(p.Under) == 0 {
-		return nil
-	}
-	if p.eikon() {
-		return &NoLayersError{"Eikon unpacks one archive, and no layers over it"}
-	}
-	for _, u := range p.Under {
-		if u.Format != TGZ {
-			return &NoLayersError{"image-deploy takes tgz, and " + u.Path + " is " + u.Format.String()}
-		}
-		if checkUploadPath(u.Path) != nil {
-			return &NoLayersError{"it is not known where its base is stored"}
-		}
-	}
-	return nil
-}
-
-// tarballs are the layers, for image-deploy/additional-tarballs: curtin unpacks its sources
-// in the order of their names, of which the image's is 05_primary and the next 06_drp.
-func (p ProfileParams) tarballs() []map[string]any {
-	var list []map[string]any
-	for i, u := range append(slices.Clone(p.Under[1:]), Under{Path: p.Path}) {
-		list = append(list, map[string]any{
-			"index": fmt.Sprintf(layerIndex+"%02d", i+1), "format": TGZ.String(), "drpserved": true, "uri": "files" + escapedPath(u.Path),
-		})
-	}
-	return list
 }
 
 func escapedPath(path string) string {

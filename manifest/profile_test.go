@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"image-capture/entry"
+
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v4"
 )
@@ -52,7 +54,9 @@ func TestProfile(t *testing.T) {
 		"profile-ubuntu-hooks.yaml": {Path: "images/a.tgz", Endpoint: "drp.example.com", Ubuntu: true, Hooks: true},
 		"profile-tgz-eikon.yaml":    {Path: "images/a.tgz", Endpoint: "drp.example.com", Eikon: true, SHA256: sum, Ubuntu: true},
 		"profile-layers.yaml":       {Path: "images/l2.tgz", Endpoint: "drp.example.com", Under: []Under{{Path: "images/a.tgz"}, {Path: "my images/l1.tgz"}}},
-		"profile-tar.yaml":          {Path: "images/a.tar", Format: Tar, SHA256: sum, Endpoint: "drp.example.com"},
+		"profile-layers-deletions.yaml": {Path: "images/l2.tgz", Endpoint: "drp.example.com", Ubuntu: true,
+			Under: []Under{{Path: "images/a.tgz"}, {Path: "my images/l1.tgz", Deleted: []entry.Note{{Path: "./gone"}}}}},
+		"profile-tar.yaml": {Path: "images/a.tar", Format: Tar, SHA256: sum, Endpoint: "drp.example.com"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			doc, err := NewProfile(p)
@@ -68,6 +72,21 @@ func TestProfile(t *testing.T) {
 			// The server's own rule, models.ValidName.
 			require.Regexp(t, regexp.MustCompile(`^\pL+([- _.]+|\pN+|\pL+)+$`), back.Name)
 		})
+	}
+}
+
+func TestHooksArchive(t *testing.T) {
+	for _, row := range []struct {
+		p    ProfileParams
+		want string
+	}{
+		{ProfileParams{Path: "images/l.tgz", Under: []Under{{Path: "images/a.tgz"}}, Deletes: true}, "images/l-hooks.tgz"},
+		{ProfileParams{Path: "images/l.tgz", Under: []Under{{Path: "images/a.tgz"}}}, ""},
+		{ProfileParams{Path: "images/l.tgz", Deletes: true}, ""},
+		{ProfileParams{Path: "images/l.tgz", Under: []Under{{}}, Deletes: true}, ""},
+		{ProfileParams{Path: "images/l.tgz", Eikon: true, Under: []Under{{Path: "images/a.tgz"}}, Deletes: true}, ""},
+	} {
+		require.Equal(t, row.want, row.p.HooksArchive())
 	}
 }
 
@@ -137,6 +156,7 @@ func TestDeployed(t *testing.T) {
 	for _, p := range []ProfileParams{
 		{Path: "images/a b?.tgz", Format: TGZ}, {Path: "images/x.tar.zst", Format: TarZst, SHA256: strings.Repeat("0", 64), Endpoint: "https://192.0.2.1:8092"},
 		{Path: "l/up.tgz", Format: TGZ, Under: []Under{{Path: "l/base.tgz", Format: TGZ}, {Path: "l/mid.tgz", Format: TGZ}}},
+		{Path: "l/up.tgz", Format: TGZ, Under: []Under{{Path: "l/base.tgz", Format: TGZ}}, Deletes: true},
 	} {
 		doc, err := NewProfile(p)
 		require.NoError(t, err)

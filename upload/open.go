@@ -113,6 +113,11 @@ func (c *Client) Fetch(ctx context.Context, path string) (*Download, error) {
 	return download(x), nil
 }
 
+// Fetch reads a stored file, as Client.Fetch does.
+func (e *Endpoint) Fetch(ctx context.Context, path string) (*Download, error) {
+	return e.client.Fetch(ctx, path)
+}
+
 // shown is a URL for messages: a query may hold a signature, and user information
 // a password.
 func shown(u *url.URL) string {

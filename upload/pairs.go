@@ -21,6 +21,7 @@ import (
 type Pair struct {
 	Image, Manifest string // names in the folder; "" for none
 	Part            string // name of the .part of an upload; then there is nothing else
+	Hooks           string // name of the archive that deploys the image, a layer: see manifest.ProfileParams.HooksArchive
 	Group           string // the tag, as a rule
 	Date            time.Time
 	Doubted         bool // two MANIFESTs name this image
@@ -134,7 +135,7 @@ func (e *Endpoint) Pairs(ctx context.Context, folder string, names []string) ([]
 		case isImage:
 			images[n] = &Pair{Image: n, Group: group, Date: date}
 			all = append(all, images[n])
-			if tail != "" {
+			if _, isArchive := manifest.LayerOfArchive(n); tail != "" && !isArchive {
 				byTail[tail] = n
 			}
 		case strings.HasSuffix(n, manifestSuffix):
@@ -172,6 +173,14 @@ func (e *Endpoint) Pairs(ctx context.Context, folder string, names []string) ([]
 			}
 		}
 	}
+	all = slices.DeleteFunc(all, func(k *Pair) bool {
+		layer, isArchive := manifest.LayerOfArchive(k.Image)
+		if !isArchive || k.Manifest != "" || images[layer] == nil {
+			return false
+		}
+		images[layer].Hooks = k.Image
+		return true
+	})
 	sortPairs(all)
 	return all, nil
 }

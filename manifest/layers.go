@@ -1,0 +1,116 @@
+package manifest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"image-capture/entry"
+)
+
+// Under is an image under a layer.
+type Under struct {
+	// Path is that of Names.Image; empty where it is not known to be on an endpoint.
+	Path   string
+	Format Format
+	// SHA256, Size and Deleted are of a layer, as in its Facts.
+	SHA256  string
+	Size    int64
+	Deleted []entry.Note
+}
+
+// NoLayersError says why no Profile can deploy a layer with its base.
+type NoLayersError struct{ reason string }
+
+func (e *NoLayersError) Error() string { return "no Profile deploys this layer: " + e.reason }
+
+const (
+	additionalTarballs = "image-deploy/additional-tarballs"
+	layerIndex         = "05_primary_layer"
+	// hooksIndex comes after 07_hook, by which people give an image hooks alone.
+	hooksIndex  = "07_hook_layers"
+	hooksSuffix = "-hooks"
+)
+
+// Shared are params that are lists, in which a Profile may have items of others too, and
+// say which are of a layer.
+func Shared() map[string]func(item any) bool {
+	return map[string]func(any) bool{additionalTarballs: func(item any) bool {
+		m, _ := item.(map[string]any)
+		index, _ := m["index"].(string)
+		return strings.HasPrefix(index, layerIndex) || index == hooksIndex
+	}}
+}
+
+// layered says why a layer cannot be deployed with what it is over.
+func (p ProfileParams) layered() error {
+	if len(p.Under) == 0 {
+		return nil
+	}
+	if p.eikon() {
+		return &NoLayersError{"Eikon unpacks one archive, and no layers over it"}
+	}
+	for _, u := range p.Under {
+		if u.Format != TGZ {
+			return &NoLayersError{"image-deploy takes tgz, and " + u.Path + " is " + u.Format.String()}
+		}
+		if checkUploadPath(u.Path) != nil {
+			return &NoLayersError{"it is not known where its base is stored"}
+		}
+	}
+	return nil
+}
+
+// HooksArchive is the path under files/ of the archive by which the Profile has the hooks
+// delete what the layers delete, and unpack them: image-deploy deletes nothing. It is empty
+// where the Profile names the layers themselves, or there is none.
+func (p ProfileParams) HooksArchive() string {
+	deletes := p.Deletes || slices.ContainsFunc(p.Under, func(u Under) bool { return len(u.Deleted) > 0 })
+	if !deletes || len(p.Under) == 0 || p.layered() != nil {
+		return ""
+	}
+	return strings.TrimSuffix(p.Path, TGZ.Suffix()) + hooksSuffix + TGZ.Suffix()
+}
+
+// Layers are the paths under files/ of the layers, the lowest first: this one is the last.
+func (p ProfileParams) Layers() []string {
+	if len(p.Under) == 0 {
+		return nil
+	}
+	var list []string
+	for _, u := range p.Under[1:] {
+		list = append(list, u.Path)
+	}
+	return append(list, p.Path)
+}
+
+// LayerOfArchive is the layer whose archive of HooksArchive has this name.
+func LayerOfArchive(name string) (layer string, ok bool) {
+	base, ok := strings.CutSuffix(name, hooksSuffix+TGZ.Suffix())
+	return base + TGZ.Suffix(), ok && base != ""
+}
+
+// layerOf is the layer that an item of these has, or whose archive it is.
+func layerOf(index any, path string) string {
+	if layer, ok := LayerOfArchive(path); ok && index == hooksIndex {
+		return layer
+	}
+	return path
+}
+
+// tarballs are the layers, for image-deploy/additional-tarballs: curtin unpacks its sources
+// in the order of their names, of which the image's is 05_primary and the next 06_drp.
+func (p ProfileParams) tarballs() []map[string]any {
+	var list []map[string]any
+	add := func(index, path string) {
+		list = append(list, map[string]any{"index": index, "format": TGZ.String(), "drpserved": true, "uri": "files" + escapedPath(path)})
+	}
+	if archive := p.HooksArchive(); archive != "" {
+		add(hooksIndex, archive)
+		return list
+	}
+	for i, path := range p.Layers() {
+		add(fmt.Sprintf(layerIndex+"%02d", i+1), path)
+	}
+	return list
+}
