@@ -56,31 +56,32 @@ func (c *checkJob) image(ctx context.Context, name string) error {
 
 // read reads one image, as a layer over what is kept already.
 func (c *checkJob) read(ctx context.Context, client *upload.Client, img *chained, kept *bootcheck.Image) (*bootcheck.Image, error) {
-	err := c.app.readWhole(ctx, client, img, c.progress, func(in io.Reader) (codec compress.Codec, err error) {
-		kept, codec, err = c.readImage(ctx, in, img, kept)
-		return codec, err
+	err := c.app.readWhole(ctx, client, img, c.progress, func(in io.Reader) (err error) {
+		kept, err = c.readImage(ctx, in, img, kept)
+		return err
 	})
 	return kept, err
 }
 
 // readImage reads an image, or a layer over what is kept already.
-func (c *checkJob) readImage(ctx context.Context, in io.Reader, img *chained, kept *bootcheck.Image) (*bootcheck.Image, compress.Codec, error) {
+func (c *checkJob) readImage(ctx context.Context, in io.Reader, img *chained, kept *bootcheck.Image) (*bootcheck.Image, error) {
 	r, err := image.NewIndexedReader(in, img.frames)
 	if err != nil {
-		return nil, 0, c.unreadable(err)
+		return nil, c.unreadable(err)
 	}
 	defer r.Close()
 	if kept != nil {
 		err = kept.Over(ctx, r, deletedNames(img.facts))
 	} else if c.opt, err = c.boot.of(ctx, c.given, formatOf(r.Codec())); err != nil {
-		return nil, 0, err
+		return nil, err
 	} else {
 		kept, err = bootcheck.ReadImage(ctx, r, c.opt)
 	}
 	if err != nil {
-		return nil, 0, c.unreadable(err)
+		return nil, c.unreadable(err)
 	}
-	return kept, r.Codec(), nil
+	img.codec, img.sums = r.Codec(), r.Checksums()
+	return kept, nil
 }
 
 // unreadable tells an error of the source, such as a connection, from an image that

@@ -104,6 +104,7 @@ type chained struct {
 	manifest string          // its name
 	sha256   string          // of what was read
 	codec    compress.Codec  // that it was read through
+	sums     bool            // which has a checksum of all that was read
 	frames   []entry.Frame
 }
 

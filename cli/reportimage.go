@@ -10,7 +10,6 @@ import (
 
 	"image-capture/bootcheck"
 	"image-capture/compare"
-	"image-capture/compress"
 	"image-capture/entry"
 	"image-capture/image"
 	"image-capture/report"
@@ -115,14 +114,14 @@ func (s *seen) put(above *seen, img *chained) error {
 
 // imageFile reads an image, as a layer over another where there is one.
 func (j *reportJob) imageFile(ctx context.Context, client *upload.Client, img *chained, under *seen) (s *seen, err error) {
-	err = j.app.readWhole(ctx, client, img, j.opt.progress, func(in io.Reader) (codec compress.Codec, err error) {
-		s, codec, err = j.readImage(ctx, in, img, under)
-		return codec, err
+	err = j.app.readWhole(ctx, client, img, j.opt.progress, func(in io.Reader) (err error) {
+		s, err = j.readImage(ctx, in, img, under)
+		return err
 	})
 	return s, err
 }
 
-func (j *reportJob) readImage(ctx context.Context, in io.Reader, img *chained, under *seen) (*seen, compress.Codec, error) {
+func (j *reportJob) readImage(ctx context.Context, in io.Reader, img *chained, under *seen) (*seen, error) {
 	broken := func(err error) error {
 		if isSourceError(err) {
 			return err
@@ -131,7 +130,7 @@ func (j *reportJob) readImage(ctx context.Context, in io.Reader, img *chained, u
 	}
 	r, err := image.NewReader(in)
 	if err != nil {
-		return nil, 0, broken(err)
+		return nil, broken(err)
 	}
 	defer r.Close()
 	r.TakeDigests()
@@ -163,17 +162,18 @@ func (j *reportJob) readImage(ctx context.Context, in io.Reader, img *chained, u
 	if under == nil {
 		opt, err := j.opt.boot.of(ctx, j.given, formatOf(r.Codec()))
 		if err != nil {
-			return nil, 0, err
+			return nil, err
 		}
 		s.kept, err = bootcheck.ReadImageBeside(ctx, r, opt, beside)
 		if err != nil {
-			return nil, 0, broken(err)
+			return nil, broken(err)
 		}
 	} else if err := under.kept.OverBeside(ctx, r, deletedNames(img.facts), beside); err != nil {
-		return nil, 0, broken(err)
+		return nil, broken(err)
 	}
 	store()
-	return s, r.Codec(), nil
+	img.codec, img.sums = r.Codec(), r.Checksums()
+	return s, nil
 }
 
 // changes compares with the base.

@@ -15,7 +15,7 @@ import (
 // readWhole has an image read by read, and then what is behind the end of its tar. One
 // that is not what its MANIFEST says is an error: what was found in it says nothing of
 // the image that was captured.
-func (a *App) readWhole(ctx context.Context, client *upload.Client, img *chained, progress string, read func(io.Reader) (compress.Codec, error)) error {
+func (a *App) readWhole(ctx context.Context, client *upload.Client, img *chained, progress string, read func(io.Reader) error) error {
 	in, size, err := a.open(ctx, client, img.name)
 	if err != nil {
 		return err
@@ -24,7 +24,7 @@ func (a *App) readWhole(ctx context.Context, client *upload.Client, img *chained
 	source := compare.NewSource(in)
 	bar := startProgress(a.term, progress, "read", func() (int64, int64) { return source.Size(), 0 }, func() int64 { return size })
 	defer bar.stop()
-	if img.codec, err = read(source); err != nil {
+	if err := read(source); err != nil {
 		return err
 	}
 	if _, err := io.Copy(io.Discard, source); err != nil {
@@ -46,10 +46,15 @@ func notMatching(image, manifest, got, want string) error {
 	return &failure{ExitVerify, fmt.Errorf("%s does not match %s: its SHA-256 is %s, the MANIFEST says %s", image, manifest, got, want), verify + " says what differs"}
 }
 
-// sayUnknown says of an image that nothing tells whether it is whole: compressed ones
+// sayUnknown says of an image that nothing tells whether it is whole: most compressed ones
 // have a checksum of their own.
 func (a *App) sayUnknown(img *chained) {
-	if img.facts == nil && img.codec == compress.None {
-		a.term.say("nothing tells whether %s is whole: it has no MANIFEST, and a plain tar has no checksum of what is in files", entry.Printable(img.name))
+	if img.facts != nil || img.sums {
+		return
 	}
+	why := "a plain tar has no checksum of what is in files"
+	if img.codec != compress.None {
+		why = "it was compressed without a checksum"
+	}
+	a.term.say("nothing tells whether %s is whole: it has no MANIFEST, and %s", entry.Printable(img.name), why)
 }

@@ -44,8 +44,10 @@ type Reader struct {
 	frames frameCheck
 	// padding counts the zeros that followed gzip data; valid when ordered is closed.
 	padding int64
-	wait    sync.WaitGroup
-	closer  sync.Once
+	// unsummed says that some data came without a checksum; valid when ordered is closed.
+	unsummed bool
+	wait     sync.WaitGroup
+	closer   sync.Once
 }
 
 // ErrClosed is the error of a Reader that was closed before the end.
@@ -89,6 +91,7 @@ func NewReader(br *bufio.Reader, codec Codec, frames []entry.Frame) (*Reader, er
 	case Bzip2:
 		fill = func() error { return u.bzip2(br) }
 	case None:
+		u.unsummed = true
 		fill = func() error {
 			for _, f := range frames {
 				u.frames.begin(f.Image, f.Image)
@@ -136,6 +139,10 @@ func (u *Reader) Next() ([]byte, error) {
 	u.cur = p
 	return p.data, p.err
 }
+
+// Checksums says whether the format has a checksum of all that was decompressed, when Next
+// returned io.EOF. Of xz files that are several streams the first tells.
+func (u *Reader) Checksums() bool { return !u.unsummed }
 
 // Padding returns how many bytes of zeros came after gzip data, when Next returned io.EOF.
 func (u *Reader) Padding() int64 { return u.padding }

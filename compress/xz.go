@@ -162,6 +162,9 @@ func openXZ(br *bufio.Reader) (io.Reader, error) {
 // where the stream has any, and against the index at its end. What follows a stream
 // must be another one or the end.
 func (u *Reader) xz(br *bufio.Reader) error {
+	if head, err := br.Peek(8); err == nil {
+		u.unsummed = head[7]&15 == 0 // the kind of check, "2.1.1.2. Stream Flags"
+	}
 	in := &watched{r: br}
 	z, err := xz.NewReader(in, MaxWindow)
 	if err == nil {

@@ -99,6 +99,7 @@ func (z *zstdFrames) frame() error {
 	if err != nil {
 		return err
 	}
+	z.u.unsummed = z.u.unsummed || !f.sum && !(f.known && f.content == 0)
 	p, err := z.u.take()
 	if err != nil {
 		return err

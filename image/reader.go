@@ -92,6 +92,13 @@ func (r *Reader) Padding() int64 {
 	return 0
 }
 
+// Checksums says whether the compression of an image that was read to its end has a checksum
+// of all its data: a plain tar has none of contents, and zstd and xz can be told to make none.
+func (r *Reader) Checksums() bool {
+	u, ok := r.in.from.(*compress.Reader)
+	return ok && u.Checksums()
+}
+
 // TakeDigests has the digest of each file taken, as the capture takes it, while its
 // content is read or passed over. It is to be called before Next.
 func (r *Reader) TakeDigests() { r.hash = sha256.New() }
