@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"image-capture/entry"
+	"image-capture/rootfs/roottest"
 )
 
 // warm reads a part of a file into the page cache, without read-ahead.
@@ -57,6 +58,8 @@ func readAll(t *testing.T, r *Root) {
 // files that are read at once or in pieces, after the kernel was asked to read ahead, after
 // the check looked, with holes; by the kernel's own means, and without.
 func TestPageCache(t *testing.T) {
+	err := unix.Cachestat(0, &unix.CachestatRange{}, &unix.Cachestat_t{}, 0)
+	roottest.Need(t, err != unix.ENOSYS, "cachestat(2), which is in Linux from 6.5 on")
 	for _, fs := range []string{"ext4", "xfs", "btrfs"} {
 		for _, own := range []bool{false, true} {
 			t.Run(map[bool]string{false: fs, true: fs + ", no RWF_DONTCACHE"}[own], func(t *testing.T) {

@@ -86,6 +86,7 @@ expected() {
 	echo 'ssh active'
 	echo 'NoCloud from file:///curtin/'
 	printf '%s\n' 'net.ifnames=0' 'eth0 UP 192.0.2.7/24' 'drpcli is there' 'machine-id made' 'capability works' 'acl works'
+	if option "$name" layers; then echo 'layer second, .bashrc .profile and a file'; fi
 	cat "$(dirname "${BASH_SOURCE[0]}")/witness.txt"
 	echo 'boot-test: end'
 }

@@ -115,6 +115,27 @@ capture_broken() {
 }
 for image in $(list_images); do capture "$image"; done
 
+# The layers over 12.tgz: one changes files, adds one, and takes away one and a directory, in
+# whose place a file is; the other changes one again. What comes out look.sh says.
+layers() {
+	local root=$work/layered
+	cp -a --reflink=auto "$build/golden-12" "$root"
+	echo first >"$root/etc/layer"
+	rm -r "$root/etc/skel/.bash_logout" "$root/etc/update-motd.d"
+	echo 'a file' >"$root/etc/update-motd.d"
+	layer first --base "$work/12.tgz.txt"
+	echo second >"$root/etc/layer"
+	layer second --base "$work/12.tgz.txt" --base "$work/first.MANIFEST.txt"
+	quiet "$build/layers.capture.log" "$agent" hooks --layer "$work/first.tgz" --layer "$work/second.tgz" -o "$work/images/layers.tgz"
+	rm -rf --one-file-system "$root"
+}
+layer() {
+	local name=$1
+	shift
+	quiet "$build/$name.capture.log" "$agent" "$work/layered" --format tgz --firmware both --add-curtin --check enforce "$@" --output "$work/$name.tgz" --progress off
+}
+[[ " ${options_of[*]} " != *" layers "* ]] || layers
+
 # The second archive: what image-deploy's 06_drp unpacks over the image.
 second=$work/second
 mkdir -p "$second/curtin" "$second/usr/local/bin" "$second/etc/cloud/cloud.cfg.d"
