@@ -142,6 +142,9 @@ func (p *Plan) ExcludeFrom(name string, r io.Reader) error {
 // mounts on them when it boots. Digital Rebar's Image Builder leaves out the same.
 var defaults = []string{"./proc", "./sys", "./dev", "./run", "./tmp", "./var/tmp"}
 
+// belowIt makes the pattern of a directory of defaults.
+const belowIt = "/*"
+
 // DefaultDirs are the directories that Defaults empties.
 func DefaultDirs() []string { return slices.Clone(defaults) }
 
@@ -153,7 +156,7 @@ func (p *Plan) Defaults(whole ...string) {
 		if slices.Contains(whole, dir) {
 			continue
 		}
-		c, err := compile(dir + "/*")
+		c, err := compile(dir + belowIt)
 		if err != nil {
 			panic(err) // a constant of this file; a test compiles them all
 		}

@@ -3,7 +3,6 @@ package edit
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"image-capture/entry"
 	"image-capture/rootfs"
@@ -36,9 +35,9 @@ func (t *Tree) Searched() bool {
 // and nowhere else.
 func (t *Tree) Live(ctx context.Context) (int64, error) {
 	var dirs []string
-	for _, text := range defaults {
-		if t.plan.excludes.byText[text] != nil {
-			dirs = append(dirs, strings.TrimSuffix(text, "/*"))
+	for _, dir := range defaults {
+		if t.plan.excludes.byText[dir+belowIt] != nil {
+			dirs = append(dirs, dir)
 		}
 	}
 	within := func(path string) bool {
