@@ -3,6 +3,7 @@ package bootcheck
 import (
 	"context"
 	"io"
+	"maps"
 	"path"
 	"strings"
 
@@ -19,12 +20,20 @@ type Image struct {
 	entries *Entries
 	opt     Options
 	want    imagefs.Options
+	watcher *watcher
+}
+
+// Members are those of an image, with their contents. *image.Reader is one.
+type Members interface {
+	imagefs.Members
+	Content() io.Reader
+	Padding() int64 // see image.Reader
 }
 
 // ReadImage reads an image to its end, in one pass, and keeps what Check with the same
 // options looks at. The reader is a new one; its errors, and what of the image has no
 // place in a tree, are returned: only a whole image is judged.
-func ReadImage(ctx context.Context, r *image.Reader, opt Options) (*Image, error) {
+func ReadImage(ctx context.Context, r Members, opt Options) (*Image, error) {
 	w := newWatcher(opt)
 	return w.read(ctx, r, opt, w.interest)
 }
@@ -52,7 +61,7 @@ func newWatcher(opt Options) *watcher {
 	return &watcher{modules: opt.Target != nil, linked: map[string]Wanted{}}
 }
 
-func (w *watcher) read(ctx context.Context, r *image.Reader, opt Options, look interest) (*Image, error) {
+func (w *watcher) read(ctx context.Context, r Members, opt Options, look interest) (*Image, error) {
 	want := imagefs.Options{Interest: w.interest, Xattrs: []string{LabelAttr}}
 	first := want
 	first.Interest = look
@@ -61,12 +70,30 @@ func (w *watcher) read(ctx context.Context, r *image.Reader, opt Options, look i
 		return nil, err
 	}
 	w.entries.padding = r.Padding()
-	return &Image{kept, &w.entries, opt, want}, nil
+	return &Image{kept, &w.entries, opt, want, w}, nil
+}
+
+// Contents returns what says of each member of an image, in its order, whether ReadImage
+// with these options reads its content.
+func Contents(opt Options) func(m *entry.Member) bool { return newWatcher(opt).contents() }
+
+// Contents says it of a layer that Over is going to read.
+func (i *Image) Contents() func(m *entry.Member) bool {
+	w := *i.watcher
+	w.linked, w.entries = maps.Clone(w.linked), Entries{}
+	return w.contents()
+}
+
+func (w *watcher) contents() func(m *entry.Member) bool {
+	return func(m *entry.Member) bool {
+		in := w.interest(strings.TrimPrefix(m.Path, "./"), m)
+		return m.Type == entry.File && m.Size > 0 && (in.Content > 0 || in.Make != nil)
+	}
 }
 
 // Over reads a layer over the image, as ReadImage reads that. The deleted names, as an
 // image has them, are gone before.
-func (i *Image) Over(ctx context.Context, r *image.Reader, deleted []string) error {
+func (i *Image) Over(ctx context.Context, r Members, deleted []string) error {
 	return i.fs.Over(ctx, r, deleted, i.want)
 }
 

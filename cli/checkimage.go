@@ -35,6 +35,7 @@ func (c *checkJob) image(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
+	defer closeChain(chain)
 	var kept *bootcheck.Image
 	for i, img := range chain {
 		if kept, err = c.read(ctx, client, img, kept); err != nil {
@@ -56,6 +57,9 @@ func (c *checkJob) image(ctx context.Context, name string) error {
 
 // read reads one image, as a layer over what is kept already.
 func (c *checkJob) read(ctx context.Context, client *upload.Client, img *chained, kept *bootcheck.Image) (*bootcheck.Image, error) {
+	if above, err := c.byIndex(ctx, client, img, kept); above != nil || err != nil {
+		return above, err
+	}
 	err := c.app.readWhole(ctx, client, img, c.progress, func(in io.Reader) (err error) {
 		kept, err = c.readImage(ctx, in, img, kept)
 		return err

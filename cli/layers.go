@@ -106,12 +106,26 @@ type chained struct {
 	codec    compress.Codec  // that it was read through
 	sums     bool            // which has a checksum of all that was read
 	frames   []entry.Frame
+	index    *besideManifest // for who reads by it; closed by closeChain
+}
+
+func closeChain(list []*chained) {
+	for _, c := range list {
+		if c.index != nil {
+			c.index.Close()
+		}
+	}
 }
 
 // chain puts a base and the layers over it together by their MANIFESTs: the last is name.
 // Without bases it is of name alone, and a layer is refused.
-func (a *App) chain(ctx context.Context, client *upload.Client, bases []string, name, given string) ([]*chained, error) {
-	var list []*chained
+func (a *App) chain(ctx context.Context, client *upload.Client, bases []string, name, given string) (list []*chained, err error) {
+	var opened []*chained
+	defer func() {
+		if err != nil {
+			closeChain(opened)
+		}
+	}()
 	for i, n := range append(slices.Clone(bases), name) {
 		if kindOfFile(n) == "MANIFEST" {
 			return nil, usagef("give the image", "%s is a MANIFEST, and the contents are in the image", n)
@@ -129,9 +143,9 @@ func (a *App) chain(ctx context.Context, client *upload.Client, bases []string, 
 			a.term.warn("", "%s is not compared with its MANIFEST: %v", n, err)
 		case m != nil:
 			facts := m.Facts()
-			c.facts, c.manifest, c.frames = &facts, m.name, m.frames()
+			c.facts, c.manifest, c.frames, c.index = &facts, m.name, m.frames(), m
+			opened = append(opened, c)
 			other := m.standsFor(n, 0, otherHint(m.name)+"; to have the image read alone move the MANIFEST elsewhere")
-			m.Close()
 			if other != nil {
 				return nil, other
 			}

@@ -38,6 +38,7 @@ func (j *reportJob) image(ctx context.Context, client *upload.Client, name strin
 		if images, err = j.app.chain(ctx, client, j.opt.bases, name, ""); err != nil {
 			return err
 		}
+		defer closeChain(images)
 	}
 	var all *seen
 	for i, img := range images {

@@ -30,6 +30,11 @@ func (a *App) readWhole(ctx context.Context, client *upload.Client, img *chained
 	if _, err := io.Copy(io.Discard, source); err != nil {
 		return err
 	}
+	return img.is(source)
+}
+
+// is says whether an image that was read to its end is the one of its MANIFEST.
+func (img *chained) is(source *compare.Source) error {
 	img.sha256 = hex.EncodeToString(source.SHA256())
 	if img.facts == nil || img.facts.SHA256 == "" || img.facts.SHA256 == img.sha256 {
 		return nil

@@ -36,7 +36,6 @@ import (
 	"strings"
 
 	"image-capture/entry"
-	"image-capture/image"
 	"image-capture/rootfs"
 )
 
@@ -85,8 +84,8 @@ type FS struct {
 
 var _ rootfs.NoFollowFS = (*FS)(nil)
 
-// Members are those of an image in order, io.EOF after the last. *image.Reader is one, and
-// has contents; others have none that Interest may ask for.
+// Members are those of an image in order, io.EOF after the last. *image.Reader is one.
+// What has no method Content, as that has it, has none that Interest may ask for.
 type Members interface {
 	Next() (*entry.Member, error)
 }
@@ -115,7 +114,7 @@ func (f *FS) Over(ctx context.Context, r Members, deleted []string, opt Options)
 	for _, path := range deleted {
 		f.remove(viewName(path))
 	}
-	contents, _ := r.(*image.Reader)
+	contents, _ := r.(interface{ Content() io.Reader })
 	for {
 		if err := ctx.Err(); err != nil {
 			return err

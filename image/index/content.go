@@ -1,8 +1,6 @@
 package index
 
 import (
-	"bytes"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -73,10 +71,8 @@ func (c *Content) Read(p []byte) (int, error) {
 	}
 	n, err := c.r.Read(p)
 	if err == io.EOF {
-		for _, d := range [][2][]byte{{c.got.SHA256, c.file.Member.SHA256}, {c.got.SparseSHA256, c.file.Member.SparseSHA256}} {
-			if !bytes.Equal(d[0], d[1]) {
-				err = c.file.wrong(fmt.Errorf("its content has the SHA-256 %s instead of %s", hex.EncodeToString(d[0]), hex.EncodeToString(d[1])))
-			}
+		if wrong := sameDigests(c.got, c.file.Member); wrong != nil {
+			err = c.file.wrong(wrong)
 		}
 	} else if err != nil {
 		err = c.file.wrong(err)

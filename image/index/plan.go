@@ -31,12 +31,23 @@ type stretch struct {
 	first, last int   // in Plan.frames
 	at          int64 // where the first entry that begins in them does, in the tar
 	entry       int64 // which that is
+	until       int64 // the last entry that is taken of them
 }
 
 // MakePlan reads a MANIFEST, which open opens each time that it is read, and asks of each
 // path of it whether it is wanted. Its memory is a bit for each entry, and some 100 bytes
 // for each frame and for each inode of several names.
 func MakePlan(ctx context.Context, open func() (io.ReadCloser, error), wanted func(path string) bool) (*Plan, error) {
+	return makePlan(ctx, open, planner{wanted: func(m *entry.Member) bool { return wanted(m.Path) }})
+}
+
+// MakeContentPlan is MakePlan of contents alone, for Plan.All: wanted is asked of each member,
+// as the tar has it, and what is above it or has the content under another name is not read.
+func MakeContentPlan(ctx context.Context, open func() (io.ReadCloser, error), wanted func(m *entry.Member) bool) (*Plan, error) {
+	return makePlan(ctx, open, planner{wanted: wanted, alone: true})
+}
+
+func makePlan(ctx context.Context, open func() (io.ReadCloser, error), asked planner) (*Plan, error) {
 	p := &Plan{open: open, aside: map[string]*File{}}
 	in, err := open()
 	if err != nil {
@@ -50,7 +61,8 @@ func MakePlan(ctx context.Context, open func() (io.ReadCloser, error), wanted fu
 	return p, readManifest(open, func(r *manifest.Reader) error {
 		p.facts = r.Facts()
 		p.measure(frames)
-		return (&planner{Plan: p, wanted: wanted, firsts: map[string]place{}, at: place{frame: -1}}).all(ctx, r)
+		asked.Plan, asked.firsts, asked.at = p, map[string]place{}, place{frame: -1}
+		return asked.all(ctx, r)
 	})
 }
 
@@ -103,7 +115,8 @@ type place struct {
 // planner goes through the entries of the MANIFEST.
 type planner struct {
 	*Plan
-	wanted func(string) bool
+	wanted func(*entry.Member) bool
+	alone  bool // see MakeContentPlan
 	above  []place
 	firsts map[string]place // of inodes with several names that are not wanted
 	at     place            // the entry where it stands
@@ -124,7 +137,7 @@ func (p *planner) all(ctx context.Context, r *manifest.Reader) error {
 			return err
 		}
 		if p.why != "" {
-			p.wanted(m.Path) // what matches nothing is told all the same
+			p.wanted(m) // what matches nothing is told all the same
 			continue
 		}
 		if p.entry(r, m, n); p.why != "" {
@@ -158,7 +171,12 @@ func (p *planner) entry(r *manifest.Reader, m *entry.Member, n int64) {
 	for len(p.above) > 0 && !entry.IsBelow(m.Path, p.above[len(p.above)-1].path) {
 		p.above = p.above[:len(p.above)-1]
 	}
-	p.at, p.want = now, p.wanted(m.Path)
+	p.at = now
+	if p.alone {
+		p.want = p.wanted(inTar(m))
+		return
+	}
+	p.want = p.wanted(m)
 	switch {
 	case m.HardLink != "":
 		if first, ok := p.firsts[m.HardLink]; ok && p.want {
@@ -212,9 +230,9 @@ func (p *planner) take(e place) {
 	from := e.frame
 	if n := len(p.stretches); n > 0 && e.frame <= p.stretches[n-1].last+1 {
 		last := &p.stretches[n-1]
-		from, last.last = last.last, max(last.last, e.through)
+		from, last.last, last.until = last.last, max(last.last, e.through), max(last.until, e.entry)
 	} else {
-		p.stretches = append(p.stretches, stretch{e.frame, e.through, e.at, e.first})
+		p.stretches = append(p.stretches, stretch{e.frame, e.through, e.at, e.first, e.entry})
 	}
 	for _, f := range p.frames[from : max(from, e.through)+1] {
 		if f.Packed > compress.MaxPackedFrame || f.Unpacked > compress.MaxPackedFrame {
