@@ -92,7 +92,7 @@ func (m *Modules) path(file string) string {
 }
 
 // parseSoftdep reads "softdep r8169 pre: realtek". What stands before "pre:" and
-// "post:" is ignored, as by kmod.
+// "post:" is ignored, as by kmod, and so are all lines of a module but the first.
 func (m *Modules) parseSoftdep(data []byte) {
 	for line := range bytes.Lines(data) {
 		words := strings.Fields(string(line))
@@ -100,6 +100,10 @@ func (m *Modules) parseSoftdep(data []byte) {
 			continue
 		}
 		name, open := Canonical(words[1]), false
+		if _, again := m.soft[name]; again {
+			continue
+		}
+		m.soft[name] = nil
 		for _, w := range words[2:] {
 			switch {
 			case w == "pre:" || w == "post:":

@@ -109,7 +109,7 @@ func TestModules(t *testing.T) {
 	m, err := OpenModules(database(
 		"modules.dep", smallDep,
 		"modules.alias", "# Aliases\nalias usb:v1*[a-c]-* a_one\r\nalias platform:Fixed MDIO bus c\nalias stale:x nobody\nalias\nalias  x\nalias bad[ c\nalias pci:* b\nalias b2-x b\nalias pci:* a-one\nalias pci:* b\nalias ord:x* c\nalias ord:* b\nalias ord2:* b\nalias ord2:x* c\nalias in-side2 c\n",
-		"modules.softdep", "# x\nsoftdep r8169 ignored pre: realtek post: b\nsoftdep b\nsoftdep c gcm\n",
+		"modules.softdep", "# x\nsoftdep r8169 ignored pre: realtek post: b\nsoftdep b\nsoftdep c gcm\nsoftdep r8169 pre: second\n",
 		"modules.builtin", "kernel/drivers/ata/ahci.ko\nkernel/x/in-side.ko\nkernel/x/in-side2.ko\n\nkernel/drivers/scsi/aacraid.ko\nkernel/drivers/ata/libata.ko\nkernel/drivers/net/ethernet/intel/e1000e.ko\nkernel/drivers/net/ethernet/intel/igb.ko\n",
 		"modules.builtin.modinfo", "in_side.alias=in:*\x00in_side.license=GPL\x00bad\x00.alias=\x00",
 	), "m")

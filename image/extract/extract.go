@@ -19,15 +19,17 @@
 // one thing that is trusted is that no other program moves directories out of there
 // meanwhile.
 //
-// What is there already is not replaced unless that is wanted; then the new file is
-// complete before it takes the name. A directory is never emptied to make place.
+// What is there already is not replaced unless that is wanted, or it is an older entry of
+// the same image, as "tar -r" appends a newer one; then the new file is complete before it
+// takes the name. A directory is never emptied to make place.
 //
 // # Memory
 //
 // Files are written by several workers. The content that waits for them is at most 32 MiB,
 // the files at most 128, the open directories at most 64 and one for each waiting file.
 // Only immutable and append-only files are remembered up to the end, and directories that
-// the image names after what they hold.
+// the image names after what they hold; without a MANIFEST some 40 bytes for each entry, of
+// the first four million.
 package extract
 
 import (
@@ -35,6 +37,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"os"
 	"sync"
@@ -143,6 +146,9 @@ func Run(ctx context.Context, r Members, opt Options) (Result, error) {
 		ctx: ctx, in: r, opt: opt, privileged: os.Geteuid() == 0, uid: uint32(os.Geteuid()), gid: uint32(os.Getegid()),
 		implicit: map[string]bool{}, swept: map[[2]uint64]bool{},
 	}
+	if opt.Manifest == nil {
+		x.own, x.seed = map[uint64]struct{}{}, maphash.MakeSeed()
+	}
 	x.result.Problems = map[Kind]int64{}
 	x.ctx, x.stop = context.WithCancelCause(ctx)
 	defer x.stop(nil)
@@ -187,6 +193,10 @@ type extraction struct {
 	mu     sync.Mutex // of what follows
 	result Result
 	late   []*entry.Member // whose flags forbid more changes
+	// own are the hashes of the paths that were made; nil where the MANIFEST says that each
+	// comes once.
+	own  map[uint64]struct{}
+	seed maphash.Seed
 }
 
 // problem reports one. It may be called from any goroutine.
@@ -270,7 +280,7 @@ func (x *extraction) member(m, want *entry.Member) error {
 		} else {
 			x.problem(Merged, m.Path, nil)
 		}
-		x.count()
+		x.count(m.Path)
 		return nil
 	}
 	x.waitFor(m.Path)
@@ -280,7 +290,7 @@ func (x *extraction) member(m, want *entry.Member) error {
 		x.problem(NotMade, m.Path, err)
 		return nil
 	}
-	if x.opt.Overwrite && m.Type != entry.Dir {
+	if m.Type != entry.Dir && x.replaces(m.Path) {
 		x.removeEmpty(in, name)
 	}
 	switch {
@@ -299,15 +309,9 @@ func (x *extraction) member(m, want *entry.Member) error {
 	case err != nil:
 		x.problem(NotMade, m.Path, err)
 	default:
-		x.count()
+		x.count(m.Path)
 	}
 	return nil
-}
-
-func (x *extraction) count() {
-	x.mu.Lock()
-	x.result.Entries++
-	x.mu.Unlock()
 }
 
 // listed is a member, and what the MANIFEST says of it; nil without one.

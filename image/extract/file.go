@@ -214,7 +214,7 @@ func (x *extraction) write(j *job, sum hash.Hash) {
 	case err != nil:
 		x.problem(NotMade, j.m.Path, err)
 	default:
-		x.count()
+		x.count(j.m.Path)
 	}
 	x.release(j.in)
 	x.busyMu.Lock()

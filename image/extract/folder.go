@@ -146,7 +146,7 @@ func (x *extraction) dir(in *folder, name string, m *entry.Member) error {
 	if err != nil && !errors.Is(err, unix.EEXIST) {
 		return err
 	}
-	if !made && x.opt.Overwrite {
+	if !made && x.replaces(m.Path) {
 		// A file, or a link to a directory, has to go; a directory stays.
 		if err := unix.Unlinkat(in.fd, name, 0); err == nil {
 			if err := unix.Mkdirat(in.fd, name, 0o700); err != nil {
@@ -170,7 +170,7 @@ func (x *extraction) dir(in *folder, name string, m *entry.Member) error {
 	if err != nil {
 		return err
 	}
-	if made || x.opt.Overwrite || x.implicit[m.Path] {
+	if made || x.implicit[m.Path] || x.replaces(m.Path) {
 		delete(x.implicit, m.Path)
 		f.member = m
 	} else {

@@ -21,7 +21,7 @@ func (x *extraction) removeEmpty(in *folder, name string) {
 
 // special makes a symbolic link, a device or a FIFO.
 func (x *extraction) special(in *folder, name string, m *entry.Member) error {
-	return x.replacing(in, name, func(name string) error {
+	return x.replacing(in, name, m.Path, func(name string) error {
 		if err := makeSpecial(in.fd, name, m); err != nil {
 			return err
 		}
@@ -37,7 +37,7 @@ func (x *extraction) link(in *folder, name string, m *entry.Member) error {
 	from, done, err := x.reach(parent)
 	if err == nil {
 		defer done()
-		err = x.replacing(in, name, func(name string) error {
+		err = x.replacing(in, name, m.Path, func(name string) error {
 			return unix.Linkat(from, first, in.fd, name, 0)
 		})
 	}
@@ -52,9 +52,9 @@ func (x *extraction) link(in *folder, name string, m *entry.Member) error {
 
 // replacing makes a name by f. Where something has the name already it is EEXIST, or, if
 // it may be replaced, f makes another name that takes the place.
-func (x *extraction) replacing(in *folder, name string, f func(name string) error) error {
+func (x *extraction) replacing(in *folder, name, path string, f func(name string) error) error {
 	err := f(name)
-	if !errors.Is(err, unix.EEXIST) || !x.opt.Overwrite {
+	if !errors.Is(err, unix.EEXIST) || !x.replaces(path) {
 		return err
 	}
 	temp := tempName()

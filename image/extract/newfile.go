@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"hash"
 	"os"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -15,7 +16,8 @@ import (
 // what ends the program in the middle leaves nothing that could be taken for the file. The
 // lock says that somebody works on it; see sweep.
 func (x *extraction) writeNew(j *job, sum hash.Hash) error {
-	if !x.opt.Overwrite && !j.in.fresh && nameTaken(j.in.fd, j.name) {
+	over := x.replaces(j.m.Path)
+	if !over && !j.in.fresh && nameTaken(j.in.fd, j.name) {
 		return unix.EEXIST
 	}
 	temp := tempName()
@@ -25,7 +27,7 @@ func (x *extraction) writeNew(j *job, sum hash.Hash) error {
 	}
 	_ = unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
 	if err = x.fill(fd, j, sum); err == nil {
-		err = x.rename(j.in, temp, j.name)
+		err = rename(j.in, temp, j.name, over)
 	}
 	if cerr := unix.Close(fd); err == nil && cerr != nil && cerr != unix.EINTR {
 		err = fmt.Errorf("close: %w", cerr) // what was written may fail as late as that
@@ -38,8 +40,8 @@ func (x *extraction) writeNew(j *job, sum hash.Hash) error {
 }
 
 // rename gives a complete file its name.
-func (x *extraction) rename(in *folder, temp, name string) error {
-	if x.opt.Overwrite {
+func rename(in *folder, temp, name string, over bool) error {
+	if over {
 		return replaced(unix.Renameat(in.fd, temp, in.fd, name))
 	}
 	err := unix.Renameat2(in.fd, temp, in.fd, name, unix.RENAME_NOREPLACE)
@@ -83,6 +85,12 @@ func (x *extraction) sweep(f *folder) {
 func removeDead(dir int, names []string) {
 	for _, name := range names {
 		if !strings.HasPrefix(name, ".") || !strings.HasSuffix(name, entry.TempSuffix) {
+			continue
+		}
+		// What makes it may not have come to lock it. That may be this process, where an
+		// image names a directory again.
+		pid, _, _ := strings.Cut(name[1:], ".")
+		if n, err := strconv.Atoi(pid); err == nil && unix.Kill(n, 0) != unix.ESRCH {
 			continue
 		}
 		fd, err := unix.Openat(dir, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
