@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
+	"sort"
 	"sync"
 
 	"image-capture/entry"
@@ -178,7 +178,9 @@ func (m *Mounts) add(d Mount) {
 func (m *Mounts) List() []Mount {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return slices.SortedFunc(slices.Values(m.list), func(a, b Mount) int { return strings.Compare(a.Path, b.Path) })
+	list := slices.Clone(m.list)
+	sort.Slice(list, func(i, j int) bool { return list[i].Path < list[j].Path })
+	return list
 }
 
 // Used returns the bytes in use on the filesystems that are captured, by

@@ -23,6 +23,6 @@ ip -br address show eth0 | tr -s ' ' | cut -d' ' -f1-3
 [ -s /etc/machine-id ] && echo 'machine-id made'
 setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all /srv/witness/capability /etc/shadow >/dev/null && echo 'capability works'
 setpriv --reuid 1234 --regid 65534 --clear-groups --inh-caps=-all cat /srv/witness/acl >/dev/null && echo 'acl works'
-[ ! -e /etc/layer ] || echo "layer $(cat /etc/layer), $(ls -A /etc/skel | tr '\n' ' ')and $(cat /etc/update-motd.d)"
+[ ! -e /etc/layer ] || echo "layer $(cat /etc/layer), $(find /etc/skel -type f -printf '%f\n' | sort | tr '\n' ' ')and $(cat /etc/update-motd.d)"
 bash /curtin/witness.sh show /
 echo 'boot-test: end'
