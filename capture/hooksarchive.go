@@ -2,15 +2,14 @@ package capture
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"slices"
 
+	"image-capture/compare"
 	"image-capture/deploy"
+	"image-capture/entry"
 	"image-capture/manifest"
 	"image-capture/upload"
 )
@@ -27,13 +26,9 @@ func (r *run) hooksArchive(ctx context.Context) error {
 	_, err := r.delivery.file(ctx, name, func(w io.Writer) error {
 		var list []deploy.Layer
 		for _, u := range layers {
-			var deleted []string
-			for _, n := range u.Deleted {
-				deleted = append(deleted, n.Path)
-			}
-			image := &storedImage{ctx: ctx, end: r.opt.Endpoint, path: u.Path, size: u.Size, sum: u.SHA256}
-			defer image.close()
-			list = append(list, deploy.Layer{Deleted: deleted, Tar: image, Size: u.Size})
+			image := storedImage(ctx, r.opt.Endpoint, u)
+			defer image.Close()
+			list = append(list, deploy.Layer{Deleted: entry.Paths(u.Deleted), Tar: image, Size: u.Size})
 		}
 		return deploy.Tarball(w, list...)
 	})
@@ -47,42 +42,17 @@ func (r *run) hooksArchive(ctx context.Context) error {
 // describes.
 var ErrOtherLayer = errors.New("has another size or SHA-256 than the MANIFEST of the layer says")
 
-// storedImage reads an image of the endpoint, from when it is wanted, and ends with
-// ErrOtherLayer where it has another size or SHA-256.
-type storedImage struct {
-	ctx       context.Context
-	end       *upload.Endpoint
-	path, sum string
-	size      int64
-	in        *upload.Download
-	hash      hash.Hash
-}
-
-func (s *storedImage) Read(p []byte) (int, error) {
-	if s.in == nil {
-		in, err := s.end.Fetch(s.ctx, s.path)
-		if err != nil {
-			return 0, err
+// storedImage reads an image of the endpoint, and ends with ErrOtherLayer where it has another
+// size or SHA-256.
+func storedImage(ctx context.Context, end *upload.Endpoint, u manifest.Under) *compare.Whole {
+	other := fmt.Errorf("%s on the endpoint %w", u.Path, ErrOtherLayer)
+	open := func() (io.ReadCloser, error) {
+		in, err := end.Fetch(ctx, u.Path)
+		if err == nil && in.Size >= 0 && in.Size != u.Size {
+			in.Close()
+			return nil, other
 		}
-		s.in, s.hash = in, sha256.New()
-		if in.Size >= 0 && in.Size != s.size {
-			return 0, s.other()
-		}
+		return in, err
 	}
-	n, err := s.in.Read(p)
-	s.hash.Write(p[:n])
-	if err == io.EOF && hex.EncodeToString(s.hash.Sum(nil)) != s.sum {
-		err = s.other()
-	}
-	return n, err
-}
-
-func (s *storedImage) other() error {
-	return fmt.Errorf("%s on the endpoint %w", s.path, ErrOtherLayer)
-}
-
-func (s *storedImage) close() {
-	if s.in != nil {
-		s.in.Close()
-	}
+	return &compare.Whole{Open: open, SHA256: u.SHA256, Other: other}
 }

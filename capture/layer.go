@@ -148,9 +148,7 @@ func (l *layer) compare(ctx context.Context, tree Live, workers int) error {
 	if l.base.Content && res.Undigested > 0 {
 		return &BaseError{&UndigestedError{res.Undigested}}
 	}
-	for _, n := range live.Unreadable() {
-		unreadable = append(unreadable, n.Path)
-	}
+	unreadable = append(unreadable, entry.Paths(live.Unreadable())...)
 	// The archive says why it cannot have them. What is below a directory that cannot be
 	// listed is not known to be gone.
 	for _, path := range unreadable {

@@ -9,6 +9,7 @@ import (
 
 	"image-capture/bootcheck"
 	"image-capture/compress"
+	"image-capture/entry"
 	"image-capture/image"
 	"image-capture/manifest"
 	"image-capture/upload"
@@ -69,13 +70,13 @@ func (c *checkJob) read(ctx context.Context, client *upload.Client, img *chained
 
 // readImage reads an image, or a layer over what is kept already.
 func (c *checkJob) readImage(ctx context.Context, in io.Reader, img *chained, kept *bootcheck.Image) (*bootcheck.Image, error) {
-	r, err := image.NewIndexedReader(in, img.frames)
+	r, err := image.NewIndexedReader(in, img.frames())
 	if err != nil {
 		return nil, c.unreadable(err)
 	}
 	defer r.Close()
 	if kept != nil {
-		err = kept.Over(ctx, r, deletedNames(img.facts))
+		err = kept.Over(ctx, r, entry.Paths(img.facts.Deleted))
 	} else if c.opt, err = c.boot.of(ctx, c.given, formatOf(r.Codec())); err != nil {
 		return nil, err
 	} else {

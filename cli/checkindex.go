@@ -60,7 +60,7 @@ func (c *checkJob) byIndex(ctx context.Context, client *upload.Client, img *chai
 		}
 		defer members.Close()
 		if kept != nil {
-			err = kept.Over(ctx, members, deletedNames(img.facts))
+			err = kept.Over(ctx, members, entry.Paths(img.facts.Deleted))
 		} else {
 			kept, err = bootcheck.ReadImage(ctx, members, opt)
 		}

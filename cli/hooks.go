@@ -2,15 +2,14 @@ package cli
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"hash"
 	"io"
 
 	"image-capture/capture"
+	"image-capture/compare"
 	"image-capture/deploy"
 	"image-capture/durable"
+	"image-capture/entry"
 	"image-capture/manifest"
 	"image-capture/upload"
 )
@@ -61,7 +60,7 @@ func (o *hooksOptions) run(ctx context.Context, a *App, _ *groups, args []string
 	write := func(w io.Writer) error {
 		var list []deploy.Layer
 		for _, l := range layers {
-			list = append(list, deploy.Layer{Deleted: deletedNames(&l.facts), Tar: l, Size: l.facts.Size})
+			list = append(list, deploy.Layer{Deleted: entry.Paths(l.facts.Deleted), Tar: l.image, Size: l.facts.Size})
 		}
 		return deploy.Tarball(w, list...)
 	}
@@ -71,33 +70,10 @@ func (o *hooksOptions) run(ctx context.Context, a *App, _ *groups, args []string
 	return write(a.content())
 }
 
-// hookLayer is a layer for the hooks. Its image is opened when it is read, and has to be
-// the one that its MANIFEST describes.
+// hookLayer is a layer for the hooks.
 type hookLayer struct {
-	name  string
 	facts manifest.Facts
-	open  func() (io.ReadCloser, error)
-	in    io.ReadCloser
-	hash  hash.Hash
-}
-
-func (l *hookLayer) Read(p []byte) (int, error) {
-	if l.in == nil {
-		in, err := l.open()
-		if err != nil {
-			return 0, err
-		}
-		l.in, l.hash = in, sha256.New()
-	}
-	n, err := l.in.Read(p)
-	l.hash.Write(p[:n])
-	if err != nil {
-		l.in.Close()
-	}
-	if err == io.EOF && hex.EncodeToString(l.hash.Sum(nil)) != l.facts.SHA256 {
-		err = &failure{ExitVerify, fmt.Errorf("%s has another SHA-256 than its MANIFEST says", l.name), "image-capture verify says more"}
-	}
-	return n, err
+	image *compare.Whole
 }
 
 // layersFor finds layers by their MANIFESTs, each over the one before.
@@ -132,9 +108,13 @@ func (a *App) layersFor(ctx context.Context, client *upload.Client, names []stri
 		case i > 0 && list[i-1].facts.SHA256 != facts.BaseSHA256:
 			return nil, notTheBase(names[i-1], name, facts)
 		}
-		list = append(list, &hookLayer{name: name, facts: facts, open: func() (io.ReadCloser, error) {
-			in, _, err := a.open(ctx, client, name)
-			return in, err
+		list = append(list, &hookLayer{facts, &compare.Whole{
+			Open: func() (io.ReadCloser, error) {
+				in, _, err := a.open(ctx, client, name)
+				return in, err
+			},
+			SHA256: facts.SHA256,
+			Other:  &failure{ExitVerify, fmt.Errorf("%s has another SHA-256 than its MANIFEST says", name), "image-capture verify says more"},
 		}})
 	}
 	return list, nil

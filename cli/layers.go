@@ -105,8 +105,15 @@ type chained struct {
 	sha256   string          // of what was read
 	codec    compress.Codec  // that it was read through
 	sums     bool            // which has a checksum of all that was read
-	frames   []entry.Frame
 	index    *besideManifest // for who reads by it; closed by closeChain
+}
+
+// frames are where those of the image begin, as far as its MANIFEST says it.
+func (c *chained) frames() []entry.Frame {
+	if c.index == nil {
+		return nil
+	}
+	return c.index.frames()
 }
 
 func closeChain(list []*chained) {
@@ -119,11 +126,11 @@ func closeChain(list []*chained) {
 
 // chain puts a base and the layers over it together by their MANIFESTs: the last is name.
 // Without bases it is of name alone, and a layer is refused.
-func (a *App) chain(ctx context.Context, client *upload.Client, bases []string, name, given string) (list []*chained, err error) {
-	var opened []*chained
+func (a *App) chain(ctx context.Context, client *upload.Client, bases []string, name, given string) (_ []*chained, err error) {
+	var list []*chained
 	defer func() {
 		if err != nil {
-			closeChain(opened)
+			closeChain(list)
 		}
 	}()
 	for i, n := range append(slices.Clone(bases), name) {
@@ -131,6 +138,7 @@ func (a *App) chain(ctx context.Context, client *upload.Client, bases []string, 
 			return nil, usagef("give the image", "%s is a MANIFEST, and the contents are in the image", n)
 		}
 		c := &chained{name: n}
+		list = append(list, c)
 		of := ""
 		if i == len(bases) {
 			of = given
@@ -143,8 +151,7 @@ func (a *App) chain(ctx context.Context, client *upload.Client, bases []string, 
 			a.term.warn("", "%s is not compared with its MANIFEST: %v", n, err)
 		case m != nil:
 			facts := m.Facts()
-			c.facts, c.manifest, c.frames, c.index = &facts, m.name, m.frames(), m
-			opened = append(opened, c)
+			c.facts, c.manifest, c.index = &facts, m.name, m
 			other := m.standsFor(n, 0, otherHint(m.name)+"; to have the image read alone move the MANIFEST elsewhere")
 			if other != nil {
 				return nil, other
@@ -159,7 +166,6 @@ func (a *App) chain(ctx context.Context, client *upload.Client, bases []string, 
 		case i > 0 && list[i-1].facts != nil && list[i-1].facts.SHA256 != c.facts.BaseSHA256:
 			return nil, notTheBase(list[i-1].name, n, *c.facts)
 		}
-		list = append(list, c)
 	}
 	return list, nil
 }
@@ -167,15 +173,6 @@ func (a *App) chain(ctx context.Context, client *upload.Client, bases []string, 
 // notTheBase says that a layer is over another image.
 func notTheBase(base, layer string, f manifest.Facts) error {
 	return usagef("give the image that has the SHA-256 "+f.BaseSHA256, "%s is a layer over %s, which is not %s", layer, f.Base, base)
-}
-
-// deletedNames are the names that a layer deletes.
-func deletedNames(f *manifest.Facts) []string {
-	var list []string
-	for _, n := range f.Deleted {
-		list = append(list, n.Path)
-	}
-	return list
 }
 
 // layerOptions are those of capture for a layer.

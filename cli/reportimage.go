@@ -169,7 +169,7 @@ func (j *reportJob) readImage(ctx context.Context, in io.Reader, img *chained, u
 		if err != nil {
 			return nil, broken(err)
 		}
-	} else if err := under.kept.OverBeside(ctx, r, deletedNames(img.facts), beside); err != nil {
+	} else if err := under.kept.OverBeside(ctx, r, entry.Paths(img.facts.Deleted), beside); err != nil {
 		return nil, broken(err)
 	}
 	store()
