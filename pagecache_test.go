@@ -30,18 +30,19 @@ func TestPageCacheAsFound(t *testing.T) {
 		return strings.TrimSpace(string(out))
 	}
 	roottest.Need(t, cached("archive") == "0" && cached("small") == "0", "a filesystem on a disk below TMPDIR")
-	sh(t, root, "cat database > /dev/null")
-	held := func() int {
-		n, err := strconv.Atoi(cached("database"))
+	// A machine short of memory gives some pages up by itself: too few count only if they
+	// are too few each time.
+	for try := range 5 {
+		sh(t, root, "cat database > /dev/null")
+		r := runHere(t.Context(), nil, root, "--format", "tar-zst", "--output", filepath.Join(t.TempDir(), "image.tar.zst"))
+		require.Zero(t, r.code, r.stderr)
+		held, err := strconv.Atoi(cached("database"))
 		require.NoError(t, err)
-		return n
+		if held >= 190*mib {
+			break
+		}
+		require.Less(t, try, 4, "only %d bytes of 200 MiB are still there", held)
 	}
-	before := held()
-	require.InEpsilon(t, 200*mib, before, 0.05)
-	r := runHere(t.Context(), nil, root, "--format", "tar-zst", "--output", filepath.Join(t.TempDir(), "image.tar.zst"))
-	require.Zero(t, r.code, r.stderr)
-	// A machine short of memory gives some pages up by itself.
-	require.InEpsilon(t, before, held(), 0.05)
 	require.Equal(t, "0", cached("archive"))
 	require.Equal(t, "0", cached("small"))
 }

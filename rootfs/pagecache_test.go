@@ -56,50 +56,66 @@ func readAll(t *testing.T, r *Root) {
 
 // TestPageCache: reading all leaves in the page cache what was there, and no more: of
 // files that are read at once or in pieces, after the kernel was asked to read ahead, after
-// the check looked, with holes; by the kernel's own means, and without.
+// the check looked, with holes; by the kernel's own means, and without. A busy machine gives
+// up pages by itself, so that too few count only if it is so each time.
 func TestPageCache(t *testing.T) {
 	err := unix.Cachestat(0, &unix.CachestatRange{}, &unix.Cachestat_t{}, 0)
 	roottest.Need(t, err != unix.ENOSYS, "cachestat(2), which is in Linux from 6.5 on")
 	for _, fs := range []string{"ext4", "xfs", "btrfs"} {
 		for _, own := range []bool{false, true} {
 			t.Run(map[bool]string{false: fs, true: fs + ", no RWF_DONTCACHE"}[own], func(t *testing.T) {
-				dir := t.TempDir()
-				onLoop(t, dir, 320*mib, fs)
-				files := map[string]int{"small": 5000, "cold": 20 * mib, "warm": 12 * mib, "half": 12 * mib, "asked": 3 * mib, "checked": mib, "small-warm": 5000, "sparse": 3 * mib}
-				for name, size := range files {
-					uncached(t, dir+"/"+name, size)
+				lost := map[string]int{}
+				for range 10 {
+					if lost = lostPages(t, fs, own); len(lost) == 0 {
+						return
+					}
 				}
-				require.NoError(t, unix.Truncate(dir+"/sparse", 8*mib))
-				warm(t, dir+"/warm", 0, 12*mib)
-				warm(t, dir+"/half", 0, 6*mib+128<<10)
-				warm(t, dir+"/small-warm", 0, 5000)
-				before := map[string]int{}
-				for name := range files {
-					before[name] = resident(t, dir+"/"+name)
-				}
-				require.Equal(t, 12*mib/4096, before["warm"])
-				require.GreaterOrEqual(t, before["half"], (6*mib+128<<10)/4096)
-				require.Zero(t, before["cold"])
-
-				r := open(t, dir)
-				if own {
-					r.noDontCache.Store(device(t, dir), true)
-				}
-				f, err := r.FS().Open("checked")
-				require.NoError(t, err)
-				_, err = io.Copy(io.Discard, f)
-				require.NoError(t, err)
-				require.NoError(t, f.Close())
-				readAll(t, r)
-				for name, pages := range before {
-					// Never more; a busy machine gives some pages up by itself.
-					after := resident(t, dir+"/"+name)
-					require.LessOrEqual(t, after, pages, name)
-					require.GreaterOrEqual(t, after, pages-pages/20, name)
-				}
+				require.Empty(t, lost, "pages that are gone from the page cache")
 			})
 		}
 	}
+}
+
+// lostPages reads all of a filesystem with some of its files in the page cache, and returns
+// how many of their pages are not there after it; more than before fail the test.
+func lostPages(t *testing.T, fs string, own bool) map[string]int {
+	dir, err := os.MkdirTemp(t.TempDir(), "")
+	require.NoError(t, err)
+	onLoop(t, dir, 320*mib, fs)
+	files := map[string]int{"small": 5000, "cold": 20 * mib, "warm": 12 * mib, "half": 12 * mib, "asked": 3 * mib, "checked": mib, "small-warm": 5000, "sparse": 3 * mib}
+	for name, size := range files {
+		uncached(t, dir+"/"+name, size)
+	}
+	require.NoError(t, unix.Truncate(dir+"/sparse", 8*mib))
+	warmed := map[string]int{"warm": 12 * mib, "half": 6*mib + 128<<10, "small-warm": 5000}
+	for name, size := range warmed {
+		warm(t, dir+"/"+name, 0, int64(size))
+	}
+	before := map[string]int{}
+	for name := range files {
+		before[name] = resident(t, dir+"/"+name)
+	}
+	require.Zero(t, before["cold"])
+
+	r := open(t, dir)
+	if own {
+		r.noDontCache.Store(device(t, dir), true)
+	}
+	f, err := r.FS().Open("checked")
+	require.NoError(t, err)
+	_, err = io.Copy(io.Discard, f)
+	require.NoError(t, err)
+	require.NoError(t, f.Close())
+	readAll(t, r)
+	lost := map[string]int{}
+	for name, pages := range before {
+		after := resident(t, dir+"/"+name)
+		require.LessOrEqual(t, after, pages, name)
+		if n := max(pages, (warmed[name]+4095)/4096) - after; n > 0 {
+			lost[name] = n
+		}
+	}
+	return lost
 }
 
 func device(t *testing.T, name string) uint64 {
@@ -119,7 +135,11 @@ func TestPageCacheOverlay(t *testing.T) {
 	require.NoError(t, os.WriteFile(dir+"/under/lower/file", make([]byte, 3*mib), 0o600))
 	mount(t, "overlay", dir+"/over", "overlay", 0, "lowerdir="+dir+"/under/lower,upperdir="+dir+"/under/upper,workdir="+dir+"/under/work")
 	require.NoError(t, exec.Command("sync", "-f", dir+"/under").Run())
-	warm(t, dir+"/over/file", 0, 3*mib)
-	readAll(t, open(t, dir+"/over"))
-	require.Equal(t, 3*mib/4096, resident(t, dir+"/over/file"))
+	lost := 1
+	for try := 0; lost > 0 && try < 10; try++ {
+		warm(t, dir+"/over/file", 0, 3*mib)
+		readAll(t, open(t, dir+"/over"))
+		lost = 3*mib/4096 - resident(t, dir+"/over/file")
+	}
+	require.Zero(t, lost, "pages that are gone from the page cache")
 }
