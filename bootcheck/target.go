@@ -84,7 +84,7 @@ func (s *survey) moduleConfig() *hardware.Config {
 		s.noteError("etc/modprobe.d", err)
 	}
 	for _, line := range s.commandLines() {
-		conf.CommandLine(line.file, strings.Join(line.words, " "))
+		conf.CommandLine(line.file, line.words)
 	}
 	return conf
 }

@@ -337,6 +337,9 @@ func TestDrivers(t *testing.T) {
 		{"blacklisted", full, "-- etc/modprobe.d/x.conf --\nblacklist nvme\n-- etc/default/grub --\nGRUB_CMDLINE_LINUX=\"modprobe.blacklist=virtio_net\"\n", []string{
 			"warn /etc/modprobe.d/x.conf: module nvme is blacklisted, and drives the disks of physical servers", "ok",
 			"warn /etc/default/grub: module virtio_net is blacklisted, and drives virtual machines (virtio)"}},
+		{"blacklisted within another word", full, "-- etc/kernel/cmdline --\ndyndbg=\"file a.c +p; modprobe.blacklist=nvme +p\" 'modprobe.blacklist=ahci,virtio_net'\n", []string{
+			"warn /etc/kernel/cmdline: module ahci is blacklisted, and drives the disks of physical servers", "ok",
+			"warn /etc/kernel/cmdline: module virtio_net is blacklisted, and drives virtual machines (virtio)"}},
 		{"another architecture", full, "-- usr/lib/systemd/systemd [elfbe=22] --\n", []string{"info: not checked: it is not known which drivers"}},
 		{"unreadable", full, "-- " + dir[1:] + "/modules.builtin [deny] --\n", []string{"warn " + dir + "/modules.builtin: cannot be read: permission denied"}},
 	} {

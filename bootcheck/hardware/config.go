@@ -118,11 +118,11 @@ func loadsNothing(program string) bool {
 	return false
 }
 
-// CommandLine adds what a kernel command line, kept in the file name, says of
-// modules: modprobe.blacklist= of modprobe(8), module_blacklist= of the kernel,
+// CommandLine adds what the words of a kernel command line, kept in the file name, say
+// of modules: modprobe.blacklist= of modprobe(8), module_blacklist= of the kernel,
 // rd.driver.blacklist= of dracut.cmdline(7), each with names between commas.
-func (c *Config) CommandLine(name, text string) {
-	for word := range strings.FieldsFuncSeq(text, func(r rune) bool { return strings.ContainsRune(" \t\r\n\"'", r) }) {
+func (c *Config) CommandLine(name string, words []string) {
+	for _, word := range words {
 		key, value, _ := strings.Cut(word, "=")
 		var set map[string]string
 		switch strings.ReplaceAll(key, "-", "_") {

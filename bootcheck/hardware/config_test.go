@@ -67,8 +67,8 @@ func TestConfigAliases(t *testing.T) {
 func TestConfigCommandLine(t *testing.T) {
 	c, err := ReadConfig(conf())
 	require.NoError(t, err)
-	c.CommandLine("etc/default/grub", `GRUB_CMDLINE_LINUX="quiet modprobe.blacklist=ast,mgag200 rd.driver.blacklist=nouveau,"`)
-	c.CommandLine("etc/kernel/cmdline", "module_blacklist=megaraid-sas modprobe.blacklist=ast xmodprobe.blacklist=ahci modprobe.blacklist")
+	c.CommandLine("etc/default/grub", []string{"quiet", "modprobe.blacklist=ast,mgag200", "rd.driver.blacklist=nouveau,"})
+	c.CommandLine("etc/kernel/cmdline", []string{"module_blacklist=megaraid-sas", "modprobe.blacklist=ast", "xmodprobe.blacklist=ahci", "modprobe.blacklist"})
 	for module, want := range map[string]string{
 		"ast": "is blacklisted etc/default/grub", "mgag200": "is blacklisted etc/default/grub", "nouveau": "is blacklisted etc/default/grub",
 		"megaraid_sas": "is forbidden by module_blacklist= etc/kernel/cmdline", "ahci": " ", "": " ",
@@ -159,7 +159,7 @@ func FuzzConfig(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text, line, name string) {
 		c, err := ReadConfig(conf("etc/modprobe.d/a.conf", text))
 		require.NoError(t, err)
-		c.CommandLine("x", line)
+		c.CommandLine("x", strings.Fields(line))
 		c.Aliases(name)
 		why, file := c.Blocked(Module{Name: name})
 		require.Equal(t, why == "", file == "")
