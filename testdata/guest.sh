@@ -25,9 +25,9 @@ echo update_initramfs=no >"$work/root/etc/initramfs-tools/update-initramfs.conf"
 mount -t proc proc "$work/root/proc"
 export DEBIAN_FRONTEND=noninteractive
 {
-	chroot "$work/root" apt-get update
+	env -u TMPDIR chroot "$work/root" apt-get update
 	# shellcheck disable=SC2086 # words
-	chroot "$work/root" apt-get install -y --no-install-recommends $packages
+	env -u TMPDIR chroot "$work/root" apt-get install -y --no-install-recommends $packages
 } >"$work/apt.log" 2>&1 || { cat "$work/apt.log"; exit 1; }
 umount "$work/root/proc"
 install -m 755 "$init" "$work/root/guest.sh"
