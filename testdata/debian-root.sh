@@ -5,6 +5,8 @@
 # packages make when they are installed. Nothing is done when DIR is there already;
 # a root that was not finished never gets that name.
 set -euo pipefail
+# A folder of this machine, which the root has not: packages fail to set up there.
+unset TMPDIR
 
 dir=${1:?usage: debian-root.sh DIR [SUITE]} suite=${2:-bookworm}
 [ ! -e "$dir" ] || exit 0

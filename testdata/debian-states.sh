@@ -5,6 +5,8 @@
 # its machine id, host keys, cloud-init's state, leases and pinned interfaces. Nothing
 # is done for what is there already.
 set -euo pipefail
+# A folder of this machine, which the root has not: packages fail to set up there.
+unset TMPDIR
 
 dir=${1:?usage: debian-states.sh DIR}
 [ "$(id -u)" = 0 ] || { echo "debian-states.sh: must be root" >&2; exit 1; }

@@ -24,6 +24,8 @@ mkdir -p "$work/root/etc/initramfs-tools"
 echo update_initramfs=no >"$work/root/etc/initramfs-tools/update-initramfs.conf"
 mount -t proc proc "$work/root/proc"
 export DEBIAN_FRONTEND=noninteractive
+# A folder of this machine, which the root has not: packages fail to set up there.
+unset TMPDIR
 {
 	env -u TMPDIR chroot "$work/root" apt-get update
 	# shellcheck disable=SC2086 # words

@@ -5,6 +5,8 @@
 # often lack vfat, GPT, device-mapper and md. No systemd and no large initramfs: under
 # software emulation they would take longer than the deployment.
 set -euo pipefail
+# A folder of this machine, which the root has not: packages fail to set up there.
+unset TMPDIR
 
 dir=${1:?usage: deployer.sh DIR BASE} base=${2:?usage: deployer.sh DIR BASE}
 [ ! -e "$dir" ] || exit 0

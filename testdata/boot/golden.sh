@@ -5,6 +5,8 @@
 # the machine that it would have come from, and the witnesses. Nothing is done when
 # DIR is there already; a root that was not finished never gets that name.
 set -euo pipefail
+# A folder of this machine, which the root has not: packages fail to set up there.
+unset TMPDIR
 
 dir=${1:?usage: golden.sh DIR BASE SUITE} base=${2:?usage: golden.sh DIR BASE SUITE} suite=${3:?usage: golden.sh DIR BASE SUITE}
 here=$(cd "$(dirname "$0")" && pwd)
