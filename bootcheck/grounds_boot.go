@@ -109,11 +109,12 @@ var groundsOfBoot = []Ground{
 		Source: "systemd.special(7), inittab(5)", Basis: Seen, By: `systemd --test of 252 with a default.target that is masked, empty or leads nowhere: "Falling back to rescue.target"; inittab is read`,
 	},
 	{
-		Rule: "updates", Looks: "debconf's grub-pc/install_devices, where nobody writes it anew", Happens: "the first update of GRUB goes to a disk of the source: new modules and an old boot sector do not fit, and GRUB stops at its prompt",
-		Source: "grub-pc's postinst", Basis: Reported, By: "MichaIng/DietPi issue 3700, Debian bug 966575",
+		Rule: "updates", Looks: "debconf's grub-pc/install_devices, where nobody writes it anew", Happens: "the first update of GRUB ends with an error, and dpkg leaves the package half configured; before GRUB 2.04-10 (Debian 11) new modules came to an old boot sector, and GRUB stopped at its prompt",
+		Hints: []string{"printf 'grub-pc grub-pc/%s\\n' 'install_devices multiselect' 'install_devices_empty boolean true' | debconf-set-selections"}, Source: "grub-pc's postinst",
+		Basis: Seen, By: `grub-pc of Debian 12 and 13 installed again, in a chroot, with an answer that names a disk that is not there: "does not exist, so cannot grub-install to it!", exit code 1, and no module in /boot/grub changed; an empty answer ended so too, but for install_devices_empty. Older ones: MichaIng/DietPi issue 3700, Debian bug 966575`,
 	},
 	{
-		Rule: "updates", Looks: "SUSE's /etc/default/grub_installdevice", Happens: "the same: the first update of GRUB looks for a disk of the source",
+		Rule: "updates", Looks: "SUSE's /etc/default/grub_installdevice", Happens: "the first update of GRUB looks for a disk of the source: new modules and an old boot sector do not fit, and GRUB stops at its prompt",
 		Hints: []string{"remove the file"}, Source: "openSUSE's update-bootloader", Basis: Read,
 	},
 	{

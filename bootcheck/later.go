@@ -56,8 +56,10 @@ func (s *survey) checkDebconf() {
 	}
 	data, _ := s.read(debconfName)
 	if disks := debconfAnswer(string(data), question); disks != "" {
-		s.later(grubUpdate, BIOS, debconfName, "go to a disk of the source, by debconf's "+question+": "+shorten(disks), "echo 'grub-pc "+question+" multiselect' | debconf-set-selections").
-			because(whyOldCore)
+		// An empty answer alone ends the update too: it must be said that this is meant.
+		s.later(grubUpdate, BIOS, debconfName, "end with an error at a disk of the source, by debconf's "+question+": "+shorten(disks),
+			"printf 'grub-pc grub-pc/%s\\n' 'install_devices multiselect' 'install_devices_empty boolean true' | debconf-set-selections").
+			because("apt ends with that error until somebody answers, and no boot sector is updated; before GRUB 2.04-10 (Debian 11) its new modules came all the same, and GRUB stopped at its prompt")
 	}
 }
 

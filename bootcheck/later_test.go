@@ -19,7 +19,7 @@ func TestRulesOfUpdates(t *testing.T) {
 	const deviceMap = "-- boot/grub2/device.map --\n# x\n(hd0)	/dev/disk/by-id/ata-X\n"
 	const old = "-- boot/loader/entries [gone] --\n-- boot/loader/entries/x.conf --\noptions ro\n-- boot/grub2/grubenv --\n# GRUB Environment Block\nsaved_entry=x\n-- etc/default/grub --\nGRUB_ENABLE_BLSCFG=true\nGRUB_DEFAULT=saved\n"
 	for _, c := range []ruleCase{
-		{"debconf, Eikon", rule, eikon + deb, debconf, []string{"warn /var/cache/debconf/config.dat: the first update of GRUB will go to a disk of the source, by debconf's grub-pc/install_devices: /dev/disk/by-id/ata-X"}},
+		{"debconf, Eikon", rule, eikon + deb, debconf, []string{"warn /var/cache/debconf/config.dat: the first update of GRUB will end with an error at a disk of the source, by debconf's grub-pc/install_devices: /dev/disk/by-id/ata-X [printf 'grub-pc grub-pc/%s\\n' 'install_devices multiselect' 'install_devices_empty boolean true' | debconf-set-selections]"}},
 		{"debconf, curtin writes it", rule, deb, debconf, []string{ok}},
 		{"debconf, hooks write it", rule, hooks + deb, selections + debconf, []string{ok}},
 		{"debconf, hooks cannot write it", rule, hooks + deb, debconf, []string{"warn /var/cache/debconf/config.dat:"}},
