@@ -27,10 +27,10 @@ cp -a /etc/apt/apt.conf.d/*proxy* "$new/etc/apt/apt.conf.d/" 2>/dev/null || true
 mount -t proc proc "$new/proc"
 # The package grub-efi-amd64 is what curtin installs for UEFI; the modules for BIOS
 # go beside it, as grub-pc does not.
-DEBIAN_FRONTEND=noninteractive env -u TMPDIR chroot "$new" apt-get install -y --no-install-recommends \
+DEBIAN_FRONTEND=noninteractive chroot "$new" apt-get install -y --no-install-recommends \
 	linux-image-amd64 initramfs-tools systemd-sysv cloud-init openssh-server iputils-ping lsb-release acl \
 	grub-efi-amd64 grub-efi-amd64-signed shim-signed grub-pc-bin efibootmgr >&2
-env -u TMPDIR chroot "$new" apt-get clean
+chroot "$new" apt-get clean
 umount "$new/proc"
 rm "$new/usr/sbin/policy-rc.d"
 # What clones must not share: they get their own from systemd and cloud-init.

@@ -19,10 +19,10 @@ if [ ! -e "$dir-cloud" ]; then
 	cp -a --reflink=auto "$dir" "$new"
 	mount -t proc proc "$new/proc"
 	export DEBIAN_FRONTEND=noninteractive
-	env -u TMPDIR chroot "$new" apt-get update >/dev/null
-	env -u TMPDIR chroot "$new" apt-get install -y --no-install-recommends linux-image-cloud-amd64 >&2
+	chroot "$new" apt-get update >/dev/null
+	chroot "$new" apt-get install -y --no-install-recommends linux-image-cloud-amd64 >&2
 	# shellcheck disable=SC2016 # for the shell in there
-	env -u TMPDIR chroot "$new" sh -c 'apt-get purge -y linux-image-amd64 $(dpkg-query -Wf "\${Package}\n" "linux-image-[0-9]*" | grep -v -e -cloud-)' >&2
+	chroot "$new" sh -c 'apt-get purge -y linux-image-amd64 $(dpkg-query -Wf "\${Package}\n" "linux-image-[0-9]*" | grep -v -e -cloud-)' >&2
 	umount "$new/proc"
 	mv "$new" "$dir-cloud"
 fi
@@ -33,7 +33,7 @@ if [ ! -e "$dir-live" ]; then
 	cp -a --reflink=auto "$dir" "$new"
 	echo 4d9f5c5b2c8e4b0f9d3a1e6f7a8b9c0d >"$new/etc/machine-id"
 	echo web7 >"$new/etc/hostname"
-	env -u TMPDIR chroot "$new" ssh-keygen -A >&2
+	chroot "$new" ssh-keygen -A >&2
 	mkdir -p "$new"/var/lib/cloud/{instances/i-0123,sem,data} "$new"/var/lib/dhcp "$new"/etc/{udev/rules.d,netplan}
 	ln -s /var/lib/cloud/instances/i-0123 "$new/var/lib/cloud/instance"
 	echo '#cloud-config' >"$new/var/lib/cloud/instances/i-0123/user-data.txt"

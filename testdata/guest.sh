@@ -27,9 +27,9 @@ export DEBIAN_FRONTEND=noninteractive
 # A folder of this machine, which the root has not: packages fail to set up there.
 unset TMPDIR
 {
-	env -u TMPDIR chroot "$work/root" apt-get update
+	chroot "$work/root" apt-get update
 	# shellcheck disable=SC2086 # words
-	env -u TMPDIR chroot "$work/root" apt-get install -y --no-install-recommends $packages
+	chroot "$work/root" apt-get install -y --no-install-recommends $packages
 } >"$work/apt.log" 2>&1 || { cat "$work/apt.log"; exit 1; }
 umount "$work/root/proc"
 install -m 755 "$init" "$work/root/guest.sh"

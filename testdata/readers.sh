@@ -163,7 +163,7 @@ xattr: trusted.x user.a=b user.x
 END
 
 truncate -s 64M trixie/fs.img
-env -u TMPDIR chroot trixie mke2fs -q -t ext4 -d all.tar fs.img 2>/dev/null
+chroot trixie mke2fs -q -t ext4 -d all.tar fs.img 2>/dev/null
 mounted "mke2fs -d of an archive" trixie/fs.img <<'END'
 acl: system.posix_acl_default
 acl/file: mode system.posix_acl_access
@@ -190,7 +190,7 @@ plain-too: nanoseconds
 END
 
 # The early file has another time, as it takes the fraction .5 for 5 nanoseconds.
-env -u TMPDIR chroot trixie mkfs.erofs -d0 --tar=f erofs.img all.tar >/dev/null
+chroot trixie mkfs.erofs -d0 --tar=f erofs.img all.tar >/dev/null
 mounted mkfs.erofs trixie/erofs.img <<'END'
 dir/GNUSparseFile.0: more
 dir/GNUSparseFile.0/sparse: more

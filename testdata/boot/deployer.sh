@@ -20,7 +20,7 @@ cp -a --reflink=auto "$base" "$root"
 printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
 chmod 755 "$root/usr/sbin/policy-rc.d"
 mount -t proc proc "$root/proc"
-in_root() { DEBIAN_FRONTEND=noninteractive env -u TMPDIR chroot "$root" "$@" >&2; }
+in_root() { DEBIAN_FRONTEND=noninteractive chroot "$root" "$@" >&2; }
 in_root apt-get update -o Acquire::Retries=1
 # Its own boot loaders go: what makes the disk start must come out of the image.
 in_root apt-get purge -y --allow-remove-essential 'grub*' 'shim*' cloud-init openssh-server
@@ -38,7 +38,7 @@ mv "$root/boot/vmlinuz-$version" "$new/vmlinuz"
 mkdir -p "$new/cpio"/{bin,dev,proc,sys,new,modules}
 cp "$root/bin/busybox" "$new/cpio/bin/busybox"
 n=100
-env -u TMPDIR chroot "$root" modprobe -S "$version" --show-depends -a virtio_pci virtio_blk ext4 9p 9pnet_virtio |
+chroot "$root" modprobe -S "$version" --show-depends -a virtio_pci virtio_blk ext4 9p 9pnet_virtio |
 	sed -n 's/^insmod \([^ ]*\).*/\1/p' | awk '!seen[$0]++' | while read -r module; do
 	cp "$root$module" "$new/cpio/modules/$n-$(basename "$module")"
 	n=$((n + 1))

@@ -25,7 +25,7 @@ cp -a --reflink=auto "$base" "$new"
 printf '#!/bin/sh\nexit 101\n' >"$new/usr/sbin/policy-rc.d"
 chmod 755 "$new/usr/sbin/policy-rc.d"
 mount -t proc proc "$new/proc"
-in_root() { DEBIAN_FRONTEND=noninteractive env -u TMPDIR chroot "$new" "$@" >&2; }
+in_root() { DEBIAN_FRONTEND=noninteractive chroot "$new" "$@" >&2; }
 # The lists in an old base name packages that the mirror has no more.
 in_root apt-get update -o Acquire::Retries=1
 in_root apt-get install -y --no-install-recommends -o Acquire::Retries=1 \
