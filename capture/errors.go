@@ -134,8 +134,8 @@ func (e *ProfileError) Error() string {
 // Unwrap returns what went wrong.
 func (e *ProfileError) Unwrap() error { return e.err }
 
-// HooksArchiveError says that the archive which a Profile of layers with deletions names is
-// not stored.
+// HooksArchiveError says that the archive of hooks which a Profile of layers names is not
+// stored.
 type HooksArchiveError struct {
 	Path   string
 	Layers []string // of which it is made
@@ -143,7 +143,7 @@ type HooksArchiveError struct {
 }
 
 func (e *HooksArchiveError) Error() string {
-	return fmt.Sprintf("the layers delete names, which takes %s, an archive of hooks: %v", e.Path, e.err)
+	return fmt.Sprintf("the layers take %s, an archive of hooks: %v", e.Path, e.err)
 }
 
 // Unwrap returns what went wrong.

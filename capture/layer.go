@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"image-capture/compare"
+	"image-capture/deploy"
 	"image-capture/entry"
 	"image-capture/manifest"
 )
@@ -67,6 +68,7 @@ type layer struct {
 	groups       map[entry.FileID][]string
 	groupOf      map[string]entry.FileID
 	inherit      map[string]bool // directories of the base that have a default ACL
+	overlaid     bool            // the tree has files that a deployer puts over the image
 }
 
 // compare compares the tree with the base, if there is one: once, by a walk of its own, so
@@ -327,6 +329,9 @@ func (e *liveEntries) Next() (*entry.Member, error) {
 	if err == nil && m.Nlink > 1 && m.Type != entry.Dir {
 		e.layer.groups[m.ID] = append(e.layer.groups[m.ID], m.Path)
 		e.layer.groupOf[m.Path] = m.ID
+	}
+	if err == nil && deploy.Overlaid(m.Path) {
+		e.layer.overlaid = true
 	}
 	return m, err
 }

@@ -62,7 +62,7 @@ func (r *run) profile() manifest.ProfileParams {
 		under = b.Under
 	}
 	return manifest.ProfileParams{
-		Under: under, Deletes: len(r.facts.Deleted) > 0,
+		Under: under, NeedsHooks: len(r.facts.Deleted) > 0 || r.layer != nil && r.layer.overlaid,
 		Name: r.opt.SaveProfile, Format: r.opt.Format, Path: r.facts.UploadTarball, Endpoint: r.opt.EndpointURL, Files: r.filesURL, SHA256: r.facts.SHA256,
 		Eikon: r.opt.Boot.Deployer == bootcheck.Eikon, Ubuntu: r.checked.System.OS.ID == "ubuntu", Hooks: r.checked.System.Hooks != "",
 	}

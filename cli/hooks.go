@@ -34,7 +34,7 @@ func (o *hooksOptions) add(g *groups) {
 func (o *hooksOptions) elsewhere() bool { return o.output != "-" }
 
 // run writes the archive for the Param image-deploy/additional-tarballs, whose index is
-// "07_hook": image-deploy unpacks it over the image, after its own.
+// 7: image-deploy unpacks it over the image, after its own.
 func (o *hooksOptions) run(ctx context.Context, a *App, _ *groups, args []string) error {
 	if len(args) > 0 {
 		return usagef("image-capture hooks -o FILE", "hooks takes no argument")

@@ -265,7 +265,7 @@ func (a *App) warnArchive(res capture.Result, err error) {
 		return
 	}
 	a.term.warn("--save-profile NAME stores it; by hand: "+storeArchive(archive, res.Profile.Layers()),
-		"image-deploy deletes nothing, and the layers do: the Profile names %s, an archive of hooks that do it, and that is not stored", entry.Printable(archive))
+		"image-deploy alone cannot unpack these layers: the Profile names %s, an archive of hooks that do it, and that is not stored", entry.Printable(archive))
 }
 
 // storeArchive is how to store the archive of hooks for layers, by paths under files/.

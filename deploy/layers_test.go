@@ -61,6 +61,23 @@ func TestLayers(t *testing.T) {
 	require.NoDirExists(t, filepath.Join(m.dir, "after", layersPath))
 }
 
+// TestOverlaid holds what sends layers through the hooks to what the hooks keep.
+func TestOverlaid(t *testing.T) {
+	_, list, _ := strings.Cut(string(script()), "\ndeployers='")
+	list, _, _ = strings.Cut(list, "'")
+	require.NotEmpty(t, list)
+	for _, name := range strings.Fields(list) {
+		if name == "curtin" {
+			name += "/meta-data"
+		}
+		require.True(t, Overlaid(name), name)
+		require.True(t, Overlaid("./"+name), name)
+	}
+	for _, name := range []string{".", "./curtin", "./curtin/", "./" + HooksPath, "./" + SettingsPath, "./usr/local/bin/x", "./curtins/x", "./x/curtin/meta-data"} {
+		require.False(t, Overlaid(name), name)
+	}
+}
+
 // TestTarballNames: a list that leads out of the image is in no archive.
 func TestTarballNames(t *testing.T) {
 	for _, name := range []string{"", ".", "..", "/etc", "./", "./..", "./a/../b", "a//b", "a/", "a\x00b"} {

@@ -96,6 +96,17 @@ func writeTarball(w io.Writer, layers []Layer) error {
 	return zw.Close()
 }
 
+// Overlaid says whether image-deploy's task 06_drp puts something over this file of an image:
+// its agent, and what its cloud-init reads. It has the last word there, also over a layer; see
+// keep_deployers of the hooks.
+func Overlaid(name string) bool {
+	name = strings.TrimPrefix(name, "./")
+	if below, ok := strings.CutPrefix(name, "curtin/"); ok {
+		return below != "" && name != HooksPath && name != SettingsPath
+	}
+	return name == "usr/local/bin/drpcli" || name == "etc/cloud/cloud.cfg.d/95_datasource.cfg"
+}
+
 // checkName refuses what the hooks refuse to delete.
 func checkName(name string) error {
 	for part := range strings.SplitSeq(strings.TrimPrefix(name, "./"), "/") {

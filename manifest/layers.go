@@ -3,6 +3,7 @@ package manifest
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"image-capture/entry"
@@ -26,9 +27,10 @@ func (e *NoLayersError) Error() string { return "no Profile deploys this layer: 
 
 const (
 	additionalTarballs = "image-deploy/additional-tarballs"
-	layerIndex         = "05_primary_layer"
-	// hooksIndex comes after 07_hook, by which people give an image hooks alone.
-	hooksIndex  = "07_hook_layers"
+	// RackN's schema of the Param wants integers. hooksIndex, and those of layers, which follow
+	// it, come after 7, by which people give an image hooks alone.
+	hooksIndex  = 7000
+	endOfIndex  = 8000
 	hooksSuffix = "-hooks"
 )
 
@@ -37,9 +39,15 @@ const (
 func Shared() map[string]func(item any) bool {
 	return map[string]func(any) bool{additionalTarballs: func(item any) bool {
 		m, _ := item.(map[string]any)
-		index, _ := m["index"].(string)
-		return strings.HasPrefix(index, layerIndex) || index == hooksIndex
+		index := indexOf(m)
+		return index >= hooksIndex && index < endOfIndex
 	}}
+}
+
+// indexOf is the number of an item: an integer, or what JSON makes of one.
+func indexOf(item map[string]any) int {
+	n, _ := strconv.Atoi(fmt.Sprint(item["index"]))
+	return n
 }
 
 // layered says why a layer cannot be deployed with what it is over.
@@ -65,8 +73,8 @@ func (p ProfileParams) layered() error {
 // delete what the layers delete, and unpack them: image-deploy deletes nothing. It is empty
 // where the Profile names the layers themselves, or there is none.
 func (p ProfileParams) HooksArchive() string {
-	deletes := p.Deletes || slices.ContainsFunc(p.Under, func(u Under) bool { return len(u.Deleted) > 0 })
-	if !deletes || len(p.Under) == 0 || p.layered() != nil {
+	needed := p.NeedsHooks || slices.ContainsFunc(p.Under, func(u Under) bool { return len(u.Deleted) > 0 })
+	if !needed || len(p.Under) == 0 || p.layered() != nil {
 		return ""
 	}
 	return strings.TrimSuffix(p.Path, TGZ.Suffix()) + hooksSuffix + TGZ.Suffix()
@@ -91,7 +99,7 @@ func LayerOfArchive(name string) (layer string, ok bool) {
 }
 
 // layerOf is the layer that an item of these has, or whose archive it is.
-func layerOf(index any, path string) string {
+func layerOf(index int, path string) string {
 	if layer, ok := LayerOfArchive(path); ok && index == hooksIndex {
 		return layer
 	}
@@ -99,10 +107,11 @@ func layerOf(index any, path string) string {
 }
 
 // tarballs are the layers, for image-deploy/additional-tarballs: curtin unpacks its sources
-// in the order of their names, of which the image's is 05_primary and the next 06_drp.
+// in the order of their names, of which the image's is 05_primary and image-deploy's own is
+// 06_drp. Its configuration goes through JSON, which makes text of the numbers: 10 is before 7.
 func (p ProfileParams) tarballs() []map[string]any {
 	var list []map[string]any
-	add := func(index, path string) {
+	add := func(index int, path string) {
 		list = append(list, map[string]any{"index": index, "format": TGZ.String(), "drpserved": true, "uri": "files" + escapedPath(path)})
 	}
 	if archive := p.HooksArchive(); archive != "" {
@@ -110,7 +119,7 @@ func (p ProfileParams) tarballs() []map[string]any {
 		return list
 	}
 	for i, path := range p.Layers() {
-		add(fmt.Sprintf(layerIndex+"%02d", i+1), path)
+		add(hooksIndex+1+i, path)
 	}
 	return list
 }

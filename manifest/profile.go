@@ -56,8 +56,9 @@ type ProfileParams struct {
 	Ubuntu, Hooks bool
 	// Under are the images that this one, a layer, is over: the base, and then layers.
 	Under []Under
-	// Deletes says that this layer deletes names.
-	Deletes bool
+	// NeedsHooks says that this layer deletes names, or has some of a deployer's, which would
+	// come after the deployer's own: see deploy.Overlaid.
+	NeedsHooks bool
 	// Title shown for the Profile. Empty means "Built by Image Builder".
 	Title string
 }
@@ -82,7 +83,7 @@ func Deployed(params map[string]any) string {
 	for _, item := range slices.Backward(list) {
 		if m, _ := item.(map[string]any); Shared()[additionalTarballs](item) {
 			if uri, _ := m["uri"].(string); uri != "" {
-				return layerOf(m["index"], underFiles("/"+uri))
+				return layerOf(indexOf(m), underFiles("/"+uri))
 			}
 		}
 	}

@@ -80,11 +80,11 @@ func TestHooksArchive(t *testing.T) {
 		p    ProfileParams
 		want string
 	}{
-		{ProfileParams{Path: "images/l.tgz", Under: []Under{{Path: "images/a.tgz"}}, Deletes: true}, "images/l-hooks.tgz"},
+		{ProfileParams{Path: "images/l.tgz", Under: []Under{{Path: "images/a.tgz"}}, NeedsHooks: true}, "images/l-hooks.tgz"},
 		{ProfileParams{Path: "images/l.tgz", Under: []Under{{Path: "images/a.tgz"}}}, ""},
-		{ProfileParams{Path: "images/l.tgz", Deletes: true}, ""},
-		{ProfileParams{Path: "images/l.tgz", Under: []Under{{}}, Deletes: true}, ""},
-		{ProfileParams{Path: "images/l.tgz", Eikon: true, Under: []Under{{Path: "images/a.tgz"}}, Deletes: true}, ""},
+		{ProfileParams{Path: "images/l.tgz", NeedsHooks: true}, ""},
+		{ProfileParams{Path: "images/l.tgz", Under: []Under{{}}, NeedsHooks: true}, ""},
+		{ProfileParams{Path: "images/l.tgz", Eikon: true, Under: []Under{{Path: "images/a.tgz"}}, NeedsHooks: true}, ""},
 	} {
 		require.Equal(t, row.want, row.p.HooksArchive())
 	}
@@ -156,7 +156,7 @@ func TestDeployed(t *testing.T) {
 	for _, p := range []ProfileParams{
 		{Path: "images/a b?.tgz", Format: TGZ}, {Path: "images/x.tar.zst", Format: TarZst, SHA256: strings.Repeat("0", 64), Endpoint: "https://192.0.2.1:8092"},
 		{Path: "l/up.tgz", Format: TGZ, Under: []Under{{Path: "l/base.tgz", Format: TGZ}, {Path: "l/mid.tgz", Format: TGZ}}},
-		{Path: "l/up.tgz", Format: TGZ, Under: []Under{{Path: "l/base.tgz", Format: TGZ}}, Deletes: true},
+		{Path: "l/up.tgz", Format: TGZ, Under: []Under{{Path: "l/base.tgz", Format: TGZ}}, NeedsHooks: true},
 	} {
 		doc, err := NewProfile(p)
 		require.NoError(t, err)

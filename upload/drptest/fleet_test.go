@@ -90,6 +90,8 @@ func TestProfiles(t *testing.T) {
 		{"PATCH", api + "/p", `[{"op":"add","path":"/Params/a~1b","value":2},{"op":"add","path":"/Params/c~0d","value":"x"}]`, 200, `"Params":{"a/b":2,"c~d":"x"}`},
 		{"PATCH", api + "/p", `[{"op":"remove","path":"/Params/none"}]`, 409, "Patch error at line 0"},
 		{"PATCH", api + "/p", `[{"op":"remove","path":"/Params/c~0d"}]`, 200, `"Params":{"a/b":2}`},
+		{"PATCH", api + "/p", `[{"op":"add","path":"/Params/image-deploy~1additional-tarballs","value":[{"index":"07","uri":"a","format":"tgz","drpserved":true}]}]`, 422, "index is an integer"},
+		{"POST", api, `{"Name":"q","Params":{"image-deploy/additional-tarballs":{}}}`, 422, "Expected: array"},
 		{"PUT", api + "/p", `{}`, 405, "Method not allowed"},
 	} {
 		status, text, _ := c.do(row.method, row.path, row.body, asJSON...)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"net/http"
 	"net/url"
 	"slices"
@@ -92,6 +93,9 @@ func (s *Server) createProfile(w *record, r *http.Request, f Fault) {
 		fail(w, r, http.StatusConflict, "CREATE", "already exists")
 		return
 	}
+	if !fits(w, r, p.Params) {
+		return
+	}
 	if p.Params == nil {
 		p.Params = map[string]any{}
 	}
@@ -140,8 +144,33 @@ func (s *Server) patchProfile(w *record, r *http.Request, name string) {
 			return
 		}
 	}
+	if !fits(w, r, p.Params) {
+		return
+	}
 	s.profiles.set(p)
 	answerProfile(w, http.StatusOK, p)
+}
+
+// fits refuses params that are not of their schema, of which one is known here: that of
+// image-deploy/additional-tarballs in RackN's content (digitalrebar/provision-plugins 9d85ad4).
+func fits(w *record, r *http.Request, params map[string]any) bool {
+	const key = "image-deploy/additional-tarballs"
+	list, ok := params[key].([]any)
+	if !ok && params[key] != nil {
+		fail(w, r, http.StatusUnprocessableEntity, "ValidationError", "Key '"+key+"': invalid val: Expected: array")
+		return false
+	}
+	for i, item := range list {
+		m, _ := item.(map[string]any)
+		_, uri := m["uri"].(string)
+		_, format := m["format"].(string)
+		_, served := m["drpserved"].(bool)
+		if n, ok := m["index"].(float64); !ok || n != math.Trunc(n) || !uri || !format || !served {
+			fail(w, r, http.StatusUnprocessableEntity, "ValidationError", fmt.Sprintf("Key '%s': invalid val: %d: index is an integer, uri and format are strings, drpserved is a boolean", key, i))
+			return false
+		}
+	}
+	return true
 }
 
 func (s *Server) getProfile(w *record, r *http.Request, name string) {
