@@ -32,6 +32,7 @@ func checkCurtin(s *survey) {
 		}
 		return
 	}
+	s.checkUbuntuCore()
 	info, there := s.lstat(dir)
 	switch {
 	case !there && s.splitsKernelName(): // judgeKernelInstall says what comes of it
@@ -115,6 +116,16 @@ func (s *survey) checkReplaced() {
 		if target, ok := s.link(r.name); ok {
 			s.report(r.level, r.name, fmt.Sprintf("is a symbolic link: image-deploy puts a directory in its place, and what it leads to, %s, is out of reach", target),
 				"make it a directory in the source").Why = "image-deploy unpacks an archive of its own over the image, and tar says nothing"
+		}
+	}
+}
+
+// checkUbuntuCore looks for what curtin knows Ubuntu Core by, see is_ubuntu_core of its
+// distro.py: it looks no further, and leaves such an image as it was unpacked.
+func (s *survey) checkUbuntuCore() {
+	for _, name := range []string{"snaps", "system-data/var/lib/snapd"} {
+		if s.isDir(name) || s.isFile(name) {
+			s.stop(Both, name, "is taken by curtin for a sign of Ubuntu Core: it runs no hooks, those of the image neither, and says that it is done", "give it another name in the source, or --exclude it")
 		}
 	}
 }

@@ -66,6 +66,10 @@ var groundsOfImage = []Ground{
 		Hints: []string{"make it a directory in the source"}, Source: "image-deploy's task 06_drp, see deployers.md", Basis: Seen, By: "GNU tar unpacked such an archive over images with these links, and ended with 0",
 	},
 	{
+		Rule: "curtin", Looks: "/snaps and /system-data/var/lib/snapd", Happens: "curtin takes the image for Ubuntu Core, runs no hooks, those of the image neither, and ends with 0: the disk has no boot loader",
+		Hints: []string{"give it another name in the source, or --exclude it"}, Source: "is_ubuntu_core of curtin's distro.py", Basis: Seen, By: "20.2-rackn and 2026-07 did so with an image that had an empty /snaps and hooks",
+	},
+	{
 		Rule: "lsb-release", Looks: "in images of the Debian family without hooks, the program lsb_release, and a VERSION_ID that is a number", Happens: "curtin runs the one, takes what it says for the other, and stops",
 		Hints: []string{"install PACKAGE", "write VERSION_ID into os-release: Debian's testing and unstable have none"}, Source: "setup_kernel_img_conf of curtin's curthooks.py", Basis: Read,
 	},

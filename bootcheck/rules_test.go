@@ -158,6 +158,10 @@ func TestRules(t *testing.T) {
 
 		{"hooks of ours", "curtin", hooks + deb, "", []string{"ok /curtin: is a directory", "ok /curtin/curtin-hooks: our hooks, version 2, deploy the image"}},
 		{"hooks of ours, an old version", "curtin", deb, "-- curtin/curtin-hooks [0755] --\n#!/bin/sh\n# image-capture-hooks: 0\n", []string{"ok /curtin:", "ok /curtin/curtin-hooks: hooks of the image's own"}},
+		{"like Ubuntu Core", "curtin", hooks + deb, "-- snaps/ --\n", []string{"fail /snaps: is taken by curtin for a sign of Ubuntu Core: it runs no hooks", "ok", "ok"}},
+		{"like Ubuntu Core 16", "curtin", hooks + deb, "-- system-data/var/lib/snapd/ --\n", []string{"fail /system-data/var/lib/snapd: is taken", "ok", "ok"}},
+		{"no Ubuntu Core", "curtin", hooks + deb, "-- snap/ --\n-- var/lib/snapd/ --\n-- system-data/ --\n", []string{"ok", "ok"}},
+		{"like Ubuntu Core, no curtin", "curtin", eikon + deb, "-- snaps/ --\n", []string{"info /curtin: only"}},
 		{"link at /etc", "curtin", hooks + deb, "-- etc [gone] --\n-- etc -> usr/etc --\n", []string{"fail /etc: is a symbolic link: image-deploy puts a directory in its place", "ok", "ok"}},
 		{"link at /usr/local", "curtin", hooks + deb, "-- usr/local -> ../var/usrlocal --\n", []string{"warn /usr/local: is a symbolic link", "ok", "ok"}},
 		{"links, no curtin", "curtin", eikon + deb, "-- usr/local -> ../var/usrlocal --\n", []string{"info /curtin: only image-deploy makes use of it"}},
