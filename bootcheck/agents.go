@@ -42,8 +42,8 @@ func (s *survey) checkAccess(o identity.Operation, name string) {
 }
 
 // accessWords are the keys of drpcli's and the agent's files that let somebody in,
-// with a value: RS_TOKEN=..., Token: ..., "Secret": "...".
-var accessWords = regexp.MustCompile(`(?im)\b(RS_TOKEN|RS_KEY|RS_PASSWORD|token|secret|password)["']?[ \t]*[:=][ \t]*["']?[^\s"'#]`)
+// with a value: RS_TOKEN=..., Token: ..., "Secret": "...", drpcli -T ....
+var accessWords = regexp.MustCompile(`(?im)\b(RS_TOKEN|RS_KEY|RS_PASSWORD|token|secret|password)["']?[ \t]*[:=][ \t]*["']?[^\s"'#]|\bdrpcli -T \S`)
 
 // hasAccess says whether a file, or one in a directory, holds a token or password.
 func (s *survey) hasAccess(name string) bool {

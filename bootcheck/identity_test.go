@@ -197,6 +197,8 @@ func TestIdentity(t *testing.T) {
 		{"drp-agent with secrets", "agent-state", "-- var/lib/drp-agent/agent-cfg.yml --\nEndpoints: https://x\nToken: \"abc\"\n-- var/lib/drp-agent/1-2.state [fill] --\n-- etc/drpcli.conf --\nexport RS_KEY='a:b'\n-- root/.drpclirc --\nRS_PASSWORD=x\n-- root/.cache/drpcli/tokens/.rocketskates.token [fill] --\n",
 			[]string{"fail /var/lib/drp-agent/1-2.state: is the runner's state => drop /var/lib/drp-agent/1-2.state", "fail /var/lib/drp-agent/agent-cfg.yml: => drop /var/lib/drp-agent/agent-cfg.yml",
 				"fail /etc/drpcli.conf: => drop /etc/drpcli.conf", "fail /root/.drpclirc: => drop /root/.drpclirc", "fail /root/.cache/drpcli/tokens/.rocketskates.token: is a token => drop /root/.cache/drpcli/tokens/.rocketskates.token"}},
+		{"deployed by image-deploy", "agent-state", "-- curtin/drpcli.sh --\n#!/bin/bash\n\n/usr/local/bin/drpcli -T abc -E https://x machines processjobs 1-2\n-- curtin/drpcli-install.sh --\nexport RS_UUID=\"1-2\"\nexport RS_TOKEN=\"abc\"\n",
+			[]string{"fail /curtin/drpcli-install.sh: => drop /curtin/drpcli-install.sh", "fail /curtin/drpcli.sh: => drop /curtin/drpcli.sh"}},
 		{"a Wazuh manager", "agent-state", "-- var/ossec/etc/client.keys [fill] --\n-- var/ossec/bin/wazuh-remoted [fill] --\n", []string{"warn /var/ossec/etc/client.keys:"}},
 		{"a Gluster pool with volumes", "agent-state", "-- var/lib/glusterd/glusterd.info [fill] --\n-- var/lib/glusterd/vols/a/info [fill] --\n", []string{"warn /var/lib/glusterd/glusterd.info:"}},
 		{"puppet", "agent-state", "-- etc/puppetlabs/puppet/ssl/private_keys/x.pem [fill] --\n", []string{"warn /etc/puppetlabs/puppet/ssl: => drop /etc/puppetlabs/puppet/ssl"}},

@@ -8,9 +8,10 @@ var (
 		Why: "it holds the source's token: a clone acts as the source towards the endpoint", Op: entry.Drop, Judged: true,
 		Source: "agent-cfg.yml and UUID.state (gzipped JSON of the machine with Params and Secret) of drpcli's agent, 3.13 and 4.8"}
 	DRPAccess = Operation{Name: "drpcli-config", Rule: "agent-state",
-		Paths: []string{"etc/drpcli*", "root/.drpclirc", "home/*/.drpclirc", "root/.cache/drpcli/tokens/*", "home/*/.cache/drpcli/tokens/*"},
-		What:  "holds the source's access to its Digital Rebar endpoint",
-		Why:   "who gets the image can act as the source towards the endpoint", Op: entry.Drop, Judged: true, Source: "drpcli's configuration and token cache"}
+		Paths: []string{"etc/drpcli*", "root/.drpclirc", "home/*/.drpclirc", "root/.cache/drpcli/tokens/*", "home/*/.cache/drpcli/tokens/*",
+			"curtin/drpcli*.sh"}, // by which image-deploy had the source's first boot start the agent: with a token that does not end
+		What: "holds the source's access to its Digital Rebar endpoint",
+		Why:  "who gets the image can act as the source towards the endpoint", Op: entry.Drop, Judged: true, Source: "drpcli's configuration and token cache, the scripts of image-deploy's 06_drp"}
 )
 
 // agents is what agents keep about the machine that they run on.
