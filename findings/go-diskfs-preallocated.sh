@@ -52,7 +52,7 @@ func main() {
 }
 END
 go list -m github.com/diskfs/go-diskfs 2>/dev/null
-mke2fs -V 2>&1 | head -n 1
+mke2fs -V 2>&1 | sed -n 1p
 
 # A filesystem on a disk that was full of other text, with a file of two blocks, reserved.
 yes before 2>/dev/null | head -c 16M >disk.img || true
