@@ -52,6 +52,7 @@ type Entries struct {
 
 type treeEntry struct {
 	node    edit.Node
+	quick   bool
 	m       entry.Member
 	content compare.Content
 	lost    error
@@ -60,7 +61,8 @@ type treeEntry struct {
 }
 
 // Entries starts to walk the tree. It is to be closed, and there is one walk to a Source.
-func (s *Source) Entries(ctx context.Context) *Entries {
+// With quick a file is not opened before its digests are asked for: better where few are.
+func (s *Source) Entries(ctx context.Context, quick bool) *Entries {
 	e := &Entries{src: s, ordered: make(chan *treeEntry, entriesAhead), work: make(chan *treeEntry, entriesAhead), first: map[entry.FileID]*firstName{}}
 	e.ctx, e.cancel = context.WithCancel(ctx)
 	skip := swapFiles()
@@ -81,7 +83,7 @@ func (s *Source) Entries(ctx context.Context) *Entries {
 				n.Release()
 				return nil
 			}
-			t := &treeEntry{node: n, done: make(chan struct{})}
+			t := &treeEntry{node: n, quick: quick, done: make(chan struct{})}
 			select {
 			case e.ordered <- t:
 			case <-e.ctx.Done():
@@ -95,8 +97,18 @@ func (s *Source) Entries(ctx context.Context) *Entries {
 	return e
 }
 
-// read reads an entry, and lets go of its directory.
+// read reads an entry, and lets go of its directory, unless its content is opened later.
 func (t *treeEntry) read(ctx context.Context) {
+	if t.quick && !t.node.Edited() {
+		t.lost, t.err = t.node.Look(&t.m.Entry)
+		if t.err == nil && t.m.Type == entry.File {
+			t.content = &laterContent{t.node, ctx}
+			return
+		}
+		t.lost = errors.Join(t.lost, t.node.Err)
+		t.node.Release()
+		return
+	}
 	defer t.node.Release()
 	c, lost, err := t.node.Read(&t.m.Entry)
 	t.lost, t.err = lost, err
@@ -209,6 +221,31 @@ type treeContent struct {
 	*rootfs.Content
 	size int64
 	ctx  context.Context // of the walk
+}
+
+// laterContent is a treeContent that is not open yet.
+type laterContent struct {
+	node edit.Node
+	ctx  context.Context // of the walk
+}
+
+// Digests are those of what the name is now.
+func (c *laterContent) Digests() (whole, sparse []byte, err error) {
+	var now entry.Entry
+	open, _, err := c.node.Read(&now)
+	if err != nil {
+		return nil, nil, err
+	}
+	if open == nil {
+		return nil, nil, fmt.Errorf("open %s: it is a %s by now", entry.Escape(now.Path), now.Type)
+	}
+	defer open.Close()
+	return (&treeContent{open, now.Size, c.ctx}).Digests()
+}
+
+func (c *laterContent) Close() error {
+	c.node.Release()
+	return nil
 }
 
 const readSize = 256 << 10

@@ -129,7 +129,7 @@ func (h *here) Entries(ctx context.Context, like manifest.Facts) (Live, error) {
 		return nil, err
 	}
 	h.searched = src
-	return &opened{src.Entries(ctx), src}, nil
+	return &opened{src.Entries(ctx, h.opt.Base != nil && !h.opt.Base.Content), src}, nil
 }
 
 // opened are the entries of a tree that is closed with them.

@@ -71,7 +71,7 @@ func (o *diffOptions) dir(a *App, t capture.Tree) (*diffSide, error) {
 		if err := src.Like(like); err != nil {
 			return nil, err
 		}
-		return src.Entries(ctx), nil
+		return src.Entries(ctx, o.quick), nil
 	}
 	return &diffSide{imageEntries: &imageEntries{name: t.Root, closers: []io.Closer{src}}, tree: tree}, nil
 }

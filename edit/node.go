@@ -61,6 +61,17 @@ func (n *Node) Read(e *entry.Entry) (c *rootfs.Content, lost, err error) {
 	return c, lost, err
 }
 
+// Look is Read without the content, which is not opened; see rootfs.Node. It serves what
+// is Original.
+func (n *Node) Look(e *entry.Entry) (lost, err error) {
+	lost, err = n.Node.Look(e)
+	n.edit(e)
+	return lost, err
+}
+
+// Edited says whether the content may be other than Original.
+func (n *Node) Edited() bool { return n.added != nil || n.change != nil }
+
 // edit makes the attributes those in the image.
 func (n *Node) edit(e *entry.Entry) {
 	if n.change != nil && e.Type == entry.File {

@@ -117,6 +117,31 @@ func (n *Node) Read(e *entry.Entry) (c *Content, lost, err error) {
 	return n.open(e)
 }
 
+// Look is Read for who may not want the content: a regular file is not opened, which is the
+// better part of the work where most are only looked at. Read may come later.
+func (n *Node) Look(e *entry.Entry) (lost, err error) {
+	// Without statx(2) the inode flags are asked of an open file.
+	if n.kind != unix.DT_REG || n.standIn != nil || n.own != nil || n.hidden || statxMissing.Load() {
+		c, lost, err := n.Read(e)
+		if c != nil {
+			c.Close()
+		}
+		return lost, err
+	}
+	*e = entry.Entry{Path: n.Path}
+	if _, err := statName(n.at.fd, n.name, e); err != nil {
+		return nil, fmt.Errorf("stat %s: %w", entry.Escape(n.Path), err)
+	}
+	if e.Type != entry.File {
+		return nil, notTheFile(e)
+	}
+	return n.root.readXattrs(xattrsOfName(n.at.fd, n.name), e), nil
+}
+
+func notTheFile(e *entry.Entry) error {
+	return fmt.Errorf("open %s: a %s took the place of the file", entry.Escape(e.Path), e.Type)
+}
+
 // ManyXattrs fills in the extended attributes of what Stat found, without opening it,
 // where the filesystem may have more of them than ext4 has room for. The error tells of
 // those that were there and could not be read.
@@ -165,7 +190,7 @@ func (n *Node) open(e *entry.Entry) (c *Content, lost, err error) {
 	}
 	if e.Type != entry.File {
 		unix.Close(fd)
-		return nil, nil, fmt.Errorf("open %s: a %s took the place of the file", entry.Escape(n.Path), e.Type)
+		return nil, nil, notTheFile(e)
 	}
 	readFlags(fd, e)
 	return &Content{fd: fd, path: n.Path, root: n.root, dev: e.ID.Dev, cached: n.root.recall(e)}, n.root.readXattrs(xattrsOfFD(fd), e), nil

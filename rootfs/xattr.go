@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sort"
 	"sync"
+	"sync/atomic"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -31,14 +33,40 @@ func xattrsOfFD(fd int) xattrCalls {
 	}
 }
 
-// xattrsOfName serves what must not be opened: links, devices, FIFOs. The calls
-// exist on paths only (listxattrat(2) came with Linux 6.13).
+// xattrsOfName serves what must not be opened: links, devices, FIFOs; and what need not be.
+// Before Linux 6.13 the calls exist on paths only.
 func xattrsOfName(dirfd int, name string) xattrCalls {
-	p := procPath(dirfd, name)
 	return xattrCalls{
-		list: func(b []byte) (int, error) { return unix.Llistxattr(p, b) },
-		get:  func(n string, b []byte) (int, error) { return unix.Lgetxattr(p, n, b) },
+		list: func(b []byte) (int, error) {
+			if !listxattratMissing.Load() {
+				n, err := listxattrat(dirfd, name, b)
+				if err != unix.ENOSYS && err != unix.EPERM {
+					return n, err
+				}
+				listxattratMissing.Store(true)
+			}
+			return unix.Llistxattr(procPath(dirfd, name), b)
+		},
+		get: func(n string, b []byte) (int, error) { return unix.Lgetxattr(procPath(dirfd, name), n, b) },
 	}
+}
+
+// listxattratMissing is set when the kernel or a seccomp filter does not let listxattrat(2)
+// through: then a path through /proc takes several times as long.
+var listxattratMissing atomic.Bool
+
+// listxattrat is llistxattr(2) of a name in a directory.
+func listxattrat(dirfd int, name string, b []byte) (int, error) {
+	path, err := unix.BytePtrFromString(name)
+	if err != nil {
+		return 0, err
+	}
+	n, _, errno := unix.Syscall6(unix.SYS_LISTXATTRAT, uintptr(dirfd), uintptr(unsafe.Pointer(path)), unix.AT_SYMLINK_NOFOLLOW,
+		uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), 0)
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), nil
 }
 
 // readXattrs fills e.Xattrs, sorted by name. An attribute that is listed but
