@@ -283,8 +283,12 @@ func contentOf(names *imagefs.FS, name, link string) ([]byte, error) {
 
 // streamOne prints one file as it goes by.
 func (c *catJob) streamOne(ctx context.Context, name string) error {
-	if c.image == "-" {
-		return &failure{ExitFailed, fmt.Errorf("%s is too large to be kept, or went by before a link to it: stdin cannot be read again", name), "save the image to a file first"}
+	if goesBy(c.image) {
+		of := c.image
+		if of == "-" {
+			of = "stdin"
+		}
+		return &failure{ExitFailed, fmt.Errorf("%s is too large to be kept, or went by before a link to it: %s cannot be read again", name, of), "save the image to a file first"}
 	}
 	found := false
 	return c.read(ctx, func(r *image.Reader) error {

@@ -18,7 +18,7 @@ import (
 // nil where all of it has to be unpacked. All of the file is read for its SHA-256, which
 // makes of what the MANIFEST says what the image holds; only what the rules read is unpacked.
 func (c *checkJob) byIndex(ctx context.Context, client *upload.Client, img *chained, kept *bootcheck.Image) (*bootcheck.Image, error) {
-	if img.index == nil || img.facts.SHA256 == "" || img.name == "-" || isURL(img.name) {
+	if img.index == nil || img.facts.SHA256 == "" || goesBy(img.name) || isURL(img.name) {
 		return nil, nil
 	}
 	opt := c.opt

@@ -166,20 +166,29 @@ func (a *App) parts(ctx context.Context, client *upload.Client, name string) (pa
 		}
 		return r, "", nil
 	}
-	in, _, err := a.open(ctx, client, name)
+	const noFile = "it is not a file"
+	if goesBy(name) {
+		return nil, noFile, nil
+	}
+	in, size, err := a.open(ctx, client, name)
 	if err != nil {
 		return nil, "", err
 	}
 	if f, ok := in.(*os.File); ok {
-		info, err := f.Stat()
-		if err != nil {
-			f.Close()
-			return nil, "", err
-		}
-		return fileParts{f, info.Size()}, "", nil
+		return fileParts{f, size}, "", nil
 	}
 	in.Close()
-	return nil, "it is not a file", nil
+	return nil, noFile, nil
+}
+
+// goesBy says that a name is of stdin, or of a FIFO or the like: who opens it and reads
+// nothing takes its writer away from who opens it next, and the beginning of what comes.
+func goesBy(name string) bool {
+	if name == "-" {
+		return true
+	}
+	info, err := os.Stat(name)
+	return !isURL(name) && err == nil && info.Mode()&(os.ModeNamedPipe|os.ModeCharDevice) != 0
 }
 
 // otherHint is for an image that is not as the MANIFEST of that name says.
