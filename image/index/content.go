@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
+	"image-capture/compress"
 	"image-capture/entry"
 	"image-capture/image"
 )
@@ -29,13 +31,29 @@ type Content struct {
 // Known says whether Open can be called: the MANIFEST has to say where the file is, and the
 // digest of its content.
 func (f *File) Known() bool {
-	return f.steps >= 0 && (f.Member.SHA256 != nil || f.Member.SparseSHA256 != nil)
+	return f.steps >= 0 && (f.Member.SHA256 != nil || f.Member.SparseSHA256 != nil) && !slices.ContainsFunc(f.via, func(link *File) bool { return link.steps < 0 })
 }
 
-// Open goes to where the file is in the image.
+// Open goes to where the file is in the image. The links that lead to it are looked at before.
 func (f *File) Open(src Source) (*Content, error) {
 	if src.Size() != f.size {
 		return nil, wrongSize(src.Size(), f.size)
+	}
+	if len(f.via) > 0 {
+		both := &remembering{Source: src}
+		for _, link := range f.via {
+			if link.agreed {
+				continue
+			}
+			c, err := link.Open(both)
+			if err != nil {
+				return nil, err
+			}
+			c.Close()
+			link.agreed = true
+		}
+		both.whole = true
+		src = both
 	}
 	in, err := image.NewReaderAt(&forward{src: src, at: f.from.frame.Image}, f.codec, f.from.frame, f.from.at)
 	if err != nil {
@@ -139,4 +157,30 @@ func (f *forward) Read(p []byte) (int, error) {
 	n := copy(p, f.left)
 	f.left = f.left[n:]
 	return n, nil
+}
+
+// remembering is a source of which the part that was read last is not read again: a link and
+// the file mostly are in one frame, and both are found from its beginning on.
+type remembering struct {
+	Source
+	at    int64
+	b     []byte
+	whole bool // nothing more is remembered
+}
+
+func (r *remembering) ReadAt(p []byte, off int64) (int, error) {
+	n := 0
+	if from := off - r.at; from >= 0 && from < int64(len(r.b)) {
+		if n = copy(p, r.b[from:]); n == len(p) {
+			return n, nil
+		}
+	}
+	k, err := r.Source.ReadAt(p[n:], off+int64(n))
+	if !r.whole {
+		if off+int64(n) != r.at+int64(len(r.b)) || len(r.b)+k > compress.MaxPackedFrame {
+			r.at, r.b = off+int64(n), r.b[:0]
+		}
+		r.b = append(r.b, p[n:n+k]...)
+	}
+	return n + k, err
 }

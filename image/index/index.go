@@ -2,9 +2,9 @@
 // comes before: the MANIFEST says where each frame begins, and where in it an entry does.
 //
 // What is read is believed only where it agrees with the MANIFEST: the member that is found
-// has to be the one that is listed, and its content has to have the digest. So a MANIFEST of
-// another image, or with a wrong index, is an error, and never another content than reading
-// all of the image gives.
+// has to be the one that is listed, and its content has to have the digest; links that lead to
+// it have to be there, too. So a MANIFEST of another image, or with a wrong index, is an error,
+// and never another content than reading all of the image gives.
 package index
 
 import (
@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"strings"
 
 	"image-capture/compress"
@@ -42,7 +43,7 @@ func (e *WrongError) Unwrap() error { return e.Err }
 type Index struct {
 	open  func() (io.ReadCloser, error)
 	facts manifest.Facts
-	names *rootfs.Resolved
+	names *imagefs.FS
 	any   bool
 }
 
@@ -53,7 +54,7 @@ func New(ctx context.Context, open func() (io.ReadCloser, error)) (*Index, error
 		x.facts = r.Facts()
 		names, err := imagefs.Read(ctx, r, imagefs.Options{Names: 128 << 20})
 		if err == nil {
-			x.names = names.Follow()
+			x.names = names
 			_, _, x.any = r.Place()
 		}
 		return err
@@ -90,6 +91,9 @@ type File struct {
 	size   int64 // of the image
 	from   start
 	steps  int64 // members from there on to pass over
+	// via are the links that lead to it, which have to be in the image too.
+	via    []*File
+	agreed bool // such a one is
 }
 
 // start is where a member begins from which others are counted.
@@ -102,9 +106,11 @@ type start struct {
 // For each there is a file or an error, which is of fs where the image has no such file.
 func (x *Index) Files(names []string) ([]*File, []error, error) {
 	files, errs := make([]*File, len(names)), make([]error, len(names))
-	wanted := map[string]*File{} // by path of the archive
+	ways := make([][]string, len(names)) // the links and then the file, by paths of the archive
+	wanted := map[string]*File{}
 	for i, name := range names {
-		real, err := x.names.Real(name)
+		passed := &passing{FS: x.names}
+		real, err := rootfs.Follow(passed).Real(name)
 		if err != nil {
 			if link := x.link(name); link != "" && errors.Is(err, fs.ErrNotExist) {
 				err = &fs.PathError{Op: "open", Path: name, Err: &imagefs.NoFileError{Link: link, Type: entry.Symlink}}
@@ -112,51 +118,81 @@ func (x *Index) Files(names []string) ([]*File, []error, error) {
 			errs[i] = err
 			continue
 		}
-		path := archived(real)
-		if wanted[path] == nil {
+		ways[i] = append(passed.links, archived(real))
+		for _, path := range ways[i] {
 			wanted[path] = &File{}
 		}
-		files[i] = wanted[path]
 	}
-	// A second time where a name is one of an inode that has its content with another.
-	for range 2 {
-		if err := x.locate(wanted); err != nil {
-			return nil, nil, err
-		}
-		again := map[string]*File{}
-		for _, f := range wanted {
-			if f.Member != nil && f.Member.HardLink != "" {
-				again[f.Member.HardLink] = &File{}
-			}
-		}
-		if len(again) == 0 {
-			break
-		}
-		for i, f := range files {
-			if f != nil && f.Member != nil && f.Member.HardLink != "" {
-				files[i] = again[f.Member.HardLink]
-			}
-		}
-		wanted = again
+	found, err := x.all(wanted)
+	if err != nil {
+		return nil, nil, err
 	}
-	for i, f := range files {
-		switch {
-		case f == nil:
-		case f.Member == nil || f.Member.HardLink != "":
-			errs[i] = &fs.PathError{Op: "open", Path: names[i], Err: fs.ErrNotExist}
-		case f.Member.Type != entry.File:
-			errs[i] = &fs.PathError{Op: "open", Path: names[i], Err: &imagefs.NoFileError{Link: x.link(names[i]), Type: f.Member.Type}}
-		}
-		if errs[i] != nil {
-			files[i] = nil
+	for i, way := range ways {
+		if errs[i] == nil {
+			files[i], errs[i] = x.file(names[i], way, found)
 		}
 	}
 	return files, errs, nil
 }
 
+// all finds paths in the MANIFEST, and the first names of inodes that they are other names of.
+func (x *Index) all(wanted map[string]*File) (map[string]*File, error) {
+	if err := x.locate(wanted); err != nil {
+		return nil, err
+	}
+	firsts := map[string]*File{}
+	for _, f := range wanted {
+		if f.Member != nil && f.Member.HardLink != "" && wanted[f.Member.HardLink] == nil {
+			firsts[f.Member.HardLink] = &File{}
+		}
+	}
+	if len(firsts) > 0 {
+		if err := x.locate(firsts); err != nil {
+			return nil, err
+		}
+	}
+	maps.Copy(wanted, firsts)
+	return wanted, nil
+}
+
+// file is the last of a way, of which the others are links.
+func (x *Index) file(name string, way []string, found map[string]*File) (*File, error) {
+	var via []*File
+	var f *File
+	for _, path := range way {
+		if f != nil {
+			via = append(via, f)
+		}
+		if f = found[path]; f.Member != nil && f.Member.HardLink != "" {
+			via = append(via, f)
+			f = found[f.Member.HardLink]
+		}
+		if f.Member == nil || f.Member.HardLink != "" {
+			return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+		}
+	}
+	if f.Member.Type != entry.File {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: &imagefs.NoFileError{Link: x.link(name), Type: f.Member.Type}}
+	}
+	c := *f
+	c.via = via
+	return &c, nil
+}
+
+// passing notes the links that are followed.
+type passing struct {
+	*imagefs.FS
+	links []string // paths of the archive
+}
+
+func (p *passing) ReadLink(name string) (string, error) {
+	p.links = append(p.links, archived(name))
+	return p.FS.ReadLink(name)
+}
+
 // link is the target of a name that is a link; empty for others.
 func (x *Index) link(name string) string {
-	target, err := x.names.ReadLink(name)
+	target, err := x.names.Follow().ReadLink(name)
 	if err != nil {
 		return ""
 	}
