@@ -156,7 +156,7 @@ func (d *diff) join() error {
 		case y.m == nil:
 			order = -1
 		default:
-			order = comparePaths(x.m.Path, y.m.Path)
+			order = entry.ComparePaths(x.m.Path, y.m.Path)
 		}
 		switch {
 		case order < 0:
@@ -269,23 +269,4 @@ func digest(c Content, m *entry.Member) error {
 	var err error
 	m.SHA256, m.SparseSHA256, err = c.Digests()
 	return err
-}
-
-// comparePaths orders paths as images have them: a directory's are right after it.
-func comparePaths(a, b string) int {
-	for i := 0; i < len(a) && i < len(b); i++ {
-		x, y := a[i], b[i]
-		switch {
-		case x == y:
-		case x == '/':
-			return -1
-		case y == '/':
-			return 1
-		case x < y:
-			return -1
-		default:
-			return 1
-		}
-	}
-	return len(a) - len(b)
 }

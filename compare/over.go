@@ -41,7 +41,7 @@ func (o *over) Next() (*entry.Member, error) {
 		switch {
 		case o.b == nil && o.l == nil:
 			return nil, io.EOF
-		case o.l == nil || o.b != nil && comparePaths(o.b.Path, o.l.Path) < 0:
+		case o.l == nil || o.b != nil && entry.ComparePaths(o.b.Path, o.l.Path) < 0:
 			m := o.b
 			if err := o.nextBase(); err != nil {
 				return nil, err

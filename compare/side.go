@@ -92,7 +92,7 @@ func (d *side) next(second bool) (*item, error) {
 	case i.err != nil:
 		return nil, &ReadError{second, i.err}
 	}
-	if d.last != "" && comparePaths(d.last, i.m.Path) >= 0 {
+	if d.last != "" && entry.ComparePaths(d.last, i.m.Path) >= 0 {
 		i.close()
 		return nil, &ReadError{second, &OrderError{i.m.Path, d.last}}
 	}

@@ -22,7 +22,7 @@ func Sorted(s Stream) ([]*entry.Member, error) {
 		}
 		list = append(list, m)
 	}
-	slices.SortStableFunc(list, func(a, b *entry.Member) int { return comparePaths(a.Path, b.Path) })
+	slices.SortStableFunc(list, func(a, b *entry.Member) int { return entry.ComparePaths(a.Path, b.Path) })
 	last := list[:0]
 	for i, m := range list {
 		if i+1 == len(list) || list[i+1].Path != m.Path {

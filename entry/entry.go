@@ -111,3 +111,23 @@ func (e *Entry) Fresh(at time.Time) bool {
 func IsBelow(path, dir string) bool {
 	return len(path) > len(dir) && path[len(dir)] == '/' && path[:len(dir)] == dir
 }
+
+// ComparePaths orders paths as images and MANIFESTs of ours have them: names sorted by bytes,
+// and what a directory holds right after it. Both are as Entry.Path.
+func ComparePaths(a, b string) int {
+	for i := 0; i < len(a) && i < len(b); i++ {
+		x, y := a[i], b[i]
+		switch {
+		case x == y:
+		case x == '/':
+			return -1
+		case y == '/':
+			return 1
+		case x < y:
+			return -1
+		default:
+			return 1
+		}
+	}
+	return len(a) - len(b)
+}

@@ -22,6 +22,7 @@ type Reader struct {
 	seen  int64
 	enc   encoder
 	words []byte // the xattr words of an entry's own line
+	last  string // the path of the entry before
 	// place is that of the line where the reader stands, here that of the entry that Next
 	// returned last.
 	place, here places
@@ -60,7 +61,8 @@ func (r *Reader) Facts() Facts { return r.facts }
 // one. Ctime, Blocks and ID are zero; Nlink is 1 for a directory.
 //
 // Any other error names the line. A MANIFEST that is cut short, or has another
-// number of entries than its facts say, gives an error and no io.EOF.
+// number of entries than its facts say, or not in the order of an image, gives an error
+// and no io.EOF.
 func (r *Reader) Next() (*entry.Member, error) {
 	if r.err != nil {
 		return nil, r.err
@@ -93,7 +95,11 @@ func (r *Reader) next() (*entry.Member, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := inOrder(r.seen, r.last, e.Path); err != nil {
+		return nil, err
+	}
 	r.seen++
+	r.last = e.Path
 	r.words = append(r.words[:0], words...)
 	at, size := l.at, len(l.line)
 	extra := extraWords{block: -1}
@@ -122,6 +128,15 @@ func (r *Reader) next() (*entry.Member, error) {
 		return nil, atLine{at, err}
 	}
 	return e, nil
+}
+
+// inOrder refuses an entry that has not the order of an image after those that were seen
+// before it. Of a name that comes twice readers would make different things.
+func inOrder(seen int64, last, path string) error {
+	if seen > 0 && entry.ComparePaths(last, path) >= 0 {
+		return fmt.Errorf("%.80q cannot come after %.80q: names are sorted, each once", path, last)
+	}
+	return nil
 }
 
 // between reads "#: " lines that are of no entry: before the first, and from the line of

@@ -50,6 +50,8 @@ func TestParseErrors(t *testing.T) {
 		{smallHead + dir + "\n", "manifest line 7: cut short after 1 of 1 entries"},
 		{smallHead + "# end\n", "manifest line 6: 0 entries instead of the 1 that the facts say"},
 		{smallHead + dir + "\n" + dir + end, "manifest line 7: more than the 1 entries"},
+		{strings.Replace(smallHead, "entries: 1", "entries: 2", 1) + dir + "\n" + dir + end, `manifest line 7: "." cannot come after "."`},
+		{strings.Replace(smallHead, "entries: 1", "entries: 2", 1) + file + "\n" + dir + end, `manifest line 7: "." cannot come after "./a"`},
 		{smallHead + dir + end + "\n", `text after "# end"`},
 		{smallHead + dir + end + "x", "the last line is cut short"},
 		{smallHead + dir + "\n# end", "manifest line 7: the last line is cut short"},

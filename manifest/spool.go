@@ -26,7 +26,8 @@ type Spool struct {
 	enc     encoder
 	links   map[entry.FileID]uint64
 	entries int64
-	at      int64 // where the last entry begins in the tar
+	last    string // the path of the last entry
+	at      int64  // where that begins in the tar
 	// whole: all of it is in the file and nothing can be added.
 	whole bool
 	err   error
@@ -74,6 +75,9 @@ func (s *Spool) Add(e *entry.Member) error {
 	if err := checkMember(e); err != nil {
 		return fmt.Errorf("add %q to the manifest: %w", e.Path, err)
 	}
+	if err := inOrder(s.entries, s.last, e.Path); err != nil {
+		return fmt.Errorf("add to the manifest: %w", err)
+	}
 	if e.At < s.at || e.At%tarBlock != 0 {
 		return fmt.Errorf("add %q to the manifest: its place in the tar, %d, is not one after %d", e.Path, e.At, s.at)
 	}
@@ -91,7 +95,7 @@ func (s *Spool) Add(e *entry.Member) error {
 		s.links[e.ID]++
 	}
 	s.entries++
-	s.at = e.At
+	s.last, s.at = e.Path, e.At
 	return nil
 }
 
@@ -195,7 +199,7 @@ func (s *Spool) Reset() error {
 		return s.err
 	}
 	clear(s.links)
-	s.entries, s.at, s.whole, s.err = 0, 0, false, nil
+	s.entries, s.last, s.at, s.whole, s.err = 0, "", 0, false, nil
 	return nil
 }
 

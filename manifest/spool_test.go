@@ -195,6 +195,12 @@ func TestAddRefuses(t *testing.T) {
 		require.Zero(t, s.Entries())
 	}
 	s := newSpool(t)
+	require.NoError(t, s.Add(&entry.Member{Entry: entry.Entry{Path: "./b/x", Type: entry.Dir}}))
+	for _, path := range []string{"./b/x", "./b", "./a", "."} {
+		require.ErrorContains(t, s.Add(&entry.Member{Entry: entry.Entry{Path: path, Type: entry.Dir}}), `cannot come after "./b/x"`)
+	}
+	require.NoError(t, s.Add(&entry.Member{Entry: entry.Entry{Path: "./b-c", Type: entry.Dir}}))
+	s = newSpool(t)
 	require.ErrorContains(t, s.Add(inode(entry.Entry{Path: "./a", Type: entry.File}, func(e *entry.Member) { e.SHA256 = []byte{1} })), "digest of 1 bytes")
 	require.ErrorContains(t, s.Add(inode(entry.Entry{Path: "./a", Type: entry.Dir}, func(e *entry.Member) { e.SHA256 = digest(1) })), "of a dir")
 	require.ErrorContains(t, s.Add(inode(entry.Entry{Path: "./a", Type: entry.File},
@@ -302,7 +308,7 @@ func TestSpoolErrors(t *testing.T) {
 
 // manyEntry is a usual file of a big tree.
 func manyEntry(e *entry.Member, path []byte, i int) []byte {
-	path = fmt.Appendf(path[:0], "./usr/share/directory%d/file-%d.txt", i/100, i)
+	path = fmt.Appendf(path[:0], "./usr/share/directory%04d/file-%06d.txt", i/100, i)
 	return path
 }
 
@@ -315,24 +321,26 @@ func TestMemory(t *testing.T) {
 	e := inode(entry.Entry{Type: entry.File, Perm: 0o644, Size: 4096, Mtime: entry.Time{Sec: 1604619475, Nsec: 123456789},
 		Xattrs: []entry.Xattr{{Name: "security.selinux", Value: "system_u:object_r:usr_t:s0\x00"}}})
 	e.SHA256 = digest(7)
-	paths := make([]string, 1000)
+	paths := make([]string, n+5010) // in the order of an image
 	for i := range paths {
 		paths[i] = string(manyEntry(e, nil, i))
 	}
-	add := func(i int) {
-		e.Path = paths[i%len(paths)]
+	next := 0
+	add := func() {
+		e.Path = paths[next]
+		next++
 		if err := s.Add(e); err != nil {
 			t.Fatal(err)
 		}
 	}
-	add(0)
-	require.Less(t, testing.AllocsPerRun(5000, func() { add(1) }), 0.1, "allocations an entry")
+	add()
+	require.Less(t, testing.AllocsPerRun(5000, add), 0.1, "allocations an entry")
 
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	for i := range n {
-		add(i)
+	for range n {
+		add()
 	}
 	pr, pw := io.Pipe()
 	go func() { pw.CloseWithError(s.Write(pw, Facts{}, nil)) }()
