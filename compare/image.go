@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"cmp"
 	"context"
 	"crypto/md5"
 	"crypto/sha256"
@@ -9,6 +10,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"slices"
 	"sync/atomic"
 
 	"image-capture/entry"
@@ -21,6 +23,8 @@ const (
 	MD5         Field = "md5sum"
 	ImageSHA256 Field = "sha256sum"
 	Unpacked    Field = "unpacked size" // bytes of tar
+	// Place is where an entry begins in the tar, and in which frame.
+	Place Field = "place"
 	// BrokenImage is that the image cannot be read to its end: Got says why.
 	BrokenImage Field = "image"
 	// BrokenManifest is the same of the MANIFEST: Want says why.
@@ -120,7 +124,8 @@ func entriesOf(ctx context.Context, src *Source, want *manifest.Reader, frames [
 		return Result{}, broken(err)
 	}
 	defer r.Close()
-	res, err := Entries(ctx, Of(r), want, found)
+	p := &placed{Stream: Of(r), want: want, frames: frames, found: found}
+	res, err := Entries(ctx, p, listed{p}, found)
 	var bad *ReadError
 	switch {
 	case errors.As(err, &bad) && bad.Second:
@@ -135,4 +140,52 @@ func entriesOf(ctx context.Context, src *Source, want *manifest.Reader, frames [
 		found(Difference{"", Unpacked, fmt.Sprint(r.Unpacked()), fmt.Sprint(facts.UnpackedSize)})
 	}
 	return res, nil
+}
+
+// placed is the members of an image, whose places in the tar are compared with those that the
+// MANIFEST lists.
+type placed struct {
+	Stream
+	want   *manifest.Reader
+	frames []entry.Frame
+	found  func(Difference)
+	got    *entry.Member
+}
+
+func (p *placed) Next() (m *entry.Member, err error) {
+	p.got, err = p.Stream.Next()
+	return p.got, err
+}
+
+// listed is the MANIFEST, in step with the image.
+type listed struct{ *placed }
+
+func (l listed) Next() (*entry.Member, error) {
+	m, err := l.want.Next()
+	if err == nil && l.got != nil && l.got.Path == m.Path {
+		l.compare(l.got)
+	}
+	return m, err
+}
+
+// compare compares what only the index has: by a wrong one the entry would not be found.
+func (p *placed) compare(got *entry.Member) {
+	listed, at, ok := p.want.Place()
+	if !ok {
+		return
+	}
+	i, found := slices.BinarySearchFunc(p.frames, got.At, func(f entry.Frame, at int64) int { return cmp.Compare(f.Tar, at) })
+	if !found {
+		i--
+	}
+	if i < 0 {
+		return // a wrong frame is told of its own
+	}
+	if in := p.frames[i].Tar; in != listed.Tar || at >= 0 && at != got.At {
+		want := "unknown"
+		if at >= 0 {
+			want = fmt.Sprint(at)
+		}
+		p.found(Difference{got.Path, Place, fmt.Sprintf("byte %d of the tar, in the frame of byte %d", got.At, in), fmt.Sprintf("%s, in that of %d", want, listed.Tar)})
+	}
 }
