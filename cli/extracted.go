@@ -10,6 +10,7 @@ import (
 	"image-capture/compare"
 	"image-capture/entry"
 	"image-capture/image/extract"
+	"image-capture/image/index"
 )
 
 // extraction is one run of the command.
@@ -161,6 +162,7 @@ func (e *extraction) conclude(ctx context.Context, err error, unmatched []string
 	var write *extract.WriteError
 	var listed *extract.ManifestError
 	var other *extract.MismatchError
+	var wrong *index.WrongError
 	switch {
 	case err == nil:
 	case ctx.Err() != nil && e.Problems[extract.Incomplete]+e.Problems[extract.Differs]+e.Problems[extract.Unlike] == 0:
@@ -174,7 +176,7 @@ func (e *extraction) conclude(ctx context.Context, err error, unmatched []string
 		return fmt.Errorf("%w; %s", err, there)
 	case errors.As(err, &listed):
 		return badManifest(e.manifest, fmt.Errorf("%w; %s", err, there))
-	case errors.As(err, &other):
+	case errors.As(err, &other), errors.As(err, &wrong):
 		return &failure{ExitVerify, fmt.Errorf("%s: %w; %s", e.image, err, there), otherHint(e.manifest)}
 	default:
 		return badImage(e.image, fmt.Errorf("%w; %s", err, there))
