@@ -42,6 +42,9 @@ func (p *Plan) EndsAsListed(src Source) (bool, error) {
 		return true, nil
 	}
 	var b [4]byte
+	if p.facts.Size < int64(len(b)) {
+		return false, nil
+	}
 	if _, err := src.ReadAt(b[:], p.facts.Size-int64(len(b))); err != nil && err != io.EOF {
 		return false, err
 	}
