@@ -74,6 +74,9 @@ func (r *run) name(context.Context) (err error) {
 		}
 	}
 	names, err := r.opt.Names.Expand(vars, r.opt.Format)
+	if err == nil && r.opt.Base != nil && (r.opt.SaveProfile != "" || r.opt.Outputs.Profile != "") {
+		err = names.ForLayer()
+	}
 	if err != nil {
 		return &OptionError{OptionNames, err}
 	}

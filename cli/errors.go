@@ -313,6 +313,8 @@ func diagnoseOption(e *capture.OptionError) diagnosis {
 		return diagnosis{ExitUsage, "such as --tag web-12, or leave it out: it is then of the tree's os-release", "--tag "}
 	case capture.OptionImage:
 		return diagnosis{ExitUsage, "end the name with .tgz, .tar.zst or .tar, as --format says", "--output "}
+	case capture.OptionNames:
+		return diagnosis{ExitUsage, "give another name (--rootfs-name, --manifest-name, --upload-path, --tag)", ""}
 	case capture.OptionOutputs:
 		return diagnosis{ExitUsage, "give each its own name", ""}
 	}

@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -66,6 +67,26 @@ func (p ProfileParams) layered() error {
 			return &NoLayersError{"it is not known where its base is stored"}
 		}
 	}
+	if p.needsHooks() {
+		if err := roomForHooks(p.Path); err != nil {
+			return &NoLayersError{err.Error()}
+		}
+	}
+	return nil
+}
+
+func (p ProfileParams) needsHooks() bool {
+	return p.NeedsHooks || slices.ContainsFunc(p.Under, func(u Under) bool { return len(u.Deleted) > 0 })
+}
+
+// ForLayer refuses the name of an image for a layer with a Profile: it has to leave room for
+// that of an archive of hooks.
+func (n Names) ForLayer() error { return roomForHooks(n.Image) }
+
+func roomForHooks(image string) error {
+	if n := len(path.Base(image)) + len(hooksSuffix); n > maxName {
+		return fmt.Errorf("image name %q: %d bytes with the %s of the archive of hooks for a layer, the limit is %d", path.Base(image), n, hooksSuffix, maxName)
+	}
 	return nil
 }
 
@@ -73,8 +94,7 @@ func (p ProfileParams) layered() error {
 // delete what the layers delete, and unpack them: image-deploy deletes nothing. It is empty
 // where the Profile names the layers themselves, or there is none.
 func (p ProfileParams) HooksArchive() string {
-	needed := p.NeedsHooks || slices.ContainsFunc(p.Under, func(u Under) bool { return len(u.Deleted) > 0 })
-	if !needed || len(p.Under) == 0 || p.layered() != nil {
+	if !p.needsHooks() || len(p.Under) == 0 || p.layered() != nil {
 		return ""
 	}
 	return strings.TrimSuffix(p.Path, TGZ.Suffix()) + hooksSuffix + TGZ.Suffix()
