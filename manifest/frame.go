@@ -92,9 +92,15 @@ func (r *Reader) Place() (f entry.Frame, at int64, ok bool) {
 	return r.here.frame, r.here.at, r.here.any
 }
 
+// mostFrames bounds the memory for those of an image: they are those of a tgz of 2 TiB, and of
+// a tar-zst of 16 TiB, before compression.
+const mostFrames = 2 << 20
+
 // Frames reads where the frames of an image begin, in order, and little else, from a
-// whole MANIFEST. They are nil where it does not say.
-func Frames(r io.Reader) ([]entry.Frame, error) {
+// whole MANIFEST. They are nil where it does not say, or lists too many.
+func Frames(r io.Reader) ([]entry.Frame, error) { return framesUpTo(mostFrames, r) }
+
+func framesUpTo(most int, r io.Reader) ([]entry.Frame, error) {
 	p, err := Parse(r)
 	if err != nil {
 		return nil, err
@@ -106,6 +112,9 @@ func Frames(r io.Reader) ([]entry.Frame, error) {
 		}
 		if err := p.place.line(l.line, &p.facts); err != nil {
 			return nil, p.fail(err)
+		}
+		if len(frames) == most {
+			return nil, nil
 		}
 		frames = append(frames, p.place.frame)
 	}

@@ -163,7 +163,7 @@ func (s *Members) open(next int) error {
 	s.stretch, s.at = next, from.entry-1
 	s.part = &part{s.frames, from.last - from.first + 1}
 	var err error
-	s.in, err = image.NewPiecesReader(s.part, codecs[s.plan.facts.Format], s.plan.frames[from.first].Frame, from.at)
+	s.in, err = image.NewPiecesReader(s.part, codecs[s.plan.facts.Format], s.plan.frames[from.first], from.at)
 	return err
 }
 

@@ -17,7 +17,7 @@ import (
 type Plan struct {
 	open      func() (io.ReadCloser, error)
 	facts     manifest.Facts
-	frames    []compress.PackedFrame
+	frames    []entry.Frame
 	stretches []stretch
 	taken     []uint64 // a bit for each entry of the MANIFEST
 	left      int64    // how many are set
@@ -60,25 +60,22 @@ func makePlan(ctx context.Context, open func() (io.ReadCloser, error), asked pla
 	}
 	return p, readManifest(open, func(r *manifest.Reader) error {
 		p.facts = r.Facts()
-		p.measure(frames)
+		if _, ok := codecs[p.facts.Format]; !ok || len(frames) == 0 {
+			p.why = "its MANIFEST has no index"
+		}
+		p.frames = frames
 		asked.Plan, asked.firsts, asked.at = p, map[string]place{}, place{frame: -1}
 		return asked.all(ctx, r)
 	})
 }
 
-// measure takes the length of each frame.
-func (p *Plan) measure(frames []entry.Frame) {
-	p.frames = make([]compress.PackedFrame, 0, len(frames))
-	for i, f := range frames {
-		next, last := entry.Frame{Tar: p.facts.UnpackedSize, Image: p.facts.Size}, i+1 == len(frames)
-		if !last {
-			next = frames[i+1]
-		}
-		p.frames = append(p.frames, compress.PackedFrame{Frame: f, Packed: next.Image - f.Image, Unpacked: next.Tar - f.Tar, Last: last})
+// measured is a frame with its length.
+func (p *Plan) measured(i int) compress.PackedFrame {
+	f, next, last := p.frames[i], entry.Frame{Tar: p.facts.UnpackedSize, Image: p.facts.Size}, i+1 == len(p.frames)
+	if !last {
+		next = p.frames[i+1]
 	}
-	if _, ok := codecs[p.facts.Format]; !ok || len(frames) == 0 {
-		p.why = "its MANIFEST has no index"
-	}
+	return compress.PackedFrame{Frame: f, Packed: next.Image - f.Image, Unpacked: next.Tar - f.Tar, Last: last}
 }
 
 // Usable says why the image cannot be read so, in words; it is empty where it can.
@@ -94,7 +91,9 @@ func (p *Plan) Size() (n int64) {
 
 func (p *Plan) wantedFrames() (list []compress.PackedFrame) {
 	for _, s := range p.stretches {
-		list = append(list, p.frames[s.first:s.last+1]...)
+		for i := s.first; i <= s.last; i++ {
+			list = append(list, p.measured(i))
+		}
 	}
 	return list
 }
@@ -149,7 +148,7 @@ func (p *planner) all(ctx context.Context, r *manifest.Reader) error {
 // entry is at the next one.
 func (p *planner) entry(r *manifest.Reader, m *entry.Member, n int64) {
 	frame, at, ok := r.Place()
-	i, found := slices.BinarySearchFunc(p.frames, frame.Tar, func(f compress.PackedFrame, tar int64) int {
+	i, found := slices.BinarySearchFunc(p.frames, frame.Tar, func(f entry.Frame, tar int64) int {
 		return cmp.Compare(f.Tar, tar)
 	})
 	if !ok || !found {
@@ -181,7 +180,7 @@ func (p *planner) entry(r *manifest.Reader, m *entry.Member, n int64) {
 	case m.HardLink != "":
 		if first, ok := p.firsts[m.HardLink]; ok && p.want {
 			p.usable(first)
-			p.aside[m.HardLink] = &File{codec: codecs[p.facts.Format], size: p.facts.Size, from: start{p.frames[first.frame].Frame, first.at}, steps: first.entry - first.first}
+			p.aside[m.HardLink] = &File{codec: codecs[p.facts.Format], size: p.facts.Size, from: start{p.frames[first.frame], first.at}, steps: first.entry - first.first}
 		}
 	case m.Type == entry.Dir:
 		if m.Path != "." {
@@ -234,8 +233,8 @@ func (p *planner) take(e place) {
 	} else {
 		p.stretches = append(p.stretches, stretch{e.frame, e.through, e.at, e.first, e.entry})
 	}
-	for _, f := range p.frames[from : max(from, e.through)+1] {
-		if f.Packed > compress.MaxPackedFrame || f.Unpacked > compress.MaxPackedFrame {
+	for i := from; i <= max(from, e.through); i++ {
+		if f := p.measured(i); f.Packed > compress.MaxPackedFrame || f.Unpacked > compress.MaxPackedFrame {
 			p.why = fmt.Sprintf("a frame has more than %d MiB, as its MANIFEST says", compress.MaxPackedFrame>>20)
 		}
 	}
