@@ -33,9 +33,13 @@ func (c *checkJob) byIndex(ctx context.Context, client *upload.Client, img *chai
 		wanted = kept.Contents()
 	}
 	plan, err := index.MakeContentPlan(ctx, img.index.text.open, wanted)
+	var broken *manifest.LineError
 	switch {
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
+	case errors.As(err, &broken):
+		c.app.term.warn(manifestHint, "of MANIFEST %s only the SHA-256 of %s is taken: %v", img.manifest, img.name, err)
+		return nil, nil
 	case err != nil || plan.Usable() != "":
 		return nil, nil // all of the image tells what is wrong
 	}
