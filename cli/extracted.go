@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"image-capture/compare"
+	"image-capture/compress"
 	"image-capture/entry"
 	"image-capture/image/extract"
 	"image-capture/image/index"
@@ -163,6 +164,7 @@ func (e *extraction) conclude(ctx context.Context, err error, unmatched []string
 	var listed *extract.ManifestError
 	var other *extract.MismatchError
 	var wrong *index.WrongError
+	var frame *compress.FrameError
 	switch {
 	case err == nil:
 	case ctx.Err() != nil && e.Problems[extract.Incomplete]+e.Problems[extract.Differs]+e.Problems[extract.Unlike] == 0:
@@ -176,7 +178,7 @@ func (e *extraction) conclude(ctx context.Context, err error, unmatched []string
 		return fmt.Errorf("%w; %s", err, there)
 	case errors.As(err, &listed):
 		return badManifest(e.manifest, fmt.Errorf("%w; %s", err, there))
-	case errors.As(err, &other), errors.As(err, &wrong):
+	case errors.As(err, &other), errors.As(err, &wrong), errors.As(err, &frame):
 		return &failure{ExitVerify, fmt.Errorf("%s: %w; %s", e.image, err, there), otherHint(e.manifest)}
 	default:
 		return badImage(e.image, fmt.Errorf("%w; %s", err, there))
