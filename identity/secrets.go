@@ -90,6 +90,7 @@ var secrets = []Secret{
 	{Paths: atHome(".npmrc", ".config/gh/hosts.yml", ".s3cfg", ".config/hub"), What: "holds a token", Holds: has("_authToken", "oauth_token", "secret_key = ", "_password")},
 	{Paths: []string{"var/lib/cloud/instances/*/user-data*", "var/lib/cloud/instances/*/vendor-data*", "var/lib/cloud/instances/*/vendor-cloud-config*", "var/lib/cloud/instances/*/cloud-config*", "var/lib/cloud/instances/*/obj.pkl",
 		"var/lib/cloud/seed/*/user-data", "var/lib/cloud/seed/*/vendor-data", "var/lib/cloud/data/*.json", "curtin/meta-data", "curtin/user-data"}, What: "is metadata of the cloud, in which passwords and keys can be"},
+	{Paths: []string{"root/curtin-install-cfg.yaml"}, What: "holds passwords or tokens of the source's own deployment by curtin", Holds: has("password", "token_secret")},
 	{Paths: []string{"etc/NetworkManager/system-connections/*", "etc/wpa_supplicant/*.conf", "etc/netplan/*.yaml", "etc/systemd/network/*.netdev", "etc/systemd/network/*.netdev.d/*.conf", "etc/wireguard/*"}, What: "holds a secret of a network",
 		Holds: hasNetworkSecret},
 	{Paths: []string{"etc/ppp/chap-secrets", "etc/ppp/pap-secrets", "etc/ipsec.secrets", "etc/swanctl/private/*", "etc/openvpn/*/*.key", "etc/openvpn/*.key", "etc/samba/credentials", "etc/cifs-credentials", "etc/ldap.secret", "etc/pam_ldap.secret"},
