@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/hex"
-	"errors"
 	"io"
 	"path"
 	"strings"
@@ -121,6 +120,9 @@ func (r *run) conclude() {
 }
 
 func (r *run) writeManifest(w io.Writer) error {
+	if r.made != nil {
+		return r.made(w)
+	}
 	return r.image.spool.Write(w, r.facts, r.image.sum.Frames)
 }
 
@@ -213,12 +215,21 @@ func (r *run) unsent(err error) error {
 	}
 	u.Stored, u.Old = r.facts.UploadTarball, r.delivery.old()
 	if u.Manifest == "" {
-		kerr := error(errors.New("it is not kept on the host of the tree"))
-		if !r.opt.KeepNothing {
+		var kerr error
+		switch e := r.opt.Elsewhere; {
+		case e == nil:
 			u.Manifest, kerr = r.keepManifest()
+		case !e.Always:
+			kerr = e.Keep(r.writeManifest)
 		}
 		if kerr != nil {
 			return &LostManifestError{err: err, kept: kerr}
+		}
+		switch { // who has it says so
+		case r.opt.Elsewhere != nil && u.Old != "":
+			return &OutdatedError{u.Old, err}
+		case r.opt.Elsewhere != nil:
+			return err
 		}
 	}
 	return u

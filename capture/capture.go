@@ -14,6 +14,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"io"
 
 	"image-capture/bootcheck"
 	"image-capture/manifest"
@@ -50,6 +51,8 @@ type run struct {
 	outputs  outputs
 	delivery *Delivery // nil without an endpoint
 	image    *attempt  // the one that made a whole image; nil before
+	// made writes the MANIFEST of an image that another machine has made; nil for ours.
+	made func(io.Writer) error
 
 	late error // what went wrong on the tree's host when the image was made
 
@@ -113,6 +116,7 @@ func (r *run) all(ctx context.Context) error {
 
 // check judges the tree before anything of it is read.
 func (r *run) check(ctx context.Context) (err error) {
+	r.seekBase(ctx)
 	if r.checked, err = r.origin.Check(ctx); err != nil {
 		return err
 	}

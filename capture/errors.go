@@ -247,9 +247,9 @@ type EmptyRootError struct{ Path string }
 func (e *EmptyRootError) Error() string { return e.Path + " is empty: it holds no root filesystem" }
 
 // BaseError says that the base of a layer cannot be read, or not be compared with.
-type BaseError struct{ err error }
+type BaseError struct{ Err error }
 
-func (e *BaseError) Error() string { return e.err.Error() }
+func (e *BaseError) Error() string { return e.Err.Error() }
 
 // Unwrap returns the reason.
-func (e *BaseError) Unwrap() error { return e.err }
+func (e *BaseError) Unwrap() error { return e.Err }

@@ -28,6 +28,9 @@ type Events interface {
 	Fixed(f bootcheck.Fix, by By)
 	// Checked is the report on the tree as it will be in the image.
 	Checked(r bootcheck.Report)
+	// BaseAbsent is an image under a layer that the endpoint does not have where the
+	// Profile says it is.
+	BaseAbsent(path string)
 	// Layered is what a layer will hold.
 	Layered(l Layer)
 	// NoManifest says that no MANIFEST will be written, as there is no file to put it
@@ -103,6 +106,9 @@ func (Silent) Fixed(bootcheck.Fix, By) {}
 
 // Checked is for Events.
 func (Silent) Checked(bootcheck.Report) {}
+
+// BaseAbsent is for Events.
+func (Silent) BaseAbsent(string) {}
 
 // Layered is for Events.
 func (Silent) Layered(Layer) {}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"image-capture/bootcheck"
 	"image-capture/compare"
 	"image-capture/deploy"
 	"image-capture/entry"
@@ -30,6 +31,15 @@ type Base struct {
 	// Content compares files by their digests, so that all are read; else those of the
 	// same size and time are taken for equal, and not read.
 	Content bool
+}
+
+// LayerProfile says why no Profile can deploy the layer with its base: a
+// manifest.NoLayersError.
+func (o Options) LayerProfile() error {
+	_, err := manifest.NewProfile(manifest.ProfileParams{
+		Format: o.Format, Path: "x", SHA256: o.Base.SHA256, Eikon: o.Boot.Deployer == bootcheck.Eikon, Under: o.Base.Under,
+	})
+	return err
 }
 
 // UndigestedError says that the base cannot be compared by content.
@@ -74,7 +84,7 @@ type layer struct {
 // compare compares the tree with the base, if there is one: once, by a walk of its own, so
 // that all that differs is known before the first byte is written: which directories a
 // change touches, and the other names of a file. The walks to come leave out what is equal.
-// It is done here, wherever the tree is: the base goes nowhere.
+// It is done where Run runs, wherever the tree is: what runs there takes the base's entries.
 func (r *run) compare(ctx context.Context) error {
 	if r.opt.Base == nil || r.layer != nil {
 		return nil

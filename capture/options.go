@@ -114,11 +114,19 @@ type Outputs struct {
 	Deletions string
 	// Overwrite replaces files that exist, also on the endpoint.
 	Overwrite bool
-	// KeepNothing writes nothing here that has a name, also no MANIFEST that could not be
-	// sent.
-	KeepNothing bool
+	// Elsewhere says that nothing is written here that has a name: the MANIFEST is kept on
+	// another machine. Nil is for this one.
+	Elsewhere *Elsewhere
 	// TempDir is for files without a name; "" is /tmp.
 	TempDir string
+}
+
+// Elsewhere keeps a MANIFEST on another machine.
+type Elsewhere struct {
+	// Keep takes what write writes. It is called once at most: with Always of each image
+	// that is stored, else where the MANIFEST could not be sent.
+	Keep   func(write func(io.Writer) error) error
+	Always bool
 }
 
 // Tree is a root, and what shall be captured of it.

@@ -47,16 +47,23 @@ func (r *run) place(ctx context.Context) error {
 	if err := r.allowed(ctx); err != nil {
 		return err
 	}
-	for _, out := range o.all() {
+	if err := r.create(ctx); err != nil {
+		return err
+	}
+	r.measureRoom()
+	return nil
+}
+
+// create makes the files, which have no name yet.
+func (r *run) create(ctx context.Context) (err error) {
+	for _, out := range r.outputs.all() {
 		if out.name == "" {
 			continue
 		}
-		var err error
-		if out.file, err = durable.Create(ctx, out.name, opt.Overwrite); err != nil {
+		if out.file, err = durable.Create(ctx, out.name, r.opt.Overwrite); err != nil {
 			return err
 		}
 	}
-	r.measureRoom()
 	return nil
 }
 
@@ -243,6 +250,9 @@ func (o *outputs) ids() []entry.FileID {
 // finish gives the local files their names: image, MANIFEST, Profile, deletions.
 func (r *run) finish() error {
 	o := &r.outputs
+	if e := r.opt.Elsewhere; e != nil && e.Always {
+		return e.Keep(r.writeManifest)
+	}
 	var unwritten error // of the MANIFEST; the image is worth having without
 	if f := o.manifest.file; f != nil {
 		unwritten = f.Contain(r.writeManifest)

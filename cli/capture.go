@@ -154,18 +154,15 @@ func (o *captureOptions) run(ctx context.Context, a *App, g *groups, args []stri
 		}
 	}
 	if err == nil && opt.Base != nil {
-		_, perr := manifest.NewProfile(manifest.ProfileParams{Format: opt.Format, Path: "x", SHA256: opt.Base.SHA256, Eikon: opt.Boot.Deployer == bootcheck.Eikon, Under: opt.Base.Under})
-		switch none := (*manifest.NoLayersError)(nil); {
-		case perr == nil && opt.Endpoint != nil:
-			a.warnAbsent(ctx, opt.Endpoint, opt.Base.Under)
-		case errors.As(perr, &none) && (o.outputs.Profile != "" || o.store.saveProfile != ""):
+		none := (*manifest.NoLayersError)(nil)
+		if errors.As(opt.LayerProfile(), &none) && (o.outputs.Profile != "" || o.store.saveProfile != "") {
 			err = usagef("capture base and layer as tgz, and give --base the MANIFEST of the base; or leave out --profile and --save-profile", "%w", none)
 		}
 	}
 	there := o.uploadFrom == fromHost && !o.dryRun
 	if err == nil && o.boot.elsewhere && !there {
 		var leave func()
-		opt.Origin, leave, err = o.remote.origin(ctx, a, o.job(g, opt), a.events(o.progress, o.verbose))
+		opt.Origin, leave, err = o.remote.origin(ctx, a, *o.job(g, &opt), a.events(o.progress, o.verbose))
 		defer leave()
 	}
 	if err == nil && o.dryRun {

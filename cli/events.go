@@ -62,6 +62,11 @@ func (e events) Checked(r bootcheck.Report) {
 	e.term.say("check: %s", verdict(r))
 }
 
+func (e events) BaseAbsent(path string) {
+	e.term.warn("give --base the URL that the endpoint has of its MANIFEST, or upload the base to there",
+		"the endpoint has no %s, and the Profile says that the base is there", entry.Printable(path))
+}
+
 func (e events) Layered(l capture.Layer) {
 	e.term.say("differs from the base: %d added, %d changed, %d gone", l.Added, l.Changed, l.Gone)
 	if len(l.Replaced) > 0 {

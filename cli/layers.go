@@ -244,18 +244,6 @@ func (o *layerOptions) open(ctx context.Context, a *App, store *storeOptions) (*
 	return b, s.close, nil
 }
 
-// warnAbsent says which images under a layer are not where the Profile says, as far as the
-// token sees it.
-func (a *App) warnAbsent(ctx context.Context, end *upload.Endpoint, under []manifest.Under) {
-	for _, u := range under {
-		found, err := end.Exists(ctx, u.Path)
-		if err == nil && (found == upload.Absent || found == upload.Unknown && end.Grants("get", u.Path)) {
-			a.term.warn("give --base the URL that the endpoint has of its MANIFEST, or upload the base to there",
-				"the endpoint has no %s, and the Profile says that the base is there", entry.Printable(u.Path))
-		}
-	}
-}
-
 // warnArchive says that a Profile which is printed, or in a file, names an archive that is
 // stored with a Profile on the endpoint only.
 func (a *App) warnArchive(res capture.Result, err error) {

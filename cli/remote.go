@@ -167,7 +167,7 @@ func (o *remoteOptions) origin(ctx context.Context, a *App, job remote.Job, even
 	if err != nil {
 		return nil, func() {}, err
 	}
-	tree, err = host.Origin(ctx, job, farEvents{events, o})
+	tree, err = host.Origin(ctx, job, &farEvents{Events: events, far: o})
 	return tree, host.Close, err
 }
 
@@ -175,11 +175,27 @@ func (o *remoteOptions) origin(ctx context.Context, a *App, job remote.Job, even
 type farEvents struct {
 	capture.Events
 	far *remoteOptions
+	// These are for a capture that the host does alone: term, and where names to delete are
+	// written here.
+	term      *terminal
+	deletions string
 }
 
 // LeftBehind is for capture.Events.
-func (e farEvents) LeftBehind(what, command string) {
+func (e *farEvents) LeftBehind(what, command string) {
 	e.Events.LeftBehind(e.far.to.Name()+": "+what, e.far.typed(command))
+}
+
+// Layered is for capture.Events.
+func (e *farEvents) Layered(l capture.Layer) {
+	l.Deletions = e.deletions
+	e.Events.Layered(l)
+}
+
+// LittleTempRoom is for capture.Events.
+func (e *farEvents) LittleTempRoom(folder string, free, need int64) {
+	e.term.warn("leave out --upload-from host: they wait on this machine then",
+		"%s has %s free in %s, and up to %s are needed there for the entries of the MANIFEST", e.far.to.Name(), bytesText(free), folder, bytesText(need))
 }
 
 // typed is the command that runs another on the host, by a shell there.

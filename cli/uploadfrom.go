@@ -1,12 +1,18 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"io"
+	"math"
 	"net/url"
+	"os"
 	"path"
 
 	"image-capture/capture"
+	"image-capture/durable"
+	"image-capture/manifest"
 	"image-capture/remote"
 )
 
@@ -25,10 +31,8 @@ func (o *captureOptions) addUploadFrom(g *groups) {
 		if !o.upload {
 			return usagef("add --upload, or leave out --upload-from", "--upload-from has no effect without --upload: nothing goes to an endpoint")
 		}
-		for _, name := range []string{"output", "manifest", "profile", "deletions", "base"} {
-			if g.set(name) {
-				return usagef("leave out one", "--%s and --upload-from host exclude each other: the image does not come here", name)
-			}
+		if g.set("output") {
+			return usagef("leave out --upload-from host: the image then comes here, and goes on to the endpoint; or leave out --output", "--output and --upload-from host exclude each other: the image does not come here")
 		}
 		return nil
 	})
@@ -48,27 +52,99 @@ func (o *captureOptions) validUploadFrom(a *App) error {
 	return nil
 }
 
-// hostCaptures has the host capture and store all by itself.
-func (o *captureOptions) hostCaptures(ctx context.Context, a *App, g *groups, opt capture.Options) (capture.Result, error) {
+// hostCaptures has the host capture and store all by itself. What is wanted here beside it,
+// and a MANIFEST that the endpoint does not take, come over the connection.
+func (o *captureOptions) hostCaptures(ctx context.Context, a *App, g *groups, opt capture.Options) (res capture.Result, err error) {
+	beside, err := capture.NewBeside(ctx, opt)
+	if err != nil {
+		return res, err
+	}
+	defer beside.Close()
+	temp, err := durable.Temp(opt.TempDir)
+	if err != nil {
+		return res, err
+	}
+	defer temp.Close()
+	list := &receivedList{File: temp}
 	host, err := o.remote.connect(ctx, a)
 	if err != nil {
-		return capture.Result{}, err
+		return res, err
 	}
-	defer host.Close()
 	a.term.say("the token goes to %s, which sends the image itself", host.Name())
-	res, err := host.Capture(ctx, o.job(g, opt), remote.Upload{
-		Config: o.store.made, Attempts: o.store.attempts,
-		Names: opt.Names, Tag: opt.Tag, Strict: opt.Strict, Overwrite: opt.Overwrite,
-		EndpointURL: opt.EndpointURL, FilesURL: opt.FilesURL, SaveProfile: opt.SaveProfile, Verbose: o.verbose,
-	}, farEvents{a.events(o.progress, o.verbose), &o.remote})
+	res, err = host.Capture(ctx, o.job(g, &opt), o.sentBy(&opt), list, o.farEvents(a))
+	host.Close()
 	var lost *remote.LostError
 	if errors.As(err, &lost) {
-		err = &failure{ExitEndpoint, err, "nothing is left on the host; what it had sent may be on the endpoint, where " + pruneLists(path.Clean(opt.Names.UploadPath), endpointFlags(g))}
+		return res, &failure{ExitEndpoint, err, "nothing is left on the host; what it had sent may be on the endpoint, where " + pruneLists(path.Clean(opt.Names.UploadPath), endpointFlags(g))}
 	}
-	return res, err
+	if !res.Stored {
+		return res, err
+	}
+	came := list.check(res.Facts.SHA256)
+	if came != nil && opt.Manifest != "" {
+		return res, cmp.Or(err, came)
+	}
+	ferr := beside.Finish(res, list.write)
+	if res.Manifest = beside.Manifest(); ferr != nil {
+		res.Manifest = ""
+	}
+	if err != nil && !res.Delivered && came == nil {
+		err = &againError{error: beside.Unsent(res, list.write, err), endpoint: endpointFlags(g)}
+	}
+	if err == nil || ferr == nil {
+		return res, cmp.Or(err, ferr)
+	}
+	return res, errors.Join(ferr, err)
+}
+
+func (o *captureOptions) farEvents(a *App) capture.Events {
+	return &farEvents{a.events(o.progress, o.verbose), &o.remote, a.term, o.outputs.Deletions}
+}
+
+// sentBy is what a host is told that stores the image itself.
+func (o *captureOptions) sentBy(opt *capture.Options) *remote.Upload {
+	return &remote.Upload{
+		Config: o.store.made, Attempts: o.store.attempts, Base: opt.Base, Manifest: opt.Manifest != "",
+		Names: opt.Names, Tag: opt.Tag, Strict: opt.Strict, Overwrite: opt.Overwrite,
+		EndpointURL: opt.EndpointURL, FilesURL: opt.FilesURL, SaveProfile: opt.SaveProfile, Verbose: o.verbose,
+	}
+}
+
+// receivedList is a MANIFEST that a host has sent. That it cannot be kept here takes nothing
+// from what the host does: a Write does not fail.
+type receivedList struct {
+	*os.File
+	err error
+}
+
+func (l *receivedList) Write(p []byte) (int, error) {
+	if l.err == nil {
+		_, l.err = l.File.Write(p)
+	}
+	return len(p), nil
+}
+
+func (l *receivedList) write(w io.Writer) error {
+	_, err := io.Copy(w, io.NewSectionReader(l.File, 0, math.MaxInt64))
+	return err
+}
+
+// check makes sure that it is whole, and of the image with that SHA-256.
+func (l *receivedList) check(sum string) error {
+	if l.err != nil {
+		return l.err
+	}
+	m, err := manifest.Parse(io.NewSectionReader(l.File, 0, math.MaxInt64))
+	for err == nil {
+		_, err = m.Next()
+	}
+	if !errors.Is(err, io.EOF) || m == nil || m.Facts().SHA256 != sum {
+		return &remote.ProtocolError{What: "no whole MANIFEST of its image"}
+	}
+	return nil
 }
 
 // job is what a host is told.
-func (o *captureOptions) job(g *groups, opt capture.Options) remote.Job {
-	return remote.Job{Task: opt.Task(), TargetSelf: o.boot.target == targetSelf, Nice: o.load.wish(g)}
+func (o *captureOptions) job(g *groups, opt *capture.Options) *remote.Job {
+	return &remote.Job{Task: opt.Task(), TargetSelf: o.boot.target == targetSelf, Nice: o.load.wish(g)}
 }

@@ -38,6 +38,7 @@ type order struct {
 	Like   *manifest.Facts // of entries
 	Only   *selected
 	Answer *answer
+	Base   *basePart // of based
 	Verb   string
 	Job    *Job         // of begin
 	Mark   capture.Mark // of walk
@@ -54,6 +55,7 @@ const (
 	walk     = "walk"
 	preview  = "preview"
 	store    = "store" // has the upload: the capture is the host's alone
+	based    = "based" // has the next entries of the base; it is not answered
 	entries  = "entries"
 	only     = "only"     // has a piece of the selection
 	answered = "answered" // what is done with entries that came; it is not answered
@@ -72,6 +74,7 @@ type report struct {
 	Progress *progress
 	Walking  *walking
 	Retry    *retry
+	Wanted   int // parts of the base
 	Done     *done
 }
 

@@ -48,6 +48,7 @@ func (r *relay) LeftBehind(what, command string)      { r.tell("LeftBehind", wha
 func (r *relay) LittleRoom(string, int64, int64)      {}
 func (r *relay) LittleTempRoom(string, int64, int64)  {}
 func (r *relay) Database(d capture.Database)          { r.tell("Database", d) }
+func (r *relay) BaseAbsent(string)                    {}
 func (r *relay) Layered(capture.Layer)                {}
 func (r *relay) Checked(bootcheck.Report)             {}
 func (r *relay) Secrets([]bootcheck.Secret)           {}

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -46,7 +45,7 @@ func (s Service) Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	}
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	srv := &server{Service: s, send: newSender(out), orders: make(chan order)}
+	srv := &server{Service: s, send: newSender(out), orders: make(chan order), base: make(chan *basePart, maxBatches)}
 	_ = srv.send.keepAlive(func() { end(errGone) }) // for as long as the process lives
 	if err := srv.send.message(&report{Hello: &s.Hello}); err != nil {
 		end(errGone)
@@ -94,6 +93,8 @@ type server struct {
 	// feeding sends entries, whose answers it gets; nil when none are sent.
 	feeding atomic.Pointer[feed]
 	picked  capture.Selection // as far as it has come
+	// base takes the entries of the base that a layer is over.
+	base chan *basePart
 	// total says that somebody wants to know how much there is to walk.
 	total atomic.Bool
 	// finished says that the other side wants no more.
@@ -123,6 +124,11 @@ func (s *server) listen(ctx context.Context, in io.Reader, end context.CancelCau
 		case o.Verb == answered && o.Answer != nil:
 			if f := s.feeding.Load(); f != nil {
 				f.hear(o.Answer)
+			}
+		case o.Verb == based && o.Base != nil:
+			select {
+			case s.base <- o.Base:
+			default: // nobody has asked for it
 			}
 		case o.Verb == total:
 			s.total.Store(true)
@@ -212,7 +218,7 @@ func (s *server) do(ctx context.Context, o order) (d done, err error) {
 	case only:
 		err = s.pick(ctx, o.Only)
 	case walk:
-		b := &batch{send: s.send}
+		b := &batch{send: func(list []entry.Member) error { return s.send.message(&report{Members: list}) }}
 		var w capture.Walked
 		if w, err = s.origin.Walk(ctx, s.send, o.Mark, nil, b.add); err == nil {
 			err = b.flush()
@@ -238,37 +244,6 @@ func (s *server) pick(ctx context.Context, piece *selected) error {
 		}
 	}
 	return s.origin.Only(ctx, s.picked)
-}
-
-// batch sends entries, many in a message.
-type batch struct {
-	send *sender
-	list []entry.Member
-	size int
-}
-
-func (b *batch) add(m *entry.Member) error {
-	const most, mostSize = 512, 256 << 10
-	c := *m
-	c.Xattrs = slices.Clone(m.Xattrs)
-	for _, x := range m.Xattrs {
-		b.size += len(x.Name) + len(x.Value)
-	}
-	c.SHA256, c.SparseSHA256 = bytes.Clone(m.SHA256), bytes.Clone(m.SparseSHA256)
-	b.list = append(b.list, c)
-	if b.size += len(m.Path) + len(m.Link) + len(m.HardLink); len(b.list) < most && b.size < mostSize {
-		return nil
-	}
-	return b.flush()
-}
-
-func (b *batch) flush() error {
-	if len(b.list) == 0 {
-		return nil
-	}
-	err := b.send.message(&report{Members: b.list})
-	b.list, b.size = b.list[:0], 0
-	return err
 }
 
 // encoded is a value as gob of its own.

@@ -3,6 +3,7 @@ package remote
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -20,40 +21,58 @@ import (
 type Upload struct {
 	Config   upload.Config // Proxy is the host's own
 	Attempts int
-	// These are those of capture.Options.
+	// These are those of capture.Options. The host gets the entries of the base when it
+	// compares, and Files not.
 	Names                              manifest.Template
 	Tag                                string
 	Strict, Overwrite                  bool
 	EndpointURL, FilesURL, SaveProfile string
+	Base                               *capture.Base
+	// Manifest has the MANIFEST sent here as well; else only one that the endpoint did not
+	// take is.
+	Manifest bool
 	// Verbose has each entry told.
 	Verbose bool
 }
 
 // Capture captures a tree on the host, which sends image and MANIFEST to the endpoint
-// itself: neither passes through this machine. An error of the host is an *Error.
-func (h *Host) Capture(ctx context.Context, job Job, to Upload, events capture.Events) (capture.Result, error) {
+// itself: neither passes through this machine, but for a MANIFEST that is to be kept here,
+// which is written to list. An error of the host is an *Error.
+func (h *Host) Capture(ctx context.Context, job *Job, to *Upload, list io.Writer, events capture.Events) (capture.Result, error) {
+	d, err := h.alone(ctx, job, store, to, list, events)
+	if d.Result == nil {
+		if err == nil {
+			err = &ProtocolError{"no result"}
+		}
+		return capture.Result{}, err
+	}
+	res := *d.Result
+	c := whole(capture.Checked{Report: res.Report, System: res.System})
+	res.Report, res.System = c.Report, c.System
+	return res, err
+}
+
+// alone has the host do what takes the endpoint.
+func (h *Host) alone(ctx context.Context, job *Job, verb string, to *Upload, list io.Writer, events capture.Events) (done, error) {
 	h.errs.keep(to.Config.Token)
 	h.errs.keep(to.Config.Password)
 	o := &origin{h, events}
-	if _, err := o.call(ctx, order{Verb: begin, Job: &job}, nil); err != nil {
-		return capture.Result{}, err
+	if _, err := o.call(ctx, order{Verb: begin, Job: job}, nil); err != nil {
+		return done{}, err
 	}
-	s := &stored{origin: o, far: &far{host: h}, walked: func() {}}
-	d, err := o.call(ctx, order{Verb: store, Upload: &to}, s.take)
+	s := &stored{origin: o, far: &far{host: h}, walked: func() {}, list: list, supply: supply{send: h.send}}
+	if b := to.Base; b != nil {
+		s.supply.base = b.Entries
+		told := *to
+		told.Base = &capture.Base{Name: b.Name, SHA256: b.SHA256, Under: b.Under, Content: b.Content}
+		to = &told
+	}
+	d, err := o.call(ctx, order{Verb: verb, Upload: to}, s.take)
 	s.walked()
-	res := capture.Result{}
-	if d.Result != nil {
-		res = *d.Result
-		c := whole(capture.Checked{Report: res.Report, System: res.System})
-		res.Report, res.System = c.Report, c.System
-	}
 	if ctx.Err() != nil && d.Error != nil { // it says what is left on the endpoint
 		err = h.errs.error(d.Error)
 	}
-	if err == nil && d.Result == nil {
-		err = &ProtocolError{"no result"}
-	}
-	return res, err
+	return d, err
 }
 
 // error is an error of the host, fit to be shown.
@@ -64,6 +83,8 @@ type stored struct {
 	origin *origin
 	far    *far
 	walked func() // ends the progress of the walk under way
+	list   io.Writer
+	supply supply
 }
 
 // retry is upload.Events.Retry.
@@ -79,9 +100,14 @@ type walking struct {
 	Sends        *int64
 }
 
-func (s *stored) take(_ byte, _ []byte, r *report) (bool, error) {
+func (s *stored) take(kind byte, text []byte, r *report) (bool, error) {
 	events := s.origin.events
 	switch {
+	case kind == imageFrame: // of the MANIFEST
+		_, err := s.list.Write(text)
+		return true, err
+	case r.Wanted != 0:
+		return true, s.supply.give(r.Wanted)
 	case r.Retry != nil:
 		events.Retry(r.Retry.N, r.Retry.Most, errors.New(s.origin.host.errs.clean(r.Retry.Text)), r.Retry.Wait)
 	case r.Walking != nil && r.Walking.Sends != nil:
@@ -107,29 +133,42 @@ func (s *stored) take(_ byte, _ []byte, r *report) (bool, error) {
 // toldOfUpload are the methods of capture.Events that a host tells which stores the image
 // itself, besides told.
 var toldOfUpload = []string{
-	"LittleTempRoom", "Checked", "Secrets", "Captured", "Walked", "ProfileLeftOut", "ProfileWillFail",
+	"LittleTempRoom", "BaseAbsent", "Layered", "Checked", "Secrets", "Captured", "Walked", "ProfileLeftOut", "ProfileWillFail",
 	"Replace", "TokenEnds", "TokenEnded", "Confirmed", "AnswerLost", "ProfileSaved",
 }
 
 // store captures and stores on the host.
 func (s *server) store(ctx context.Context, to *Upload) (*capture.Result, error) {
+	opt, events, err := s.alone(ctx, to)
+	if err != nil {
+		return nil, err
+	}
+	res, err := capture.Run(ctx, *opt, events)
+	return &res, err
+}
+
+// alone are the options of a capture that this machine stores itself.
+func (s *server) alone(ctx context.Context, to *Upload) (*capture.Options, capture.Events, error) {
+	opt := s.opt
 	if to == nil {
-		return nil, &ProtocolError{"an order to store nowhere"}
+		return nil, nil, &ProtocolError{"an order to store nowhere"}
 	}
 	events := &storing{relay{server: s}, to.Verbose}
 	cfg := to.Config
 	cfg.Proxy = s.Proxy
 	client, err := upload.New(cfg)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	opt := s.opt
 	opt.Endpoint = upload.NewEndpoint(client, upload.Attempts{Most: to.Attempts, Events: events})
 	opt.Names, opt.Tag, opt.Strict, opt.Overwrite = to.Names, to.Tag, to.Strict, to.Overwrite
 	opt.EndpointURL, opt.FilesURL, opt.SaveProfile = to.EndpointURL, to.FilesURL, to.SaveProfile
-	opt.Version, opt.TempDir, opt.KeepNothing = s.Version, "/dev/shm", true
-	res, err := capture.Run(ctx, opt, events)
-	return &res, err
+	opt.Version, opt.TempDir = s.Version, "/dev/shm"
+	opt.Elsewhere = &capture.Elsewhere{Keep: func(write func(io.Writer) error) error { return write(s.send) }, Always: to.Manifest}
+	if opt.Base = to.Base; opt.Base != nil {
+		opt.Base.Entries = &farBase{ctx: ctx, server: s}
+	}
+	return &opt, events, nil
 }
 
 // storing tells all of a capture.
@@ -141,6 +180,8 @@ type storing struct {
 func (r *storing) LittleTempRoom(folder string, free, need int64) {
 	r.tell("LittleTempRoom", folder, free, need)
 }
+func (r *storing) BaseAbsent(path string)           { r.tell("BaseAbsent", path) }
+func (r *storing) Layered(l capture.Layer)          { r.tell("Layered", l) }
 func (r *storing) Checked(c bootcheck.Report)       { r.tell("Checked", c) }
 func (r *storing) Secrets(list []bootcheck.Secret)  { r.tell("Secrets", list) }
 func (r *storing) ProfileLeftOut(name string)       { r.tell("ProfileLeftOut", name) }
