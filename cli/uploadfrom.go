@@ -75,7 +75,8 @@ func (o *captureOptions) hostCaptures(ctx context.Context, a *App, g *groups, op
 	host.Close()
 	var lost *remote.LostError
 	if errors.As(err, &lost) {
-		return res, &failure{ExitEndpoint, err, "nothing is left on the host; what it had sent may be on the endpoint, where " + pruneLists(path.Clean(opt.Names.UploadPath), endpointFlags(g))}
+		d, _ := knownRemote(err)
+		return res, &failure{d.code, err, d.hint + "; what it had sent may be on the endpoint, where " + pruneLists(path.Clean(opt.Names.UploadPath), endpointFlags(g))}
 	}
 	if !res.Stored {
 		return res, err

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -200,6 +201,46 @@ func TestUnsentFromHost(t *testing.T) {
 		require.NoError(t, quiet("sh", "-c", `tail -n 1 "$0" | grep -qx '# end'`, kept))
 	}
 	h.settled(t, before)
+}
+
+// TestHostDies: a host that dies in the middle of its upload, or whose connection breaks then,
+// leaves nothing on the endpoint, here and there, and it is said what to do.
+func TestHostDies(t *testing.T) {
+	h, tree := host(t), root(t)
+	before := h.state(t)
+	noise := make([]byte, 64<<20) // far more than is in buffers on the way
+	_, _ = rand.NewChaCha8([32]byte{}).Read(noise)
+	require.NoError(t, os.WriteFile(tree+"/usr/noise", noise, 0o644))
+	for script, want := range map[string]string{
+		`for p in /proc/[0-9]*; do case $(tr "\0" " " <$p/cmdline) in *" __serv"[e]" "*) kill -9 ${p#/proc/};; esac; done 2>/dev/null; :`: "the program on root@127.0.0.1:%d was killed by signal 9",
+		"": "the connection to root@127.0.0.1:%d broke",
+	} {
+		s := drptest.New(t, drptest.Options{TLS: drptest.Plain, Faults: []drptest.Fault{{Method: "POST", Slow: 4 << 20}}})
+		cmd := h.command(h.url("root", tree), "--check", "off", "--upload", "--upload-from", "host", "--manifest", filepath.Join(t.TempDir(), "list"))
+		cmd.Env = append(os.Environ(), "RS_ENDPOINT="+strings.Replace(s.URL, "127.0.0.1", "drp.test", 1), "RS_TOKEN="+s.Token)
+		cmd.Dir = t.TempDir()
+		var errs bytes.Buffer
+		cmd.Stderr = &errs
+		require.NoError(t, cmd.Start())
+		require.Eventually(t, func() bool { files, _ := s.Files(); return len(files) > 0 }, time.Minute, 10*time.Millisecond)
+		if script == "" {
+			h.cut(t)
+		} else {
+			h.there(t, script)
+		}
+		_ = cmd.Wait()
+		require.Equal(t, cli.ExitEndpoint, cmd.ProcessState.ExitCode(), errs.String())
+		require.Contains(t, errs.String(), fmt.Sprintf(want, h.port))
+		require.Contains(t, errs.String(), "; what it had sent may be on the endpoint, where image-capture prune ")
+		require.NotContains(t, errs.String(), s.Token)
+		require.Eventually(t, func() bool { files, err := s.Files(); return err == nil && len(files) == 0 }, time.Minute, 50*time.Millisecond)
+		for _, dir := range []string{cmd.Dir, filepath.Dir(cmd.Args[len(cmd.Args)-2])} {
+			list, err := os.ReadDir(dir)
+			require.NoError(t, err)
+			require.Empty(t, list)
+		}
+		h.settled(t, before)
+	}
 }
 
 // runTo runs the program as a user does, with an endpoint by a name that only the host knows.
