@@ -24,6 +24,15 @@ func NewBeside(ctx context.Context, opt Options) (*Beside, error) {
 	return &Beside{r}, nil
 }
 
+// ProbeBeside says what NewBeside would, and makes nothing.
+func ProbeBeside(opt Options) error {
+	r, err := beside(opt)
+	if err == nil {
+		err = r.probe()
+	}
+	return err
+}
+
 func beside(opt Options) (*run, error) {
 	r := newRun(opt, Silent{})
 	err := r.given()

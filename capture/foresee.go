@@ -76,6 +76,11 @@ func (r *run) free(ctx context.Context) error {
 	if err := r.allowed(ctx); err != nil {
 		return err
 	}
+	return r.probe()
+}
+
+// probe refuses names of files that could not be made.
+func (r *run) probe() error {
 	for _, out := range r.outputs.all() {
 		if out.name == "" {
 			continue

@@ -159,14 +159,14 @@ func (o *captureOptions) run(ctx context.Context, a *App, g *groups, args []stri
 			err = usagef("capture base and layer as tgz, and give --base the MANIFEST of the base; or leave out --profile and --save-profile", "%w", none)
 		}
 	}
-	there := o.uploadFrom == fromHost && !o.dryRun
+	there := o.uploadFrom == fromHost
 	if err == nil && o.boot.elsewhere && !there {
 		var leave func()
 		opt.Origin, leave, err = o.remote.origin(ctx, a, *o.job(g, &opt), a.events(o.progress, o.verbose))
 		defer leave()
 	}
 	if err == nil && o.dryRun {
-		return o.forecast(ctx, a, opt)
+		return o.forecast(ctx, a, g, opt)
 	}
 	if err == nil && there {
 		res, err = o.hostCaptures(ctx, a, g, opt)

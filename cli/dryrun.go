@@ -62,9 +62,14 @@ type sized struct {
 
 // forecast prints what a capture would make, and ends as it would; nothing is written or
 // stored.
-func (o *captureOptions) forecast(ctx context.Context, a *App, opt capture.Options) error {
+func (o *captureOptions) forecast(ctx context.Context, a *App, g *groups, opt capture.Options) (err error) {
 	events := a.events(o.progress, false)
-	f, err := capture.Preview(ctx, opt, events)
+	var f capture.Forecast
+	if o.uploadFrom == fromHost {
+		f, err = o.hostForesees(ctx, a, g, opt)
+	} else {
+		f, err = capture.Preview(ctx, opt, events)
+	}
 	walked := err == nil
 	if walked {
 		events.Walked(f.Lost, nil, nil)

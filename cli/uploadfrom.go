@@ -66,13 +66,13 @@ func (o *captureOptions) hostCaptures(ctx context.Context, a *App, g *groups, op
 	}
 	defer temp.Close()
 	list := &receivedList{File: temp}
-	host, err := o.remote.connect(ctx, a)
+	host, err := o.hostConnects(ctx, a, "sends the image")
 	if err != nil {
 		return res, err
 	}
-	a.term.say("the token goes to %s, which sends the image itself", host.Name())
 	res, err = host.Capture(ctx, o.job(g, &opt), o.sentBy(&opt), list, o.farEvents(a))
 	host.Close()
+	err = o.from(err)
 	var lost *remote.LostError
 	if errors.As(err, &lost) {
 		d, _ := knownRemote(err)
@@ -98,8 +98,39 @@ func (o *captureOptions) hostCaptures(ctx context.Context, a *App, g *groups, op
 	return res, errors.Join(ferr, err)
 }
 
+// hostForesees has the host say what would come of that.
+func (o *captureOptions) hostForesees(ctx context.Context, a *App, g *groups, opt capture.Options) (f capture.Forecast, err error) {
+	if err := capture.ProbeBeside(opt); err != nil {
+		return f, err
+	}
+	host, err := o.hostConnects(ctx, a, "asks the endpoint")
+	if err != nil {
+		return f, err
+	}
+	defer host.Close()
+	f, err = host.Preview(ctx, o.job(g, &opt), o.sentBy(&opt), o.farEvents(a))
+	return f, o.from(err)
+}
+
 func (o *captureOptions) farEvents(a *App) capture.Events {
 	return &farEvents{a.events(o.progress, o.verbose), &o.remote, a.term, o.outputs.Deletions}
+}
+
+// from says of an error of the endpoint who has met it: what can be reached from here says
+// nothing of that.
+func (o *captureOptions) from(err error) error {
+	if told := (*remote.Error)(nil); errors.As(err, &told) && told.Code == ExitEndpoint {
+		told.Text = o.remote.to.Name() + ": " + told.Text
+	}
+	return err
+}
+
+func (o *captureOptions) hostConnects(ctx context.Context, a *App, does string) (*remote.Host, error) {
+	host, err := o.remote.connect(ctx, a)
+	if err == nil {
+		a.term.say("the token goes to %s, which %s itself", host.Name(), does)
+	}
+	return host, err
 }
 
 // sentBy is what a host is told that stores the image itself.

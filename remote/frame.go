@@ -54,8 +54,9 @@ const (
 	release  = "release"
 	walk     = "walk"
 	preview  = "preview"
-	store    = "store" // has the upload: the capture is the host's alone
-	based    = "based" // has the next entries of the base; it is not answered
+	store    = "store"   // has the upload: the capture is the host's alone
+	foresee  = "foresee" // has the upload: what would come of it
+	based    = "based"   // has the next entries of the base; it is not answered
 	entries  = "entries"
 	only     = "only"     // has a piece of the selection
 	answered = "answered" // what is done with entries that came; it is not answered

@@ -215,6 +215,8 @@ func (s *server) do(ctx context.Context, o order) (d done, err error) {
 		}
 	case store:
 		d.Result, err = s.store(ctx, o.Upload)
+	case foresee:
+		d.Forecast, err = s.foresee(ctx, o.Upload)
 	case only:
 		err = s.pick(ctx, o.Only)
 	case walk:

@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -50,6 +51,15 @@ func (h *Host) Capture(ctx context.Context, job *Job, to *Upload, list io.Writer
 	c := whole(capture.Checked{Report: res.Report, System: res.System})
 	res.Report, res.System = c.Report, c.System
 	return res, err
+}
+
+// Preview says what would come of Capture, as capture.Preview does on the host.
+func (h *Host) Preview(ctx context.Context, job *Job, to *Upload, events capture.Events) (capture.Forecast, error) {
+	d, err := h.alone(ctx, job, foresee, to, io.Discard, events)
+	if d.Forecast == nil {
+		return capture.Forecast{}, cmp.Or[error](err, &ProtocolError{"no forecast"})
+	}
+	return *d.Forecast, err
 }
 
 // alone has the host do what takes the endpoint.
@@ -145,6 +155,16 @@ func (s *server) store(ctx context.Context, to *Upload) (*capture.Result, error)
 	}
 	res, err := capture.Run(ctx, *opt, events)
 	return &res, err
+}
+
+// foresee says what would come of store.
+func (s *server) foresee(ctx context.Context, to *Upload) (*capture.Forecast, error) {
+	opt, events, err := s.alone(ctx, to)
+	if err != nil {
+		return nil, err
+	}
+	f, err := capture.Preview(ctx, *opt, events)
+	return &f, err
 }
 
 // alone are the options of a capture that this machine stores itself.

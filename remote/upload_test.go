@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -76,6 +77,10 @@ func TestUploadFromHost(t *testing.T) {
 	require.Equal(t, cli.ExitRefused, code, errs)
 	require.Contains(t, out, `"exit_code": 5`)
 	require.NotContains(t, out+errs, "wrong-token-of-somebody")
+	s.AddFault(drptest.Fault{Drop: true})
+	code, _, errs = run(s.Token, "--dry-run", "--attempts", "1")
+	require.Equal(t, cli.ExitEndpoint, code, errs)
+	require.Contains(t, errs, fmt.Sprintf("image-capture: root@127.0.0.1:%d: look for images/img.tgz: ", h.port), "it is not this machine that does not reach it")
 	h.settled(t, before)
 }
 
@@ -117,7 +122,12 @@ func TestLayerFromHost(t *testing.T) {
 		require.NoError(t, quiet(h.agent, append([]string{tree, "-o", file("here"), "--deletions", file("gone-here")}, flags...)...))
 		flags = append([]string{h.url("root", tree), "--upload-from", "host", "--save-profile", "prof",
 			"--manifest", file("man"), "--profile", file("prof"), "--deletions", file("gone"), "--result", file("result")}, flags...)
-		code, out, errs := h.runTo(t, s, s.Token, flags...)
+		code, out, errs := h.runTo(t, s, s.Token, append(flags, "--dry-run")...)
+		require.Zero(t, code, errs)
+		require.Contains(t, out, "deleted from the base:\n  ./etc/f0002: gone\n  ./usr: was a directory, and is a file")
+		require.Contains(t, errs, ", which asks the endpoint itself\n")
+		require.Empty(t, slices.DeleteFunc(s.Requests(), func(r drptest.Request) bool { return r.Method == "GET" || r.Method == "HEAD" }))
+		code, out, errs = h.runTo(t, s, s.Token, flags...)
 		require.Zero(t, code, errs)
 		require.NotContains(t, out+errs, s.Token)
 		require.Contains(t, errs, "attempt 1 of 5 failed")
