@@ -1,10 +1,10 @@
 package bootcheck
 
 import (
-	"cmp"
 	"fmt"
 	"path"
 	"slices"
+	"sort"
 	"strings"
 )
 
@@ -51,7 +51,7 @@ func (t *tree) findKernels() []kernel {
 			found = append(found, k)
 		}
 	}
-	slices.SortFunc(found, func(a, b kernel) int { return cmp.Compare(a.version, b.version) })
+	sort.Slice(found, func(i, j int) bool { return found[i].version < found[j].version })
 	return found
 }
 

@@ -3,6 +3,7 @@ package rootfs
 import (
 	"errors"
 	"slices"
+	"sort"
 	"strings"
 	"sync"
 
@@ -60,7 +61,7 @@ func NewCloner(places map[string]string, first func(path string) bool) (*Cloner,
 		}
 		c.places = append(c.places, clonePlace{path, fd})
 	}
-	slices.SortFunc(c.places, func(a, b clonePlace) int { return len(b.path) - len(a.path) })
+	sort.Slice(c.places, func(i, j int) bool { return len(c.places[j].path) < len(c.places[i].path) })
 	return c, failed
 }
 
