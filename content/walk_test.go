@@ -147,7 +147,7 @@ func (o *operator) start(machine string) (string, error) {
 
 // alike leaves of a line what is the same at each run.
 func alike(line string) string {
-	return regexp.MustCompile(`[0-9a-f]{10,}|[0-9]+`).ReplaceAllString(strings.Join(strings.Fields(line), " "), "N")
+	return regexp.MustCompile(`[0-9a-f]{10,}|[0-9]+|\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z][a-z]\b`).ReplaceAllString(strings.Join(strings.Fields(line), " "), "N")
 }
 
 // TestOperatorsWalk types what docs/operators.md tells operators to type, in its order,
