@@ -15,6 +15,8 @@ type occasion string
 const (
 	kernelUpdate occasion = "the first kernel update"
 	grubUpdate   occasion = "the first update of GRUB"
+	bootUpdate   occasion = "the first update of systemd-boot"
+	entryUpdate  occasion = "the first kernel update after one of systemd-boot"
 )
 
 // later is for an image whose clone boots today, and not after an update: a level of its
@@ -38,6 +40,7 @@ func checkUpdates(s *survey) {
 	s.checkInstallDevice()
 	s.checkDeviceMap()
 	s.checkDefaultEntry()
+	s.checkTakeover()
 	s.fine(before, "", "no update of the kernel or of GRUB goes by the source's disks")
 }
 
@@ -147,6 +150,14 @@ func (s *survey) checkDefaultEntry() {
 				because("the clone stays with the old kernel, and its flaws")
 			return
 		}
+	}
+}
+
+// checkTakeover looks for the package systemd-boot beside the GRUB by which clones start.
+func (s *survey) checkTakeover() {
+	if s.takenOver() {
+		s.later(bootUpdate, UEFI, bootPostinst, "put it in GRUB's place, with no kernel in its menu", "apt-get purge systemd-boot").
+			because("the firmware starts systemd-boot then, and that restarts into the firmware's setup, until a kernel is updated after it")
 	}
 }
 

@@ -7,6 +7,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// What dpkg runs for systemd-boot of Debian 13 and 12, in part.
+const (
+	boot13 = "-- var/lib/dpkg/info/systemd-boot.postinst [0755] --\nif [ \"$1\" = configure ] && bootctl --print-esp-path > /dev/null 2>&1; then\n    if bootctl is-installed > /dev/null 2>&1; then\n        bootctl update --graceful\n    else\n        bootctl install --make-machine-id-directory=auto\n    fi\nfi\n"
+	boot12 = "-- var/lib/dpkg/info/systemd-boot.postinst [0755] --\nif [ \"$1\" = configure ] && [ -z \"$2\" ] && bootctl --print-esp-path > /dev/null 2>&1; then\n    bootctl install --make-machine-id-directory=auto\nfi\n"
+)
+
 // TestRulesOfUpdates: what a clone is broken by later, of each family that has it, and by
 // whom that is mended.
 func TestRulesOfUpdates(t *testing.T) {
@@ -37,6 +43,9 @@ func TestRulesOfUpdates(t *testing.T) {
 		{"new default kernel", rule, "rhel9", old + "-- etc/sysconfig/kernel --\n# x\nUPDATEDEFAULT=yes\nDEFAULTKERNEL=kernel-core\n", []string{ok}},
 		{"new default kernel, by GRUB's defaults", rule, "rhel9", old + "GRUB_UPDATE_DEFAULT_KERNEL=true\n", []string{ok}},
 		{"first of the menu", rule, "rhel9", old + "-- etc/default/grub --\nGRUB_ENABLE_BLSCFG=true\nGRUB_DEFAULT=0\n", []string{ok}},
+		{"systemd-boot", rule, hooks + deb, boot13, []string{"warn /var/lib/dpkg/info/systemd-boot.postinst: the first update of systemd-boot will put it in GRUB's place, with no kernel in its menu [apt-get purge systemd-boot]"}},
+		{"systemd-boot of Debian 12", rule, hooks + deb, boot12, []string{ok}},
+		{"systemd-boot, on the ESP", rule, hooks + deb, boot13 + "-- boot/efi/EFI/systemd/systemd-bootx64.efi [fill] --\n", []string{ok}},
 		{"own hooks", rule, deb, "-- curtin/curtin-hooks [0755] --\n#!/bin/sh\n" + deviceMap, []string{"info: not checked"}},
 	} {
 		t.Run(c.name, c.run)
@@ -56,4 +65,16 @@ func TestLaterInTheVerdict(t *testing.T) {
 	report, err = Check(t.Context(), img, Options{})
 	require.NoError(t, err)
 	require.Empty(t, report.Verdicts[0].Later)
+}
+
+// TestLaterUnderOneFirmware: systemd-boot, which takes GRUB's place in Debian 13, is a loader
+// of UEFI alone.
+func TestLaterUnderOneFirmware(t *testing.T) {
+	img, _, _ := fixture(t, "debian12")
+	img.add(t, txtar.Parse([]byte("-- etc/kernel/postinst.d/zz-systemd-boot [0755] --\nkernel-install add\n-- var/lib/dpkg/info/systemd-boot.postinst --\nbootctl install\n-- etc/kernel/cmdline --\nroot=UUID=1111 ro\n")))
+	report, err := Check(t.Context(), img, Options{})
+	require.NoError(t, err)
+	for _, v := range report.Verdicts {
+		require.Equal(t, v.Firmware == UEFI, v.Later != "", "%v: %q", v.Firmware, v.Later)
+	}
 }

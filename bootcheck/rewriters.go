@@ -1,6 +1,7 @@
 package bootcheck
 
 import (
+	"path"
 	"slices"
 	"strings"
 
@@ -103,7 +104,7 @@ func (s *survey) reads(l bootLine) reading {
 			return atBoot
 		}
 	case deploy.KernelInstall:
-		if s.usesKernelInstall() {
+		if s.usesKernelInstall() && (s.system.OS.family() == familyRedHat || s.takenOver()) {
 			return atUpdate
 		}
 	}
@@ -111,15 +112,44 @@ func (s *survey) reads(l bootLine) reading {
 }
 
 // usesKernelInstall says whether kernel packages call kernel-install(8): those of the RHEL
-// family do, those of Debian's by a hook of systemd-boot, or of dracut.
+// family do, those of Debian's by a hook of systemd-boot, see linux-run-hooks of linux-base.
 func (s *survey) usesKernelInstall() bool {
 	if s.system.OS.family() == familyRedHat {
 		return s.program("kernel-install") != "" || len(s.list(blsDir)) > 0
 	}
-	for _, base := range s.list("etc/kernel/postinst.d") {
-		if data, ok := s.head("etc/kernel/postinst.d/"+base, 4096); ok && strings.Contains(string(data), "kernel-install") {
-			return true
+	for _, dir := range []string{"etc/kernel/postinst.d", "usr/share/kernel/postinst.d"} {
+		for _, base := range s.list(dir) {
+			if data, ok := s.head(path.Join(dir, base), 4096); ok && strings.Contains(string(data), "kernel-install") {
+				return true
+			}
 		}
 	}
 	return false
+}
+
+// bootPostinst is what dpkg runs when it has updated systemd-boot.
+const bootPostinst = "var/lib/dpkg/info/systemd-boot.postinst"
+
+// takenOver says whether systemd-boot comes in the place of GRUB, the only one of the two that
+// a deployer installs: the package does it when it is updated, and finds none on the EFI system
+// partition. That of Debian 12 did so only when it was new.
+func (s *survey) takenOver() bool {
+	if s.system.OS.family() != familyDebian || !s.isFile(bootPostinst) {
+		return false
+	}
+	if efi := s.fold("boot/efi", "EFI"); efi != "" && s.fold(efi, "systemd") != "" {
+		return false // the updates that follow put it last in the firmware's order
+	}
+	script, ok := s.read(bootPostinst)
+	text := string(script)
+	return ok && strings.Contains(text, "bootctl install") && !strings.Contains(text, `[ -z "$2" ] && bootctl`)
+}
+
+// updateOfEntry says which update makes of /etc/kernel/cmdline an entry that clones start by,
+// and under which firmware they do.
+func (s *survey) updateOfEntry() (occasion, Firmware) {
+	if s.system.OS.family() == familyRedHat {
+		return kernelUpdate, Both
+	}
+	return entryUpdate, UEFI
 }

@@ -72,7 +72,8 @@ func (s *survey) judgeRootWord(l bootLine, word string) {
 	case reads == never:
 		s.info(l.file, names+", for a loader that no deployer installs", "")
 	case reads == atUpdate:
-		s.later(kernelUpdate, Both, l.file, "write the source's "+shorten(word)+" into its boot entry, and nobody writes that anew", "remove the word there").
+		when, fw := s.updateOfEntry()
+		s.later(when, fw, l.file, "write the source's "+shorten(word)+" into its boot entry, and nobody writes that anew", "remove the file").
 			because("the clone does not boot by the new kernel").mendRoot(s, l)
 	case s.opt.Deployer == Eikon:
 		s.warn(l.file, names+", and whether Eikon writes it anew is not known", "remove the word there").because("the clone looks for the source's disk").mendRoot(s, l)

@@ -20,6 +20,7 @@ func TestRulesOfCommandLines(t *testing.T) {
 	const guarded = "-- usr/sbin/grub2-mkconfig [0755] --\n#!/bin/sh\n--update-bls-cmdline)\n"
 	const updates = "-- etc/grub.d/10_linux [0755] --\nupdate_bls_cmdline()\n"
 	const byID = "root=UUID=1111 ro"
+	const bootHook, bootHookText = "-- ", "/kernel/postinst.d/zz-systemd-boot [0755] --\n#!/bin/sh\nkernel-install add \"$1\" \"$2\"\n"
 	for _, c := range []ruleCase{
 		// Boot entries, by who writes them anew.
 		{"entry", rule, "rhel9", entry(byID), []string{"fail /boot/loader/entries/x.conf: has the source's root=, and nobody writes it anew: this image's grub2-mkconfig leaves it there without --update-bls-cmdline, which curtin does not give [capture with --add-curtin: it puts hooks into the image that deploy it] {uefi bios} => add-hooks /curtin"}},
@@ -45,7 +46,11 @@ func TestRulesOfCommandLines(t *testing.T) {
 		{"kernel-install", rule, "rhel9", entry("ro") + "-- etc/kernel/cmdline --\n" + byID + "\n", []string{"warn /etc/kernel/cmdline: the first kernel update will write the source's root=UUID=1111 into its boot entry, and nobody writes that anew [capture with --add-curtin: it puts hooks into the image that deploy it] => add-hooks /curtin"}},
 		{"kernel-install, without root=", rule, "rhel9", entry("ro") + "-- etc/kernel/cmdline --\nro quiet\n", []string{ok}},
 		{"kernel-install, nobody calls it", rule, deb, "-- etc/kernel/cmdline --\n" + byID + "\n", []string{"info /etc/kernel/cmdline: names the source's root: root=UUID=1111, for a loader that no deployer installs"}},
-		{"kernel-install, systemd-boot's hook", rule, deb, "-- etc/kernel/postinst.d/zz-systemd-boot [0755] --\n#!/bin/sh\nkernel-install add\n-- etc/kernel/cmdline --\n" + byID + "\n", []string{"warn /etc/kernel/cmdline: the first kernel update will"}},
+		{"kernel-install, systemd-boot's hook", rule, deb, bootHook + "etc" + bootHookText + boot13 + "-- etc/kernel/cmdline --\n" + byID + "\n", []string{"warn /etc/kernel/cmdline: the first kernel update after one of systemd-boot will write the source's root=UUID=1111 into its boot entry, and nobody writes that anew [capture with --add-curtin: it puts hooks into the image that deploy it] => add-hooks /curtin"}},
+		{"kernel-install, systemd-boot's hook in /usr/share", rule, deb, bootHook + "usr/share" + bootHookText + boot13 + "-- etc/kernel/cmdline --\n" + byID + "\n", []string{"warn /etc/kernel/cmdline: the first kernel update after one of systemd-boot will"}},
+		{"kernel-install, systemd-boot of Debian 12", rule, deb, bootHook + "etc" + bootHookText + boot12 + "-- etc/kernel/cmdline --\n" + byID + "\n", []string{"info /etc/kernel/cmdline: names the source's root: root=UUID=1111, for a loader that no deployer installs"}},
+		{"kernel-install, a hook without systemd-boot", rule, deb, bootHook + "etc" + bootHookText + "-- etc/kernel/cmdline --\n" + byID + "\n", []string{"info /etc/kernel/cmdline:"}},
+		{"kernel-install, systemd-boot and hooks", rule, hooks + deb, bootHook + "etc" + bootHookText + boot13 + "-- etc/kernel/cmdline --\n" + byID + "\n", []string{ok}},
 		{"kernel-install, hooks", rule, hooks + "rhel9", entry("ro") + "-- etc/kernel/cmdline --\n" + byID + "\n", []string{"info /etc/kernel/cmdline:"}},
 
 		// GRUB's defaults.

@@ -37,7 +37,8 @@ func (s *survey) startsElse(l bootLine, word, what, why string, bad func(string)
 	switch reads := s.reads(l); {
 	case reads == never:
 	case reads == atUpdate:
-		s.later(kernelUpdate, Both, l.file, "have the clone start with "+shorten(word)+": "+what, hint).because(why).editWords(s, l.file, bad)
+		when, fw := s.updateOfEntry()
+		s.later(when, fw, l.file, "have the clone start with "+shorten(word)+": "+what, hint).because(why).editWords(s, l.file, bad)
 	case s.opt.Deployer == Eikon:
 		s.warn(l.file, problem, hint).because(why).editWords(s, l.file, bad)
 		s.doubts(boots, Both, "whether Eikon leaves "+shorten(word)+" is not known")

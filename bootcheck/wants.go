@@ -61,7 +61,7 @@ func Wants(name string) Wanted {
 		switch {
 		case name == dpkgStatusName:
 			w.Content = maxDpkgStatus + 1
-		case name == debconfName:
+		case name == debconfName, name == bootPostinst:
 			w.Attributes, w.Content = true, maxFile+1
 		case w.Attributes && (strings.HasPrefix(name, "var/lib/") || identity.Concerns(name)):
 			w.Content = maxState
