@@ -63,7 +63,8 @@ list_names() {
 	done
 }
 
-# expected NAME: what look.sh must say in the guest.
+# expected NAME [ENTRY]: what look.sh must say in the guest; ENTRY is the firmware's by which
+# it started, where that is not the deployer's.
 expected() {
 	local name=$1 root=ext4
 	case ${layout_of[$name]} in
@@ -75,7 +76,7 @@ expected() {
 	echo "firmware ${firmware_of[$name]}"
 	if [ "${firmware_of[$name]}" = uefi ]; then
 		# The entry that the hooks made, or (of the firmware) the removable path.
-		if [ "${options_of[$name]}" = new-machine ]; then echo 'boot entry UEFI Misc Device'; else echo 'boot entry debian'; fi
+		if [ "${options_of[$name]}" = new-machine ]; then echo 'boot entry UEFI Misc Device'; else echo "boot entry ${2:-debian}"; fi
 	fi
 	echo "/ $root"
 	case ${layout_of[$name]} in

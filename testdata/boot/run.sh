@@ -73,7 +73,7 @@ mkdir "$work/images"
 # capture IMAGE makes work/images/IMAGE, hooks and all. The check must say ok for UEFI,
 # or fail (and so for the whole, by its exit code) for the root without a loader.
 capture() {
-	case $1 in *-root-word* | *-data* | *-kept*) capture_broken "$1" && return ;; esac
+	case $1 in *-root-word* | *-data* | *-kept* | *-later*) capture_broken "$1" && return ;; esac
 	local image=$1 root=${1%%[.-]*} format=tgz verdict=ok code=0 want=0 mode=enforce flags=()
 	case $image in *.tar.zst) format=tar-zst ;; esac
 	case $image in *-no-uefi.*) flags=("${without[@]}") verdict=fail want=3 mode=warn ;; esac
@@ -87,12 +87,13 @@ capture() {
 # capture_broken IMAGE is for a root in which something of another machine stays: root-word
 # has its root= on the command line, data its /data in fstab; kept has a copy beside its
 # kernel. The check must say that it does not boot, by that; and that it does, once --fix was
-# at it.
+# at it. later has that root= where kernel-install reads it, and systemd-boot: that one boots
+# until both were updated, and the check must say this.
 capture_broken() {
-	local image=$1 broken want flags=() code=0 gone=01234567-89ab-cdef-0123-456789abcdef root kernel
+	local image=$1 broken want flags=() code=0 gone=01234567-89ab-cdef-0123-456789abcdef root kernel under=BIOS
 	broken=${1#*-} broken=${broken%%.*} broken=${broken%-fix}
 	root=$work/$broken
-	[ -d "$root" ] || cp -a --reflink=auto "$build/golden-12" "$root"
+	[ -d "$root" ] || cp -a --reflink=auto "$build/golden-${image%%-*}" "$root"
 	case $broken in
 	root-word)
 		want='no (the command line keeps the source.s root='
@@ -107,11 +108,28 @@ capture_broken() {
 		want='no (the menu begins with vmlinuz-.*\.bak'
 		for kernel in "$root"/boot/vmlinuz-*-amd64; do cp "$kernel" "$kernel.bak"; done
 		;;
+	later)
+		under=UEFI want='yes; the first kernel update after one of systemd-boot will write the source.s root='
+		[ -e "$root/usr/bin/bootctl" ] || quiet "$build/later.apt.log" install_boot "$root"
+		echo "root=UUID=$gone ro net.ifnames=0 mitigations=off console=ttyS0,115200" >"$root/etc/kernel/cmdline"
+		sed -i 's/ resume=[^" ]*//' "$root/etc/default/grub.d/50-golden.cfg"
+		;;
 	esac
-	case $image in *-fix.*) want=yes flags+=(--fix) ;; esac
+	case $image in
+	# That systemd-boot comes in GRUB's place stays so, and the kernel's update goes with it.
+	*-later-fix.*) want='yes; the first update of systemd-boot will put it in GRUB.s place, with no kernel in its menu$' flags+=(--fix) ;;
+	*-fix.*) want=yes flags+=(--fix) ;;
+	esac
 	"$agent" check "$root" --format tgz ${flags[@]+"${flags[@]}"} >"$build/$image.check.log" 2>&1 || code=$?
-	grep -q "^boots under BIOS: $want" "$build/$image.check.log" || { cat "$build/$image.check.log" >&2; fail "check of $image (exit code $code) does not say that it boots: $want"; }
+	grep -q "^boots under $under: $want" "$build/$image.check.log" || { cat "$build/$image.check.log" >&2; fail "check of $image (exit code $code) does not say that it boots: $want"; }
 	quiet "$build/$image.capture.log" "$agent" "$root" --format tgz --check warn ${flags[@]+"${flags[@]}"} --output "$work/images/$image" --manifest "$work/$image.txt" --progress off
+}
+# install_boot ROOT: systemd-boot beside GRUB. No EFI system partition is there, so that
+# nothing is on one either.
+install_boot() {
+	chroot "$1" apt-get update -o Acquire::Retries=1 &&
+		DEBIAN_FRONTEND=noninteractive chroot "$1" apt-get install -y --no-install-recommends -o Acquire::Retries=1 systemd-boot &&
+		chroot "$1" apt-get clean && rm -rf "$1"/var/lib/apt/lists/*
 }
 for image in $(list_images); do capture "$image"; done
 
@@ -218,32 +236,65 @@ boot() {
 	# It runs, and is captured over SSH.
 	running) at_login capture "$job" ;;
 	clone) at_login identity "$job" ;;
+	# It runs, and its packages are updated.
+	*update*) at_login update "$job" ;;
 	esac
 	in_turn "$here/boot.sh" "$firmware" "$vars" "$log" "$report" "${disks[@]}" >"$job/$name.out" || true
 	read -r outcome seconds <"$job/$name.out" || outcome=failed seconds=0
-	if option "$name" unbootable; then
-		# What the check foretold: the initramfs looks for the source's root, the system
-		# waits for its /data, or the kernel has no initramfs.
-		if [ "$outcome" != failed ] || ! grep -aqE 'UUID=01234567-89ab-cdef-0123-456789abcdef does not exist|Dependency failed for .*/data|emergency mode|Unable to mount root fs' "$log"; then
-			lost "$log" 40 "boot of $name: $outcome after $seconds s, and should not get so far, see $log"
-			return
-		fi
+	if option "$name" unbootable && ! option "$name" update; then
+		unbootable "$name" "$outcome" "$seconds" || return
 		rm "${disks[@]}"
 		row "$name" "does not boot, as the check said" "-"
 		return
 	fi
-	if [ "$outcome" != login ]; then
-		lost "$log" 40 "boot of $name: $outcome after $seconds s, see $log"
-		return
-	fi
-	if ! diff -u --label "expected of $name" --label "said by the guest" <(expected "$name") <(tr -d '\r' <"$report" | sed -n '/^boot-test: begin/,$p') >&2; then
-		echo "boot-test: $name booted, but is not what was deployed" >&2
-		touch "$work/failed"
+	came_up "$name" "$outcome" "$seconds" || return
+	if option "$name" update; then
+		updated "$name" "$job" "$seconds"
 		return
 	fi
 	rm "${disks[@]}"
 	row "$name" login "$seconds s"
 	if option "$name" running; then clone "$name" "$job"; fi
+}
+
+# came_up NAME OUTCOME SECONDS: is it the system that was deployed? The log, the report and
+# the outcome are those of boot.
+came_up() {
+	if [ "$2" != login ]; then
+		lost "$log" 40 "boot of $1: $2 after $3 s, see $log"
+		return 1
+	fi
+	if ! diff -u --label "expected of $1" --label "said by the guest" <(expected "$1" "${by:-}") <(tr -d '\r' <"$report" | sed -n '/^boot-test: begin/,$p') >&2; then
+		echo "boot-test: $1 booted, but is not what was deployed" >&2
+		touch "$work/failed"
+		return 1
+	fi
+}
+
+# unbootable NAME OUTCOME SECONDS: is it what the check foretold? The initramfs looks for the
+# source's root, the system waits for its /data, or the kernel has no initramfs.
+unbootable() {
+	if [ "$2" != failed ] || ! grep -aqE 'UUID=01234567-89ab-cdef-0123-456789abcdef does not exist|Dependency failed for .*/data|emergency mode|Unable to mount root fs' "$log"; then
+		lost "$log" 40 "boot of $1: $2 after $3 s, and should not get so far, see $log"
+		return 1
+	fi
+}
+
+# updated NAME JOB SECONDS boots what was updated when it ran: systemd-boot is the loader now.
+updated() {
+	local name=$1 job=$2 first=$3 outcome seconds by='Linux Boot Manager'
+	local log=$build/$name.updated.serial.log report=$build/$name.updated.report.log
+	unset SSH_PORT AT_LOGIN
+	in_turn "$here/boot.sh" "${firmware_of[$name]}" "$job/out/$name.vars" "$log" "$report" "$job/disks/$name.disk" >"$job/$name.out" || true
+	read -r outcome seconds <"$job/$name.out" || outcome=failed seconds=0
+	if option "$name" unbootable; then
+		unbootable "$name" "$outcome" "$seconds" || return
+		row "$name" "login, and not after an update, as the check said" "$first s, -"
+	else
+		came_up "$name" "$outcome" "$seconds" || return
+		row "$name" "login, also after an update" "$first s, $seconds s"
+	fi
+	rm "$job/disks/$name.disk"
 }
 
 # at_login VERB JOB: what boot.sh does with a guest that runs.
