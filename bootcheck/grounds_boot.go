@@ -80,7 +80,7 @@ var groundsOfBoot = []Ground{
 	{
 		Rule: "command-line", Looks: "in the Debian family, root= in /etc/kernel/cmdline, where the package systemd-boot installs itself when it is updated, as under updates", Happens: "clones start by GRUB, until systemd-boot was updated and then the kernel: the firmware starts systemd-boot then, by an entry with the source's root=",
 		Hints: []string{"remove the file", hooksHint}, Source: "systemd-boot's postinst, 90-loaderentry.install of kernel-install(8), linux-run-hooks of linux-base", Basis: Seen,
-		By: `Debian 13 with systemd-boot and another machine's root= there: it came to a login, and after both updates "ALERT! UUID=... does not exist"; captured with --fix it came to a login after them too, see boot.md`,
+		By: `Debian 13 with systemd-boot and another machine's root= there: it came to a login, and after both updates "ALERT! UUID=... does not exist"; captured with --fix it came to a login after them too, see boot.md; without the file the entry had the root= by which the clone ran`,
 	},
 	{
 		Rule: "command-line", Looks: "in the Red Hat family, root= in the entries of /boot/loader/entries, where the image's grub2-mkconfig leaves them (Enterprise Linux 8, and 9.3 and later)", Happens: "the clone's menu has the source's root=, and no clone boots by it",
@@ -129,7 +129,7 @@ var groundsOfBoot = []Ground{
 	{
 		Rule: "updates", Looks: "in the Debian family, the package systemd-boot where its postinst installs it when it is updated (Debian 13; that of 12 does not), and none on the EFI system partition", Happens: "the first update of systemd-boot puts it first in the firmware's order, with no kernel in its menu: the clone restarts into the firmware's setup",
 		Hints: []string{"apt-get purge systemd-boot"}, Source: "systemd-boot's postinst, bootctl(1)", Basis: Seen,
-		By: `Debian 13 deployed by its GRUB, dpkg-reconfigure systemd-boot in the guest (257.13-1~deb13u1), and a restart: "Reboot Into Firmware Interface" was all that its menu had`,
+		By: `Debian 13 deployed by its GRUB, dpkg-reconfigure systemd-boot in the guest (257.13-1~deb13u1), and a restart: "Reboot Into Firmware Interface" was all that its menu had; with systemd-boot on the partition its update put it last in the order`,
 	},
 	{
 		Rule: "updates", Looks: "in the Red Hat family, a remembered entry (saved_entry) where neither UPDATEDEFAULT nor GRUB_UPDATE_DEFAULT_KERNEL moves it on", Happens: "the first kernel update brings a kernel that the clone does not start",
