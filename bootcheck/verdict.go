@@ -2,6 +2,7 @@ package bootcheck
 
 import (
 	"slices"
+	"sort"
 	"strings"
 
 	"image-capture/deploy"
@@ -76,8 +77,8 @@ func (s *survey) doubtOf(about question, fw Firmware, step string) string {
 // close makes the report of the findings.
 func (s *survey) close() Report {
 	// The rules were applied in another order than people read.
-	slices.SortStableFunc(s.findings, func(a, b Finding) int { return placeOf(a.Rule) - placeOf(b.Rule) })
-	slices.SortStableFunc(s.doubted, func(a, b doubt) int { return placeOf(a.rule) - placeOf(b.rule) })
+	sort.SliceStable(s.findings, func(i, j int) bool { return placeOf(s.findings[i].Rule) < placeOf(s.findings[j].Rule) })
+	sort.SliceStable(s.doubted, func(i, j int) bool { return placeOf(s.doubted[i].rule) < placeOf(s.doubted[j].rule) })
 	r := Report{System: s.system, Findings: s.findings}
 	for _, fw := range firmwares {
 		if fw != BIOS || s.hasBIOS() {
