@@ -2,13 +2,13 @@ package capture
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"errors"
 	"io"
 	"maps"
 	"runtime"
 	"slices"
+	"sort"
 	"strings"
 
 	"image-capture/bootcheck"
@@ -263,7 +263,7 @@ func (l *layer) settle() {
 			l.Replaced = append(l.Replaced, entry.Note{Path: dir, Reason: why})
 		}
 	}
-	slices.SortFunc(l.Replaced, byPath)
+	sortNotes(l.Replaced)
 }
 
 // replace has a directory made new, with all that is in it.
@@ -284,7 +284,9 @@ func (l *layer) replace(dir, why string) {
 	}
 }
 
-func byPath(a, b entry.Note) int { return cmp.Compare(a.Path, b.Path) }
+func sortNotes(list []entry.Note) {
+	sort.Slice(list, func(i, j int) bool { return list[i].Path < list[j].Path })
+}
 
 // hasAbove says whether a directory above a path is in a set.
 func hasAbove[T any](set map[string]T, path string) bool {
@@ -308,7 +310,7 @@ func (l *layer) deleted() []entry.Note {
 	for _, path := range l.gone {
 		list = append(list, entry.Note{Path: path, Reason: manifest.Gone})
 	}
-	slices.SortFunc(list, byPath)
+	sortNotes(list)
 	return list
 }
 

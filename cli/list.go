@@ -2,12 +2,12 @@ package cli
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
+	"sort"
 	"strings"
 
 	"image-capture/compare"
@@ -207,7 +207,7 @@ func (l *listing) all(ctx context.Context, from compare.Stream, wanted func(stri
 			return err
 		}
 	}
-	slices.SortStableFunc(l.rows, func(a, b row) int { return cmp.Compare(b.size, a.size) })
+	sort.SliceStable(l.rows, func(i, j int) bool { return l.rows[i].size > l.rows[j].size })
 	for _, r := range l.rows {
 		if err := l.print(r); err != nil {
 			return err
