@@ -44,7 +44,7 @@ update() {
 		# look.sh is for the first boot of a clone: once more.
 		rm /var/lib/cloud/instance/sem/config_scripts_user' >"$dir/update-$port.log" 2>&1 ||
 		{ cat "$dir/update-$port.log"; exit 1; }
-	guest systemctl --no-block reboot || true # the connection may end first
+	guest systemctl --no-block reboot 2>/dev/null || true # the connection may end first
 	for _ in $(seq 900); do
 		sleep 1
 		(: <>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || return 0
