@@ -303,7 +303,7 @@ func TestNoexec(t *testing.T) {
 	require.True(t, found)
 	script = strings.Replace(script, "http://192.168.124.1:8091", e.files.URL, 1)
 	dir := t.TempDir()
-	setup := "for d in /run /dev/shm /var/tmp; do mount -t tmpfs -o noexec none $d; done; mount --bind /tmp /tmp; mount -o remount,bind,noexec /tmp"
+	setup := "for d in /run /dev/shm; do mount -t tmpfs -o noexec none $d; done; for d in /tmp /var/tmp; do mount --bind $d $d; mount -o remount,bind,noexec $d; done"
 	name := filepath.Join("/root", "image-capture-test.sh")
 	require.NoError(t, os.WriteFile(name, []byte(script+"\necho \"place $work\"; printf '%s\\n' \"${args[@]}\"; test -x \"$agent\""), 0o600))
 	defer os.Remove(name)
