@@ -156,7 +156,7 @@ func (j *reportJob) tree(ctx context.Context, root string) error {
 	if j.page.Check, _, err = src.Judge(ctx, opt, j.opt.boot.fix, func(bootcheck.Fix) {}); err != nil {
 		return err
 	}
-	walk := src.Entries(ctx, true)
+	walk := src.Entries(ctx, false)
 	defer walk.Close()
 	for {
 		m, err := walk.Next()
