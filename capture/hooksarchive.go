@@ -14,21 +14,6 @@ import (
 	"image-capture/upload"
 )
 
-// seekBase tells which images under a layer the endpoint does not have, as far as the token
-// sees it.
-func (r *run) seekBase(ctx context.Context) {
-	end, base := r.opt.Endpoint, r.opt.Base
-	if end == nil || base == nil || r.opt.LayerProfile() != nil {
-		return
-	}
-	for _, u := range base.Under {
-		found, err := end.Exists(ctx, u.Path)
-		if err == nil && (found == upload.Absent || found == upload.Unknown && end.Grants("get", u.Path)) {
-			r.events.BaseAbsent(u.Path)
-		}
-	}
-}
-
 // hooksArchive stores the archive that the Profile of a layer with deletions names. The
 // layers are read from the endpoint, where they have to be for the Profile as well.
 func (r *run) hooksArchive(ctx context.Context) error {
