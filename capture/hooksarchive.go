@@ -14,8 +14,8 @@ import (
 	"image-capture/upload"
 )
 
-// hooksArchive stores the archive that the Profile of a layer with deletions names. The
-// layers are read from the endpoint, where they have to be for the Profile as well.
+// hooksArchive stores the archive that the Profile of a layer names where the layers cannot be
+// unpacked without; see manifest.ProfileParams. The layers are read from the endpoint, where they have to be for the Profile as well.
 func (r *run) hooksArchive(ctx context.Context) error {
 	p := r.profile()
 	name := p.HooksArchive()
